@@ -1,0 +1,98 @@
+//! `karpenter.sh/v1` NodePool and NodeClaim, `karpenter.azure.com/v1beta1` AKSNodeClass.
+
+use std::collections::BTreeMap;
+
+use catalog::{Requirements, Resources};
+use k8s_openapi::api::core::v1::Taint;
+
+/// A NodePool, validated. Everything a plan needs, with defaults filled in.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NodePool {
+    /// metadata.name.
+    pub name: String,
+    /// Labels of its nodes.
+    pub labels: BTreeMap<String, String>,
+    /// Taints of its nodes.
+    pub taints: Vec<Taint>,
+    /// Taints that something takes off after start; ignored when pods are planned.
+    pub startup_taints: Vec<Taint>,
+    /// spec.template.spec.requirements, intersected per key.
+    pub requirements: Requirements,
+    /// spec.limits without `nodes`.
+    pub limits: Resources,
+    /// spec.limits.nodes.
+    pub node_limit: Option<i64>,
+    /// 1–100; 0 when not given.
+    pub weight: u32,
+    /// Static pool: number of nodes.
+    pub replicas: Option<i64>,
+    /// The node class it refers to.
+    pub node_class: NodeClassRef,
+    /// Whether tenon made it up because no pool was given.
+    pub default: bool,
+}
+
+/// spec.template.spec.nodeClassRef.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeClassRef {
+    /// API group.
+    pub group: String,
+    /// Kind.
+    pub kind: String,
+    /// Name.
+    pub name: String,
+}
+
+/// The parts of an AKSNodeClass that decide which sizes fit and what they hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AksNodeClass {
+    /// metadata.name.
+    pub name: String,
+    /// spec.osDiskSizeGB.
+    pub os_disk_gib: Option<u32>,
+    /// Annotation `tenon.sh/os-disk-type`: `Ephemeral`, `Managed`, or none (ephemeral when it fits).
+    pub os_disk_type: Option<String>,
+    /// spec.imageFamily.
+    pub image_family: Option<String>,
+    /// spec.maxPods.
+    pub max_pods: Option<u32>,
+    /// spec.security.encryptionAtHost.
+    pub encryption_at_host: bool,
+    /// spec.security.trustedLaunch: vtpm or secureBoot.
+    pub trusted_launch: bool,
+    /// spec.fipsMode == FIPS.
+    pub fips: bool,
+    /// spec.artifactStreaming.enabled.
+    pub artifact_streaming: bool,
+    /// spec.gpu.mode == None: any GPU size, no driver.
+    pub gpu_driver_none: bool,
+}
+
+/// A NodeClaim: a node that exists or is on its way.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NodeClaim {
+    /// metadata.name.
+    pub name: String,
+    /// metadata.labels.
+    pub labels: BTreeMap<String, String>,
+    /// spec.taints.
+    pub taints: Vec<Taint>,
+    /// spec.startupTaints.
+    pub startup_taints: Vec<Taint>,
+    /// spec.requirements.
+    pub requirements: Requirements,
+    /// status.nodeName.
+    pub node_name: Option<String>,
+    /// status.providerID.
+    pub provider_id: Option<String>,
+    /// status.capacity.
+    pub capacity: Resources,
+    /// status.allocatable.
+    pub allocatable: Resources,
+    /// Condition Initialized is True.
+    pub initialized: bool,
+    /// metadata.deletionTimestamp is set.
+    pub deleting: bool,
+    /// spec.resources.requests.
+    pub requests: Resources,
+}

@@ -1,0 +1,8 @@
+//! The product: from Kubernetes objects to a priced, checked plan.
+//!
+//! The street: `snapshot` (objects as read) → `formulate` (a solver problem and the way back) →
+//! `solver` → `plan` (node claims and placements in Kubernetes' words) → `plan::check`.
+
+pub mod api;
+pub mod plan;
+pub mod snapshot;

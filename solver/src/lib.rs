@@ -1,0 +1,17 @@
+//! The cheapest set of nodes that hosts these pods.
+//!
+//! This crate knows nothing of Kubernetes, clouds, files, clocks or entropy. A [`Problem`] is plain
+//! data: groups of identical pods, offerings that can be bought, nodes that exist, and the
+//! constraints between them. Labels, taints and names were turned into bits before they came here.
+//!
+//! One verb does the work: [`solve`] takes a problem and [`Options`] and always returns a
+//! [`Solution`]; a pod without a place is part of the answer, not an error. [`check`] looks at any
+//! solution with code that shares nothing with the engines.
+
+pub mod bits;
+pub mod problem;
+pub mod solution;
+
+pub use bits::BitSet;
+pub use problem::Problem;
+pub use solution::Solution;

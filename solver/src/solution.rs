@@ -1,0 +1,86 @@
+//! What came out: launches, placements, what has no place and why, cost and bound.
+
+use crate::problem::Money;
+
+/// The answer to a [`crate::Problem`]; complete even when nothing could be placed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Solution {
+    /// Nodes to buy.
+    pub launches: Vec<Launch>,
+    /// Pods on existing nodes, ascending by node.
+    pub placements: Vec<Placement>,
+    /// Pods without a place, ascending by group; counts are above zero.
+    pub unplaced: Vec<Unplaced>,
+    /// Price of all launches.
+    pub cost: Money,
+    /// What the preferences that are not met cost, by the weights in the problem.
+    pub penalty: Money,
+    /// No solution that places the same pods can cost less than this (launch prices only).
+    pub bound: Money,
+    /// How the engine ended.
+    pub status: Status,
+}
+
+/// `copies` nodes of one offering, each with the same pods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launch {
+    /// Index into [`crate::Problem::offerings`].
+    pub offering: u32,
+    /// How many such nodes.
+    pub copies: u32,
+    /// (group, pods per node), ascending by group; counts are above zero.
+    pub pods: Vec<(u32, u32)>,
+}
+
+/// Pods put on one existing node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// Index into [`crate::Problem::nodes`].
+    pub node: u32,
+    /// (group, pods), ascending by group; counts are above zero.
+    pub pods: Vec<(u32, u32)>,
+}
+
+/// Pods of one group without a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unplaced {
+    /// Index into [`crate::Problem::groups`].
+    pub group: u32,
+    /// How many of its pods.
+    pub count: u32,
+    /// The reason that stands nearest to a place.
+    pub reason: Reason,
+}
+
+/// Why a pod has no place. The order is from "nothing accepts it" to "nearly".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// No offering and no node accepts the pod (selectors, taints, zones).
+    Incompatible,
+    /// Offerings accept it, and none is large enough.
+    TooLarge,
+    /// A limit of the pool or a quota is used up.
+    Limit,
+    /// Too few alternatives remain for the pool's minValues.
+    Flexibility,
+    /// A topology spread constraint forbids every place.
+    Spread,
+    /// No domain holds the pods that its affinity asks for.
+    Affinity,
+    /// An anti-affinity (its own or another pod's) forbids every place.
+    Exclusion,
+    /// Host ports are taken on every place.
+    Conflict,
+    /// Several constraints exclude every place together, none does alone.
+    Combination,
+}
+
+/// How sure the engine is of its answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Status {
+    /// Cost equals the bound.
+    Optimal,
+    /// A valid answer; cost is between bound and cost.
+    #[default]
+    Feasible,
+}
