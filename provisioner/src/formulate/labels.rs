@@ -6,10 +6,11 @@ use std::{
 };
 
 use catalog::{Requirement, well_known};
+use k8s_openapi::api::core::v1::PodSpec;
 
 use super::{
     offerings::{Labels, is_provider_key},
-    terms::NodeTerms,
+    terms::{NodeRequirement, NodeTerms, Term},
 };
 
 /// Where nothing decides between several values of a label, these are meant.
@@ -35,9 +36,42 @@ impl Reads {
 
     /// Notes what node terms read.
     pub fn add_terms(&mut self, terms: &NodeTerms<'_>) {
-        for requirement in terms.requirements() {
-            let values = requirement.values.iter().map(|value| value.clone().into_owned());
-            self.add_key(&requirement.key).extend(values);
+        terms.requirements().for_each(|requirement| self.add_requirement(requirement));
+    }
+
+    /// Notes what one requirement reads.
+    pub fn add_requirement(&mut self, requirement: &NodeRequirement<'_>) {
+        let values = requirement.values.iter().map(|value| value.clone().into_owned());
+        self.add_key(&requirement.key).extend(values);
+    }
+
+    /// Notes the topology keys and preferred nodes of a pod.
+    pub fn add_pod(&mut self, spec: &PodSpec) {
+        for spread in spec.topology_spread_constraints.iter().flatten() {
+            self.add_key(&spread.topology_key);
+        }
+        let Some(affinity) = &spec.affinity else { return };
+        let near = affinity.pod_affinity.as_ref();
+        let near_required = near
+            .and_then(|pods| pods.required_during_scheduling_ignored_during_execution.as_ref());
+        let near_preferred = near
+            .and_then(|pods| pods.preferred_during_scheduling_ignored_during_execution.as_ref());
+        let apart = affinity.pod_anti_affinity.as_ref();
+        let apart_required = apart
+            .and_then(|pods| pods.required_during_scheduling_ignored_during_execution.as_ref());
+        let apart_preferred = apart
+            .and_then(|pods| pods.preferred_during_scheduling_ignored_during_execution.as_ref());
+        let required = near_required.into_iter().chain(apart_required).flatten();
+        let preferred = near_preferred.into_iter().chain(apart_preferred).flatten();
+        for term in required.chain(preferred.map(|one| &one.pod_affinity_term)) {
+            self.add_key(&term.topology_key);
+        }
+        let nodes = affinity
+            .node_affinity
+            .as_ref()
+            .and_then(|nodes| nodes.preferred_during_scheduling_ignored_during_execution.as_ref());
+        for term in nodes.into_iter().flatten().filter_map(|one| Term::parse(&one.preference)) {
+            term.0.iter().for_each(|requirement| self.add_requirement(requirement));
         }
     }
 

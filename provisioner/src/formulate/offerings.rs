@@ -130,7 +130,9 @@ fn usable_offerings(requirements: &Requirements, instance_type: &InstanceType) -
             && (&*offering.zone != REGIONAL_ZONE || !zonal || asks_regional)
             && allowed(ZONE, &offering.zone)
             && allowed(CAPACITY_TYPE, offering.capacity_type.as_str())
-            && requirements.intersects(&offering.requirements).is_ok()
+            && offering.requirements.0.iter().all(|(key, own)| {
+                requirements.get(key).is_none_or(|asked| asked.intersects(own))
+            })
     });
     usable.map(|(index, _)| index).collect()
 }
@@ -316,5 +318,7 @@ pub(super) fn tiers(pools: &[NodePool]) -> Vec<u16> {
 
 /// Whether a key is one the provider knows, so that a size without it lacks the label for good.
 pub(super) fn is_provider_key(key: &str) -> bool {
-    well_known::is_well_known(key) || key.starts_with("karpenter.azure.com/")
+    well_known::is_well_known(key)
+        || key.starts_with("karpenter.azure.com/")
+        || key.starts_with("kubernetes.azure.com/")
 }
