@@ -9,9 +9,12 @@
 //! solution with code that shares nothing with the engines.
 
 pub mod bits;
+pub mod check;
 pub mod problem;
 pub mod solution;
+pub mod validate;
 
 pub use bits::BitSet;
+pub use check::check;
 pub use problem::Problem;
 pub use solution::Solution;
