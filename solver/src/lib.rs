@@ -5,17 +5,20 @@
 //! constraints between them. Labels, taints and names were turned into bits before they came here.
 //!
 //! One verb does the work: [`solve`] takes a problem and [`Options`] and always returns a
-//! [`Solution`]; a pod without a place is part of the answer, not an error. `check` looks at any
+//! [`Solution`]; a pod without a place is part of the answer, not an error. [`check`] looks at any
 //! solution with code that shares nothing with the engines.
 
 pub mod bits;
+pub mod check;
 pub mod cost;
 mod greedy;
 pub mod problem;
 pub mod solution;
 pub mod strategy;
+pub mod validate;
 
 pub use bits::BitSet;
+pub use check::{Violation, check};
 pub use problem::Problem;
 pub use solution::Solution;
 pub use strategy::{Options, solve};
