@@ -1,5 +1,6 @@
 //! What can be bought, what it holds, what it costs. No I/O: bytes in, values out.
 
+pub mod azure;
 pub mod instance_type;
 pub mod requirement;
 pub mod resources;
