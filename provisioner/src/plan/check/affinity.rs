@@ -6,7 +6,7 @@ use super::{Filter, Violation, cluster::Cluster, pod::Term};
 pub(super) fn check(cluster: &Cluster<'_>, index: usize) -> Result<(), String> {
     repelled_by_others(cluster, index)?;
     repels_others(cluster, index)?;
-    if attracted(cluster, index, &|other| !cluster.residents[other].nominated) {
+    if attracted(cluster, index, &|_| true) {
         return Ok(());
     }
     Err("no pod that its affinity asks for is in the node's domain".to_owned())
@@ -78,7 +78,7 @@ fn attracted(cluster: &Cluster<'_>, index: usize, there: &dyn Fn(usize) -> bool)
 /// there go first, and only when none can does one become the first of its kind.
 pub(super) fn order(cluster: &Cluster<'_>) -> Vec<Violation> {
     let residents = &cluster.residents;
-    let mut there: Vec<bool> = residents.iter().map(|r| !r.planned && !r.nominated).collect();
+    let mut there: Vec<bool> = residents.iter().map(|r| !r.planned).collect();
     let mut waiting: Vec<usize> = cluster.planned().collect();
     loop {
         let before = waiting.len();

@@ -6,7 +6,7 @@ use std::{
 };
 
 use catalog::Resources;
-use k8s_openapi::api::core::v1::Taint;
+use k8s_openapi::api::core::v1::{Taint, Toleration};
 
 use super::{
     Filter, Violation,
@@ -23,13 +23,26 @@ use crate::{
 const HOSTNAME: &str = "kubernetes.io/hostname";
 const POOL: &str = "karpenter.sh/nodepool";
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
-/// Labels that kubelets and cloud providers set twice, under a new and an old name.
-const ALIASES: [(&str, &str); 5] = [
+/// Labels that kubelets, cloud providers and disk drivers set again under another name.
+const ALIASES: [(&str, &str); 8] = [
     ("kubernetes.io/arch", "beta.kubernetes.io/arch"),
     ("kubernetes.io/os", "beta.kubernetes.io/os"),
     ("node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type"),
     ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"),
     ("topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region"),
+    ("topology.kubernetes.io/zone", "topology.disk.csi.azure.com/zone"),
+    ("topology.kubernetes.io/zone", "topology.ebs.csi.aws.com/zone"),
+    ("topology.kubernetes.io/zone", "topology.gke.io/zone"),
+];
+
+/// Taints of `node.kubernetes.io` that the daemon set controller makes its pods tolerate.
+const DAEMONS_TOLERATE: [&str; 6] = [
+    "not-ready",
+    "unreachable",
+    "disk-pressure",
+    "memory-pressure",
+    "pid-pressure",
+    "unschedulable",
 ];
 
 /// A node of the final cluster.
@@ -52,8 +65,6 @@ pub(super) struct Resident<'a> {
     pub(super) pod: &'a Pod,
     pub(super) node: usize,
     pub(super) planned: bool,
-    /// Not bound yet: kube-scheduler keeps its room, but nobody may lean on it.
-    pub(super) nominated: bool,
     pub(super) facts: Rc<Facts<'a>>,
 }
 
@@ -133,14 +144,15 @@ impl<'a> Cluster<'a> {
                 continue;
             }
             let name = node.metadata.name.clone().unwrap_or_default();
-            let labels: Labels = node.metadata.labels.clone().unwrap_or_default();
+            let mut labels: Labels = node.metadata.labels.clone().unwrap_or_default();
+            add_aliases(&mut labels);
             let status = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
             let mut allocatable = status.map(|map| amounts(map, Round::Down)).unwrap_or_default();
             let spec = node.spec.as_ref();
             let mut taints = spec.and_then(|spec| spec.taints.clone()).unwrap_or_default();
-            let managed = labels.contains_key(POOL);
+            let claim = claim_of(self.snapshot, node);
+            let managed = claim.is_some() || labels.contains_key(POOL);
             if managed && labels.get("karpenter.sh/initialized").is_none_or(|v| v != "true") {
-                let claim = claim_of(self.snapshot, node);
                 let pool = pools.iter().find(|pool| labels.get(POOL) == Some(&pool.name));
                 let startup = claim.map(|claim| &claim.startup_taints);
                 let startup = startup.or(pool.map(|pool| &pool.startup_taints));
@@ -201,11 +213,7 @@ impl<'a> Cluster<'a> {
         stated: Option<&Resources>,
     ) {
         labels.entry(HOSTNAME.to_owned()).or_insert_with(|| name.to_owned());
-        for (new, old) in ALIASES {
-            if let Some(value) = labels.get(new).cloned() {
-                labels.entry(old.to_owned()).or_insert(value);
-            }
-        }
+        add_aliases(&mut labels);
         let (mut reserved, reserved_ports) = self.daemons(&labels, name, &taints);
         reserved.max(stated.unwrap_or(&Resources::default()));
         let (name, allocatable) = (name.to_owned(), allocatable.clone());
@@ -227,8 +235,13 @@ impl<'a> Cluster<'a> {
         for (id, template) in &self.snapshot.daemon_sets {
             let namespace = id.split_once('/').map_or("default", |(namespace, _)| namespace);
             let facts = Facts::new(self.snapshot, template, namespace);
-            let runs = facts.accepts(labels, name);
-            if runs && untolerated(taints, &facts.tolerations).is_none() {
+            let mut tolerations = facts.tolerations.clone();
+            tolerations.extend(DAEMONS_TOLERATE.map(|key| Toleration {
+                key: Some(format!("node.kubernetes.io/{key}")),
+                operator: Some("Exists".to_owned()),
+                ..Toleration::default()
+            }));
+            if facts.accepts(labels, name) && untolerated(taints, &tolerations).is_none() {
                 reserved.add(&facts.request);
                 ports.extend(facts.ports);
             }
@@ -236,14 +249,13 @@ impl<'a> Cluster<'a> {
         (reserved, ports)
     }
 
-    /// Pods that are bound or nominated to nodes that stay.
+    /// Pods that are bound to nodes that stay, or nominated: the scheduler makes room for those.
     fn add_bound(&mut self, moved: &BTreeSet<u32>) {
         for (index, pod) in (0u32..).zip(&self.snapshot.pods) {
-            let nominated = pod.node_name.is_none();
             let place = pod.node_name.as_ref().or(pod.nominated_node.as_ref());
             let node = place.and_then(|name| self.by_name.get(&**name)).copied();
             if let (Some(node), false) = (node, pod.terminal || moved.contains(&index)) {
-                self.settle(pod, node, false, nominated);
+                self.settle(pod, node, false);
             }
         }
     }
@@ -254,7 +266,7 @@ impl<'a> Cluster<'a> {
             // `accounting` reports positions that are out of range.
             let Some(pod) = self.snapshot.pods.get(index as usize) else { continue };
             match self.by_name.get(name).copied() {
-                Some(node) => self.settle(pod, node, true, false),
+                Some(node) => self.settle(pod, node, true),
                 None => unknown.push(Violation {
                     pod: format!("{}/{}", pod.namespace, pod.name),
                     node: name.to_owned(),
@@ -266,7 +278,7 @@ impl<'a> Cluster<'a> {
         unknown
     }
 
-    fn settle(&mut self, pod: &'a Pod, node: usize, planned: bool, nominated: bool) {
+    fn settle(&mut self, pod: &'a Pod, node: usize, planned: bool) {
         let key = (std::sync::Arc::as_ptr(&pod.template), &*pod.namespace);
         let new = || Rc::new(Facts::new(self.snapshot, &pod.template, &pod.namespace));
         let facts = Rc::clone(self.facts.entry(key).or_insert_with(new));
@@ -274,7 +286,7 @@ impl<'a> Cluster<'a> {
             self.repellent.push(self.residents.len());
         }
         self.nodes[node].pods.push(self.residents.len());
-        self.residents.push(Resident { pod, node, planned, nominated, facts });
+        self.residents.push(Resident { pod, node, planned, facts });
     }
 
     /// The API server labels every namespace with its name.
@@ -288,6 +300,17 @@ impl<'a> Cluster<'a> {
                 labels.entry(NAMESPACE_NAME.to_owned()).or_insert_with(|| name.to_owned());
                 labels
             });
+        }
+    }
+}
+
+/// Gives labels their other names where a node does not have them. Azure's disk driver writes the
+/// zone of a regional machine as nothing.
+fn add_aliases(labels: &mut Labels) {
+    for (new, old) in ALIASES {
+        if let Some(value) = labels.get(new).cloned() {
+            let nowhere = value == "0" && old == "topology.disk.csi.azure.com/zone";
+            labels.entry(old.to_owned()).or_insert(if nowhere { String::new() } else { value });
         }
     }
 }

@@ -42,7 +42,6 @@ fn counts<'c>(cluster: &'c Cluster<'_>, index: usize, spread: &Spread) -> BTreeM
         let pods = node.pods.iter().filter(|other| {
             let resident = &cluster.residents[**other];
             **other != index
-                && !resident.nominated
                 && !resident.pod.deleting
                 && resident.pod.namespace == me.pod.namespace
                 && spread.selector.matches(&resident.facts.template.labels)
