@@ -2,15 +2,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    rc::Rc,
+    sync::Arc,
 };
 
-use catalog::Resources;
+use catalog::{Resources, resources::PODS};
 use k8s_openapi::api::core::v1::{Taint, Toleration};
 
 use super::{
     Filter, Violation,
-    pod::{Facts, Port},
+    pod::{Facts, Port, Term},
     quantity::{Round, amounts},
     selector::{Labels, untolerated},
 };
@@ -52,8 +52,8 @@ pub(super) struct Node {
     pub(super) taints: Vec<Taint>,
     pub(super) unschedulable: bool,
     pub(super) allocatable: Resources,
-    /// What daemon pods will take that are not there yet.
-    pub(super) reserved: Resources,
+    /// What all pods take, daemon pods that are not there yet included.
+    pub(super) used: Resources,
     /// Host ports of daemon pods that are not there yet.
     pub(super) reserved_ports: Vec<Port>,
     /// Positions in [`Cluster::residents`].
@@ -65,7 +65,25 @@ pub(super) struct Resident<'a> {
     pub(super) pod: &'a Pod,
     pub(super) node: usize,
     pub(super) planned: bool,
-    pub(super) facts: Rc<Facts<'a>>,
+    /// Position in [`Cluster::kinds`].
+    pub(super) kind: usize,
+}
+
+/// Pods that agree on namespace, labels and spec: the filters cannot tell them apart.
+pub(super) struct Kind<'a> {
+    pub(super) facts: Facts<'a>,
+    pub(super) namespace: &'a str,
+    /// Labels of the namespace.
+    space: Labels,
+    /// Positions in [`Cluster::residents`].
+    pub(super) residents: Vec<usize>,
+}
+
+impl Kind<'_> {
+    /// Whether a term of some pod means pods of this kind.
+    pub(super) fn meant_by(&self, term: &Term) -> bool {
+        term.matches(&self.facts.template.labels, self.namespace, &self.space)
+    }
 }
 
 impl Resident<'_> {
@@ -79,11 +97,8 @@ pub(super) struct Cluster<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) nodes: Vec<Node>,
     pub(super) residents: Vec<Resident<'a>>,
-    /// Labels by namespace.
-    namespaces: BTreeMap<&'a str, Labels>,
-    /// Residents that state a required anti-affinity.
-    pub(super) repellent: Vec<usize>,
-    facts: BTreeMap<(*const PodTemplate, &'a str), Rc<Facts<'a>>>,
+    pub(super) kinds: Vec<Kind<'a>>,
+    kind_of: BTreeMap<(*const PodTemplate, &'a str), usize>,
     by_name: BTreeMap<String, usize>,
 }
 
@@ -99,9 +114,8 @@ impl<'a> Cluster<'a> {
             snapshot,
             nodes: Vec::new(),
             residents: Vec::new(),
-            namespaces: BTreeMap::new(),
-            repellent: Vec::new(),
-            facts: BTreeMap::new(),
+            kinds: Vec::new(),
+            kind_of: BTreeMap::new(),
             by_name: BTreeMap::new(),
         };
         cluster.add_existing(pools);
@@ -112,7 +126,6 @@ impl<'a> Cluster<'a> {
         let moved: BTreeSet<u32> = planned(plan).map(|(_, pod)| pod).collect();
         cluster.add_bound(&moved);
         let unknown = cluster.add_planned(plan);
-        cluster.name_spaces();
         (cluster, unknown)
     }
 
@@ -127,10 +140,9 @@ impl<'a> Cluster<'a> {
         &self.nodes[self.residents[resident].node]
     }
 
-    /// Labels of a resident's namespace.
-    pub(super) fn namespace_of(&self, resident: usize) -> &Labels {
-        // Every resident's namespace was entered by `name_spaces`.
-        &self.namespaces[&*self.residents[resident].pod.namespace]
+    /// What the filters know of a resident.
+    pub(super) fn facts(&self, resident: usize) -> &Facts<'a> {
+        &self.kinds[self.residents[resident].kind].facts
     }
 
     fn add(&mut self, node: Node) {
@@ -165,7 +177,7 @@ impl<'a> Cluster<'a> {
                 taints,
                 unschedulable: spec.is_some_and(|spec| spec.unschedulable == Some(true)),
                 allocatable,
-                reserved: Resources::default(),
+                used: Resources::default(),
                 reserved_ports: Vec::new(),
                 pods: Vec::new(),
             });
@@ -214,8 +226,8 @@ impl<'a> Cluster<'a> {
     ) {
         labels.entry(HOSTNAME.to_owned()).or_insert_with(|| name.to_owned());
         add_aliases(&mut labels);
-        let (mut reserved, reserved_ports) = self.daemons(&labels, name, &taints);
-        reserved.max(stated.unwrap_or(&Resources::default()));
+        let (mut used, reserved_ports) = self.daemons(&labels, name, &taints);
+        used.max(stated.unwrap_or(&Resources::default()));
         let (name, allocatable) = (name.to_owned(), allocatable.clone());
         self.add(Node {
             name,
@@ -223,7 +235,7 @@ impl<'a> Cluster<'a> {
             taints,
             unschedulable: false,
             allocatable,
-            reserved,
+            used,
             reserved_ports,
             pods: Vec::new(),
         });
@@ -279,29 +291,39 @@ impl<'a> Cluster<'a> {
     }
 
     fn settle(&mut self, pod: &'a Pod, node: usize, planned: bool) {
-        let key = (std::sync::Arc::as_ptr(&pod.template), &*pod.namespace);
-        let new = || Rc::new(Facts::new(self.snapshot, &pod.template, &pod.namespace));
-        let facts = Rc::clone(self.facts.entry(key).or_insert_with(new));
-        if !facts.anti_affinity.is_empty() {
-            self.repellent.push(self.residents.len());
-        }
-        self.nodes[node].pods.push(self.residents.len());
-        self.residents.push(Resident { pod, node, planned, facts });
-    }
-
-    /// The API server labels every namespace with its name.
-    fn name_spaces(&mut self) {
-        for resident in &self.residents {
-            let name: &'a str = &resident.pod.namespace;
-            let known = self.snapshot.namespaces.get(name);
-            self.namespaces.entry(name).or_insert_with(|| {
-                let mut labels =
-                    known.and_then(|space| space.metadata.labels.clone()).unwrap_or_default();
-                labels.entry(NAMESPACE_NAME.to_owned()).or_insert_with(|| name.to_owned());
-                labels
+        let key = (Arc::as_ptr(&pod.template), &*pod.namespace);
+        let next = self.kinds.len();
+        let kind = *self.kind_of.entry(key).or_insert(next);
+        if kind == next {
+            self.kinds.push(Kind {
+                facts: Facts::new(self.snapshot, &pod.template, &pod.namespace),
+                namespace: &pod.namespace,
+                space: namespace_labels(self.snapshot, &pod.namespace),
+                residents: Vec::new(),
             });
         }
+        let index = self.residents.len();
+        let request = match &pod.resized {
+            Some(resized) => resized,
+            None => &self.kinds[kind].facts.request,
+        };
+        let node_there = &mut self.nodes[node];
+        node_there.used.add(request);
+        if pod.resized.as_ref().is_some_and(|resized| resized.get(PODS) == 0) {
+            node_there.used.add(&Resources::from([(PODS, 1)]));
+        }
+        node_there.pods.push(index);
+        self.kinds[kind].residents.push(index);
+        self.residents.push(Resident { pod, node, planned, kind });
     }
+}
+
+/// The API server labels every namespace with its name.
+fn namespace_labels(snapshot: &Snapshot, name: &str) -> Labels {
+    let known = snapshot.namespaces.get(name);
+    let mut labels = known.and_then(|space| space.metadata.labels.clone()).unwrap_or_default();
+    labels.entry(NAMESPACE_NAME.to_owned()).or_insert_with(|| name.to_owned());
+    labels
 }
 
 /// Gives labels their other names where a node does not have them. Azure's disk driver writes the
