@@ -4,5 +4,7 @@
 //! `solver` → `plan` (node claims and placements in Kubernetes' words) → `plan::check`.
 
 pub mod api;
+pub mod formulate;
 pub mod plan;
 pub mod snapshot;
+pub mod source;

@@ -9,9 +9,16 @@
 //! solution with code that shares nothing with the engines.
 
 pub mod bits;
+pub mod check;
+pub mod cost;
+mod greedy;
 pub mod problem;
 pub mod solution;
+pub mod strategy;
+pub mod validate;
 
 pub use bits::BitSet;
+pub use check::{Violation, check};
 pub use problem::Problem;
 pub use solution::Solution;
+pub use strategy::{Options, solve};
