@@ -1,21 +1,20 @@
-//! Where sizes come from: an Azure region, or a list that was brought along.
+//! Where sizes and prices come from.
 
 use std::sync::Arc;
 
-use ::catalog::{
+use catalog::{
     InstanceType,
     azure::{NodeSettings, Region},
-    kwok, types_file,
 };
 
-/// A catalog of sizes.
+/// Something to buy nodes from.
 #[derive(Clone, Debug)]
 pub enum Catalog {
-    /// Sizes of a region; what they hold depends on the node configuration.
+    /// A region of Azure; what a size holds depends on the node class.
     Azure(Region),
-    /// Finished instance types.
+    /// A fixed list of types, from a file or a formula.
     Types {
-        /// `kwok`, or the file.
+        /// What to call it in reports.
         name: String,
         /// The types.
         types: Vec<Arc<InstanceType>>,
@@ -23,29 +22,7 @@ pub enum Catalog {
 }
 
 impl Catalog {
-    /// Karpenter's 144 kwok types.
-    pub fn kwok() -> Self {
-        let types = kwok::instance_types().into_iter().map(Arc::new).collect();
-        Self::Types { name: "kwok".to_owned(), types }
-    }
-
-    /// A file in the form of Karpenter's instance types (a list) or of an imported region (a map).
-    ///
-    /// # Errors
-    ///
-    /// A line that names the file and says what is wrong.
-    pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, String> {
-        let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-        if first == Some(&b'{') {
-            let region = Region::from_import(bytes).map_err(|error| format!("{name}: {error}"))?;
-            return Ok(Self::Azure(region));
-        }
-        let types = types_file::parse(bytes).map_err(|error| format!("{name}: {error}"))?;
-        let types = types.into_iter().map(Arc::new).collect();
-        Ok(Self::Types { name: name.to_owned(), types })
-    }
-
-    /// The sizes for nodes of one configuration.
+    /// Everything on sale for nodes of these settings.
     pub fn instance_types(&self, settings: &NodeSettings) -> Vec<Arc<InstanceType>> {
         match self {
             Self::Azure(region) => {
@@ -53,5 +30,10 @@ impl Catalog {
             }
             Self::Types { types, .. } => types.clone(),
         }
+    }
+
+    /// Whether node classes and size families are Azure's.
+    pub fn is_azure(&self) -> bool {
+        matches!(self, Self::Azure(_))
     }
 }
