@@ -5,6 +5,7 @@
 //! [`Region::instance_types`] turns sizes into [`crate::InstanceType`]s for one node configuration.
 
 mod embedded;
+pub mod import;
 pub mod instance_types;
 pub mod labels;
 pub mod os_disk;

@@ -244,6 +244,11 @@ pub(super) fn regions() -> Vec<&'static str> {
     common().sections.keys().filter_map(|name| name.strip_prefix("region/")).collect()
 }
 
+/// The facts of a size that do not depend on the region.
+pub(super) fn size(name: &str) -> Option<&'static Sku> {
+    common().sizes.get(name)
+}
+
 /// Decodes one region; `None` when there is none of that name.
 pub(super) fn region(name: &str) -> Option<Region> {
     let common = common();
