@@ -6,5 +6,6 @@
 pub mod api;
 pub mod formulate;
 pub mod plan;
+pub mod report;
 pub mod snapshot;
 pub mod source;

@@ -1,7 +1,1 @@
-//! The command `tenon`.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    provisioner::cli::main()
-}
+fn main() {}
