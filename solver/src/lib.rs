@@ -13,6 +13,7 @@ pub mod bound;
 pub mod check;
 pub mod problem;
 pub mod solution;
+pub mod text;
 pub mod validate;
 
 pub use bits::BitSet;
