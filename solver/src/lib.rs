@@ -9,6 +9,7 @@
 //! solution with code that shares nothing with the engines.
 
 pub mod bits;
+pub mod bound;
 pub mod check;
 pub mod cost;
 mod greedy;
