@@ -13,12 +13,24 @@ use k8s_openapi::{
 use provisioner::{
     api::node_pool::NodePool,
     snapshot::{Pod, PodTemplate, Snapshot},
+    source::Catalog,
 };
 
 const ZONE: &str = "topology.kubernetes.io/zone";
 const HOSTNAME: &str = "kubernetes.io/hostname";
 const CPU_MILLI: [u32; 5] = [100, 250, 500, 1000, 1500];
 const MEMORY_MIB: [u32; 6] = [100, 256, 512, 1024, 2048, 4096];
+
+/// The 400 types that go with Karpenter's benchmark pods.
+pub fn benchmark_catalog() -> Catalog {
+    let types = catalog::synthetic::benchmark_types(400).into_iter().map(Arc::new).collect();
+    Catalog::Types { name: "benchmark".to_owned(), types }
+}
+
+/// The embedded catalog of Azure's eastus.
+pub fn eastus() -> Option<Catalog> {
+    catalog::azure::Region::load("eastus").ok().map(Catalog::Azure)
+}
 
 /// Karpenter's "diverse" pods for random seed 42, as many as its benchmark has them: 1, 50, 100,
 /// 500, 1,000, 1,500, 2,000, 5,000, 10,000 or 20,000. `None` for any other number.

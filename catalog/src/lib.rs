@@ -2,10 +2,14 @@
 
 pub mod azure;
 pub mod instance_type;
+pub mod kwok;
 pub mod label_syntax;
 pub mod quantity;
 pub mod requirement;
 pub mod resources;
+mod shape;
+pub mod synthetic;
+pub mod types_file;
 pub mod well_known;
 
 pub use instance_type::{CapacityType, InstanceType, Offering, Overhead};

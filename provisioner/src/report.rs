@@ -9,6 +9,8 @@ mod money;
 mod names;
 mod style;
 mod table;
+#[cfg(test)]
+mod tests;
 mod wide;
 
 pub use compare::Variant;

@@ -9,12 +9,14 @@
 //! solution with code that shares nothing with the engines.
 
 pub mod bits;
+pub mod bound;
 pub mod check;
 pub mod cost;
 mod greedy;
 pub mod problem;
 pub mod solution;
 pub mod strategy;
+pub mod text;
 pub mod validate;
 
 pub use bits::BitSet;

@@ -4,9 +4,10 @@ use std::{
     fs,
     io::Read,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use catalog::azure::Region;
+use catalog::{azure::Region, kwok, types_file};
 
 use super::{
     args::Source,
@@ -60,10 +61,22 @@ pub(super) fn catalog(source: &Source) -> Result<Catalog, Failure> {
         return Err(Failure::usage("--region or --catalog is needed"));
     };
     if path.as_os_str() == "kwok" {
-        return Ok(Catalog::kwok());
+        let types = kwok::instance_types().into_iter().map(Arc::new).collect();
+        return Ok(Catalog::Types { name: "kwok".to_owned(), types });
     }
-    let bytes = file(path, MAX_CATALOG)?;
-    Catalog::from_bytes(&path.display().to_string(), &bytes).map_err(Failure::data)
+    catalog_file(&path.display().to_string(), &file(path, MAX_CATALOG)?)
+}
+
+/// Karpenter's types are a list, an imported region is a map.
+fn catalog_file(name: &str, bytes: &[u8]) -> Result<Catalog, Failure> {
+    let wrong = |error: String| Failure::data(format!("{name}: {error}"));
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{') {
+        let region = Region::from_import(bytes).map_err(|error| wrong(error.to_string()))?;
+        return Ok(Catalog::Azure(region));
+    }
+    let types = types_file::parse(bytes).map_err(|error| wrong(error.to_string()))?;
+    let types = types.into_iter().map(Arc::new).collect();
+    Ok(Catalog::Types { name: name.to_owned(), types })
 }
 
 /// A whole file of at most `most` bytes.

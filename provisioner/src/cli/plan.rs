@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     pipeline::{self, Outcome, Settings},
-    report::{self, Format, Report, Variant},
+    report::{self, Report, Variant},
     snapshot::{Snapshot, read::ReadOptions},
     source::Catalog,
 };
@@ -181,11 +181,7 @@ fn compared(
             report: report_of(snapshot, outcome, explanations),
         })
         .collect();
-    let mut text = report::compare::render(&variants, output.output);
-    if output.output == Format::Table {
-        text.push_str(&report::explained(&variants));
-    }
-    Ok(text)
+    Ok(report::compare::render(&variants, output.output))
 }
 
 /// The input with the node pools of another file; its node classes are added to the input's.

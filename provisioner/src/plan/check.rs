@@ -18,7 +18,7 @@ mod volumes;
 
 use std::fmt;
 
-use self::cluster::Cluster;
+use self::{affinity::Relations, cluster::Cluster, spread::Spreads};
 use crate::{api::node_pool::NodePool, plan::Plan, snapshot::Snapshot};
 
 /// A rule that a plan breaks.
@@ -85,29 +85,43 @@ pub fn check(snapshot: &Snapshot, pools: &[NodePool], plan: &Plan) -> Vec<Violat
     found.extend(pools::check(snapshot, pools, plan));
     let (cluster, unknown) = Cluster::after(snapshot, pools, plan);
     found.extend(unknown);
-    for index in cluster.planned() {
-        let resident = &cluster.residents[index];
-        let node = &cluster.nodes[resident.node];
-        let mut report = |filter, result: Result<(), String>| {
-            if let Err(detail) = result {
-                let (pod, node) = (resident.id(), node.name.clone());
-                found.push(Violation { pod, node, filter, detail });
-            }
-        };
-        report(Filter::NodeUnschedulable, node_filters::unschedulable(&cluster, index));
-        report(Filter::NodeName, node_filters::node_name(&cluster, index));
-        report(Filter::TaintToleration, node_filters::taints(&cluster, index));
-        report(Filter::NodeAffinity, node_filters::node_affinity(&cluster, index));
-        report(Filter::NodePorts, node_filters::ports(&cluster, index));
-        report(Filter::NodeResourcesFit, node_filters::resources(&cluster, index));
-        report(Filter::VolumeBinding, volumes::binding(&cluster, index));
-        report(Filter::VolumeZone, volumes::zone(&cluster, index));
-        report(Filter::VolumeRestrictions, volumes::restrictions(&cluster, index));
-        report(Filter::NodeVolumeLimits, volumes::limits(&cluster, index));
-        report(Filter::PodTopologySpread, spread::check(&cluster, index));
-        report(Filter::InterPodAffinity, affinity::check(&cluster, index));
+    for number in 0..cluster.kinds.len() {
+        check_kind(&cluster, number, &mut found);
     }
     found.extend(affinity::order(&cluster));
     found.sort();
     found
+}
+
+/// Runs every filter on every planned pod of a kind.
+fn check_kind(cluster: &Cluster<'_>, kind: usize, found: &mut Vec<Violation>) {
+    let residents = &cluster.kinds[kind].residents;
+    let planned: Vec<usize> =
+        residents.iter().copied().filter(|index| cluster.residents[*index].planned).collect();
+    if planned.is_empty() {
+        return;
+    }
+    let spreads = Spreads::of(cluster, kind);
+    let relations = Relations::of(cluster, kind);
+    for index in planned {
+        let mut report = |filter, result: Result<(), String>| {
+            if let Err(detail) = result {
+                let pod = cluster.residents[index].id();
+                let node = cluster.node_of(index).name.clone();
+                found.push(Violation { pod, node, filter, detail });
+            }
+        };
+        report(Filter::NodeUnschedulable, node_filters::unschedulable(cluster, index));
+        report(Filter::NodeName, node_filters::node_name(cluster, index));
+        report(Filter::TaintToleration, node_filters::taints(cluster, index));
+        report(Filter::NodeAffinity, node_filters::node_affinity(cluster, index));
+        report(Filter::NodePorts, node_filters::ports(cluster, index));
+        report(Filter::NodeResourcesFit, node_filters::resources(cluster, index));
+        report(Filter::VolumeBinding, volumes::binding(cluster, index));
+        report(Filter::VolumeZone, volumes::zone(cluster, index));
+        report(Filter::VolumeRestrictions, volumes::restrictions(cluster, index));
+        report(Filter::NodeVolumeLimits, volumes::limits(cluster, index));
+        report(Filter::PodTopologySpread, spreads.check(cluster, index));
+        report(Filter::InterPodAffinity, relations.check(cluster, index));
+    }
 }

@@ -8,7 +8,7 @@ use super::{
     json::{self, Document},
     money::{hourly, monthly, percent, signed, usd},
     style::{BOLD, paint},
-    wide,
+    table, wide,
 };
 use crate::plan::Plan;
 
@@ -48,9 +48,9 @@ struct Difference {
 /// All variants in the given format; `wide` adds the plans in full.
 pub fn render(variants: &[Variant<'_>], format: Format) -> String {
     match format {
-        Format::Table => table(variants),
+        Format::Table => side_by_side(variants),
         Format::Wide => {
-            let mut text = table(variants);
+            let mut text = side_by_side(variants);
             for variant in variants {
                 text.push_str(&format!("\n{}\n", paint(BOLD, &format!("— {} —", variant.name))));
                 text.push_str(&wide::render(&variant.report));
@@ -88,7 +88,7 @@ fn difference(mine: usize, theirs: usize) -> i64 {
     number(mine).saturating_sub(number(theirs))
 }
 
-fn table(variants: &[Variant<'_>]) -> String {
+fn side_by_side(variants: &[Variant<'_>]) -> String {
     let Some(first) = variants.first().map(|variant| variant.report.plan) else {
         return String::new();
     };
@@ -106,6 +106,10 @@ fn table(variants: &[Variant<'_>]) -> String {
     }
     let mut text: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
     text.push_str(&fewer_placed(variants, first));
+    for variant in variants.iter().filter(|variant| !variant.report.explanations.is_empty()) {
+        text.push_str(&format!("\n{}\n", paint(BOLD, &format!("— {} —", variant.name))));
+        text.push_str(&table::explanations(&variant.report));
+    }
     text
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use catalog::Resources;
+use catalog::{Resources, quantity};
 use k8s_openapi::{
     api::core::v1::ResourceRequirements, apimachinery::pkg::api::resource::Quantity,
 };
@@ -18,25 +18,21 @@ pub enum Round {
     Down,
 }
 
-/// One amount, in the unit of `name`.
+/// One amount, in the unit of `name`; negative ones are refused.
 pub fn amount(name: &str, quantity: &Quantity, round: Round) -> Result<i64, Fault> {
-    let parsed = parse(name, &quantity.0, round);
-    let parsed = parsed.filter(|amount| *amount >= 0 || !quantity.0.starts_with('-'));
-    match parsed {
-        Some(amount) if amount < 0 => {
-            let problem = format!("{:?} is negative", quantity.0);
-            Err(Fault::new(name, problem, "give an amount of 0 or more"))
-        }
-        Some(amount) => Ok(amount),
-        None => {
-            let problem = format!("{:?} is not a quantity", quantity.0);
-            Err(Fault::new(name, problem, "write it like 500m, 2, 1.5Gi or 10G"))
-        }
+    let amount = match round {
+        Round::Up => quantity::request(name, &quantity.0),
+        Round::Down => quantity::capacity(name, &quantity.0),
+    };
+    let amount = amount.map_err(|error| Fault::new(name, error.to_string(), ""))?;
+    // A small negative amount may round to nothing, so it is the exact one that is looked at.
+    let negative = quantity.0.starts_with('-')
+        && quantity::parse(&quantity.0).is_ok_and(quantity::Quantity::is_negative);
+    if negative {
+        let problem = format!("{:?} is negative", quantity.0);
+        return Err(Fault::new(name, problem, "give an amount of 0 or more"));
     }
-}
-
-fn parse(_name: &str, text: &str, _round: Round) -> Option<i64> {
-    text.trim_end_matches(char::is_alphabetic).parse().ok()
+    Ok(amount)
 }
 
 /// All amounts of a list; `field` is the list's name, for the message.

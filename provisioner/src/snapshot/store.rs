@@ -185,7 +185,9 @@ fn label(kind: &str, object: &Value) -> String {
         let field = object.get("metadata").and_then(|meta| meta.get(name));
         field.and_then(Value::as_str).filter(|text| !text.is_empty())
     };
-    let name = field("name").or_else(|| field("generateName")).unwrap_or("without a name");
+    let Some(name) = field("name").or_else(|| field("generateName")) else {
+        return format!("{kind} without a name");
+    };
     let default = NAMESPACED.contains(&kind).then_some("default");
     match field("namespace").or(default) {
         Some(namespace) => format!("{kind} {namespace}/{name}"),

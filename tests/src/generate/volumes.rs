@@ -24,8 +24,10 @@ impl Scene {
     }
 
     fn add_volume_claim(&mut self, index: usize) {
-        let name = format!("data-{index}");
         let namespace = self.rng.below(NAMESPACES.len());
+        // Claims of different namespaces share their names, and are different claims.
+        let number = self.claims.iter().filter(|claim| claim.0 == namespace).count();
+        let name = format!("data-{number}");
         let class = self.rng.pick(&["anywhere", "zonal"]);
         let mode = self.rng.pick(&["ReadWriteOnce", "ReadWriteOnce", "ReadWriteOncePod"]);
         let bound = self.rng.chance(60);

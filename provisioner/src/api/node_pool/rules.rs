@@ -31,36 +31,21 @@ pub fn requirements(raw: &[RawRequirement], restricted: bool) -> Result<Requirem
     for (position, entry) in raw.iter().enumerate() {
         let at = |fault: Fault| fault.within(&format!("requirements[{position}]"));
         if restricted {
-            user_key(&entry.key).map_err(|fault| at(fault.within("key")))?;
+            let rule = well_known::restricted(&entry.key);
+            user_key(&entry.key, rule).map_err(|fault| at(fault.within("key")))?;
         }
         requirements.add(requirement(entry).map_err(at)?);
     }
     Ok(requirements)
 }
 
-/// One requirement, by the rules of the CRD.
+/// One requirement; what may stand in it is known to the catalog.
 fn requirement(raw: &RawRequirement) -> Result<Requirement, Fault> {
     let operator = operator(&raw.operator)?;
     let values = raw.values.as_deref().unwrap_or_default();
-    if raw.key.is_empty() {
-        return Err(Fault::new("key", "is missing", "name the label"));
-    }
-    let (fits, rule) = match operator {
-        Operator::In => (!values.is_empty(), "In needs at least one value"),
-        Operator::NotIn => (true, ""),
-        Operator::Exists | Operator::DoesNotExist => {
-            (values.is_empty(), "Exists and DoesNotExist take no values")
-        }
-        Operator::Gt | Operator::Lt | Operator::Gte | Operator::Lte => (
-            matches!(values, [value] if value.parse::<i64>().is_ok_and(|bound| bound >= 0)),
-            "Gt, Lt, Gte and Lte take exactly one value, a whole number of 0 or more",
-        ),
-    };
-    if !fits {
-        let problem = format!("{:?} does not suit {}", values, raw.operator);
-        return Err(Fault::new("values", problem, rule));
-    }
-    let min_values = min_values(raw.min_values, operator, values.len())?;
+    let min_values = raw.min_values.map(u32::try_from).transpose().map_err(|_| {
+        Fault::new("minValues", "is out of range", "give a number from 1 to 50, or none")
+    })?;
     Requirement::new(&raw.key, operator, values, min_values)
         .map_err(|error| Fault::new("", error.to_string(), "correct the requirement"))
 }
@@ -82,21 +67,9 @@ fn operator(name: &str) -> Result<Operator, Fault> {
     })
 }
 
-fn min_values(wish: Option<i64>, operator: Operator, given: usize) -> Result<Option<u32>, Fault> {
-    let Some(wish) = wish else { return Ok(None) };
-    let most = if operator == Operator::In { given.min(50) } else { 50 };
-    match u32::try_from(wish) {
-        Ok(count) if count >= 1 && count as usize <= most => Ok(Some(count)),
-        _ => {
-            let help = "give 1 to 50, and with In no more than there are values";
-            Err(Fault::new("minValues", format!("{wish} is out of range"), help))
-        }
-    }
-}
-
-/// A label key that a user may set on nodes.
-pub fn user_key(key: &str) -> Result<(), Fault> {
-    match well_known::restricted(key) {
+/// Refuses a label key that a rule keeps for the system.
+fn user_key(key: &str, rule: Option<&'static str>) -> Result<(), Fault> {
+    match rule {
         None => Ok(()),
         Some(rule) => {
             let problem = format!("the label {key:?} is restricted: {rule}");
@@ -112,7 +85,8 @@ pub fn labels(labels: &BTreeMap<String, String>) -> Result<(), Fault> {
         return Err(Fault::new("labels", problem, "shorten the list"));
     }
     for (key, value) in labels {
-        user_key(key).map_err(|fault| fault.within("labels"))?;
+        let rule = well_known::restricted_label(key);
+        user_key(key, rule).map_err(|fault| fault.within("labels"))?;
         if !is_label_value(value) {
             let help = "use at most 63 letters, digits, dashes, dots and underscores, with a \
                         letter or digit at both ends";

@@ -1,125 +1,225 @@
 //! InterPodAffinity: required terms of the pod, and the anti-affinity of every other pod.
 
-use super::{Filter, Violation, cluster::Cluster, pod::Term};
+use std::collections::BTreeMap;
 
-/// The pod against all others, the pod itself taken out.
-pub(super) fn check(cluster: &Cluster<'_>, index: usize) -> Result<(), String> {
-    repelled_by_others(cluster, index)?;
-    repels_others(cluster, index)?;
-    if attracted(cluster, index, &|other| !cluster.residents[other].nominated) {
-        return Ok(());
+use super::{
+    Filter, Violation,
+    cluster::{Cluster, Kind, Node},
+    pod::Term,
+};
+
+/// Number of pods by domain.
+type Counts<'c> = BTreeMap<&'c str, i64>;
+
+/// How an affinity is met.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Met {
+    No,
+    /// By pods in the node's domains.
+    ByOthers,
+    /// There is no pod to lean on anywhere, and the pod is one that it looks for itself.
+    AsFirst,
+}
+
+/// The pods that an affinity looks for, by term and domain. A pod counts when it matches all
+/// terms, and counts for each of them.
+struct Pull<'c> {
+    terms: &'c [Term],
+    counts: Vec<Counts<'c>>,
+    /// Number of such pods that are in a domain of any term.
+    anywhere: i64,
+}
+
+impl<'c> Pull<'c> {
+    fn new(terms: &'c [Term]) -> Self {
+        Self { terms, counts: vec![Counts::new(); terms.len()], anywhere: 0 }
     }
-    Err("no pod that its affinity asks for is in the node's domain".to_owned())
-}
 
-/// Whether `term`, stated by `owner`, means `other`.
-fn means(cluster: &Cluster<'_>, term: &Term, other: usize) -> bool {
-    let resident = &cluster.residents[other];
-    let labels = &resident.facts.template.labels;
-    term.matches(labels, &resident.pod.namespace, cluster.namespace_of(other))
-}
+    fn wants(&self, kind: &Kind<'_>) -> bool {
+        self.terms.iter().all(|term| kind.meant_by(term))
+    }
 
-/// Whether two residents' nodes have the same value of a label that both have.
-fn together(cluster: &Cluster<'_>, key: &str, one: usize, other: usize) -> bool {
-    let value = |resident| cluster.node_of(resident).labels.get(key);
-    value(one).is_some() && value(one) == value(other)
-}
-
-fn repelled_by_others(cluster: &Cluster<'_>, index: usize) -> Result<(), String> {
-    for &other in cluster.repellent.iter().filter(|other| **other != index) {
-        for term in &cluster.residents[other].facts.anti_affinity {
-            if together(cluster, &term.key, index, other) && means(cluster, term, index) {
-                let id = cluster.residents[other].id();
-                return Err(format!("anti-affinity of {id} by {}", term.key));
+    /// Counts a pod that is wanted.
+    fn add(&mut self, node: &'c Node) {
+        let mut found = false;
+        for (term, counts) in self.terms.iter().zip(&mut self.counts) {
+            if let Some(domain) = node.labels.get(&term.key) {
+                *counts.entry(domain).or_insert(0) += 1;
+                found = true;
             }
         }
+        self.anywhere += i64::from(found);
     }
-    Ok(())
-}
 
-fn repels_others(cluster: &Cluster<'_>, index: usize) -> Result<(), String> {
-    for term in &cluster.residents[index].facts.anti_affinity {
-        for other in (0..cluster.residents.len()).filter(|other| *other != index) {
-            if together(cluster, &term.key, index, other) && means(cluster, term, other) {
-                let id = cluster.residents[other].id();
-                return Err(format!("its anti-affinity by {} to {id}", term.key));
-            }
+    /// Whether a pod of `kind` can be on `node`; `counted` says whether it is counted already.
+    fn met(&self, kind: &Kind<'_>, node: &Node, counted: bool) -> Met {
+        let mut near = true;
+        for (term, counts) in self.terms.iter().zip(&self.counts) {
+            let Some(domain) = node.labels.get(&term.key) else { return Met::No };
+            near &= counts.get(domain.as_str()).copied().unwrap_or(0) > i64::from(counted);
+        }
+        if near {
+            Met::ByOthers
+        } else if self.anywhere == i64::from(counted) && self.wants(kind) {
+            Met::AsFirst
+        } else {
+            Met::No
         }
     }
-    Ok(())
 }
 
-/// Whether the affinity terms hold, leaning only on pods that `there` lets in. A pod counts when
-/// it matches all terms; when no such pod is in any domain, one that matches itself may be first.
-fn attracted(cluster: &Cluster<'_>, index: usize, there: &dyn Fn(usize) -> bool) -> bool {
-    let terms = &cluster.residents[index].facts.affinity;
-    if terms.is_empty() {
-        return true;
+/// An anti-affinity term that concerns a kind of pods, with the pods at its other end by domain.
+struct Push<'c> {
+    term: &'c Term,
+    counts: Counts<'c>,
+    /// Whether pods of the kind are at the other end too.
+    own: bool,
+    /// Whose term it is.
+    of_others: bool,
+}
+
+/// The pods of a kind without those that are being deleted: they hold their room to the last, and
+/// are gone when the plan has come true, so that nobody leans on them or has to avoid them.
+fn stay<'c>(cluster: &'c Cluster<'_>, kind: &'c Kind<'_>) -> impl Iterator<Item = usize> + 'c {
+    kind.residents.iter().copied().filter(|index| !cluster.residents[*index].pod.deleting)
+}
+
+/// Pods of these kinds by their domain of `key`.
+fn by_domain<'c>(
+    cluster: &'c Cluster<'_>,
+    key: &str,
+    kinds: impl Iterator<Item = &'c Kind<'c>>,
+) -> Counts<'c> {
+    let mut counts = Counts::new();
+    for resident in kinds.flat_map(|kind| stay(cluster, kind)) {
+        if let Some(domain) = cluster.node_of(resident).labels.get(key) {
+            *counts.entry(domain).or_insert(0) += 1;
+        }
     }
-    let labels = &cluster.node_of(index).labels;
-    if terms.iter().any(|term| !labels.contains_key(&term.key)) {
-        return false;
+    counts
+}
+
+/// What pulls and pushes the pods of one kind.
+pub(super) struct Relations<'c> {
+    pull: Pull<'c>,
+    pushes: Vec<Push<'c>>,
+}
+
+impl<'c> Relations<'c> {
+    pub(super) fn of(cluster: &'c Cluster<'c>, kind: usize) -> Self {
+        let me = &cluster.kinds[kind];
+        let mut pull = Pull::new(&me.facts.affinity);
+        if !pull.terms.is_empty() {
+            for other in &cluster.kinds {
+                if pull.wants(other) {
+                    stay(cluster, other).for_each(|index| pull.add(cluster.node_of(index)));
+                }
+            }
+        }
+        let mut pushes = Vec::new();
+        for term in &me.facts.anti_affinity {
+            let ends = cluster.kinds.iter().filter(|other| other.meant_by(term));
+            let counts = by_domain(cluster, &term.key, ends);
+            pushes.push(Push { term, counts, own: me.meant_by(term), of_others: false });
+        }
+        for (number, other) in cluster.kinds.iter().enumerate() {
+            for term in other.facts.anti_affinity.iter().filter(|term| me.meant_by(term)) {
+                let counts = by_domain(cluster, &term.key, std::iter::once(other));
+                pushes.push(Push { term, counts, own: number == kind, of_others: true });
+            }
+        }
+        Self { pull, pushes }
     }
-    let wanted = |other: usize| terms.iter().all(|term| means(cluster, term, other));
-    let others: Vec<usize> = (0..cluster.residents.len())
-        .filter(|other| *other != index && there(*other) && wanted(*other))
-        .collect();
-    let near = |term: &Term| others.iter().any(|other| together(cluster, &term.key, index, *other));
-    if terms.iter().all(near) {
-        return true;
+
+    /// The pod against all others, the pod itself taken out.
+    pub(super) fn check(&self, cluster: &Cluster<'_>, index: usize) -> Result<(), String> {
+        let node = cluster.node_of(index);
+        let kind = &cluster.kinds[cluster.residents[index].kind];
+        for push in &self.pushes {
+            let Some(domain) = node.labels.get(&push.term.key) else { continue };
+            let others = push.counts.get(domain.as_str()).copied().unwrap_or(0);
+            if others > i64::from(push.own) {
+                let whose = if push.of_others { "another pod's" } else { "its" };
+                return Err(format!("{whose} anti-affinity by {} in {domain}", push.term.key));
+            }
+        }
+        if self.pull.terms.is_empty() || self.pull.met(kind, node, self.pull.wants(kind)) != Met::No
+        {
+            return Ok(());
+        }
+        Err("no pod that its affinity asks for is in the node's domain".to_owned())
     }
-    let in_a_domain = |other: &usize| {
-        terms.iter().any(|term| cluster.node_of(*other).labels.contains_key(&term.key))
-    };
-    !others.iter().any(in_a_domain) && wanted(index)
 }
 
 /// Whether some order of scheduling meets every affinity: pods that can lean on those already
 /// there go first, and only when none can does one become the first of its kind.
 pub(super) fn order(cluster: &Cluster<'_>) -> Vec<Violation> {
-    let residents = &cluster.residents;
-    let mut there: Vec<bool> = residents.iter().map(|r| !r.planned && !r.nominated).collect();
-    let mut waiting: Vec<usize> = cluster.planned().collect();
-    loop {
-        let before = waiting.len();
-        // A pod that could only be the first of its kind waits while others can still move.
-        for bootstrap in [false, true] {
-            let mut first = None;
-            waiting.retain(|&index| {
-                let leans = attracted(cluster, index, &|other| there[other]);
-                let alone = leans && is_first(cluster, index, &there);
-                if !leans || (alone && (!bootstrap || first.is_some())) {
-                    return true;
-                }
-                if alone {
-                    first = Some(index);
-                }
-                there[index] = true;
-                false
-            });
-            if waiting.len() < before {
-                break;
-            }
-        }
-        if waiting.len() == before {
-            break;
+    let pulled = |index: &usize| !cluster.facts(*index).affinity.is_empty();
+    let mut waiting: Vec<usize> = cluster.planned().filter(pulled).collect();
+    let mut queue = Queue::new(cluster);
+    for (index, resident) in cluster.residents.iter().enumerate() {
+        if (!resident.planned || !pulled(&index)) && !resident.pod.deleting {
+            queue.arrive(index);
         }
     }
-    waiting
-        .into_iter()
-        .map(|index| Violation {
-            pod: residents[index].id(),
-            node: cluster.node_of(index).name.clone(),
-            filter: Filter::AffinityOrder,
-            detail: "no order of scheduling meets its affinity".to_owned(),
-        })
-        .collect()
+    loop {
+        let before = waiting.len();
+        waiting.retain(|&index| !queue.admit(index, Met::ByOthers));
+        if waiting.len() == before {
+            let first = waiting.iter().position(|&index| queue.admit(index, Met::AsFirst));
+            let Some(first) = first else { break };
+            waiting.remove(first);
+        }
+    }
+    let late = |index: usize| Violation {
+        pod: cluster.residents[index].id(),
+        node: cluster.node_of(index).name.clone(),
+        filter: Filter::AffinityOrder,
+        detail: "no order of scheduling meets its affinity".to_owned(),
+    };
+    waiting.into_iter().map(late).collect()
 }
 
-/// Whether the pod has affinity terms and nobody there matches them all.
-fn is_first(cluster: &Cluster<'_>, index: usize, there: &[bool]) -> bool {
-    let terms = &cluster.residents[index].facts.affinity;
-    let wanted = |other: usize| terms.iter().all(|term| means(cluster, term, other));
-    !terms.is_empty()
-        && !(0..there.len()).any(|other| other != index && there[other] && wanted(other))
+/// Pods that arrive one by one.
+struct Queue<'c> {
+    cluster: &'c Cluster<'c>,
+    /// Kinds with an affinity, and what of it is there.
+    pulls: BTreeMap<usize, Pull<'c>>,
+    /// By kind: which pulls count its pods.
+    counted_by: Vec<Vec<usize>>,
+}
+
+impl<'c> Queue<'c> {
+    fn new(cluster: &'c Cluster<'c>) -> Self {
+        let pulls: BTreeMap<usize, Pull<'c>> = (cluster.kinds.iter().enumerate())
+            .filter(|(_, kind)| !kind.facts.affinity.is_empty())
+            .map(|(number, kind)| (number, Pull::new(&kind.facts.affinity)))
+            .collect();
+        let counting = |kind: &Kind<'_>| {
+            pulls.iter().filter(|(_, pull)| pull.wants(kind)).map(|(number, _)| *number).collect()
+        };
+        let counted_by = cluster.kinds.iter().map(counting).collect();
+        Self { cluster, pulls, counted_by }
+    }
+
+    fn arrive(&mut self, index: usize) {
+        let node = self.cluster.node_of(index);
+        for number in &self.counted_by[self.cluster.residents[index].kind] {
+            if let Some(pull) = self.pulls.get_mut(number) {
+                pull.add(node);
+            }
+        }
+    }
+
+    /// Lets a pod in when its affinity is met in this way.
+    fn admit(&mut self, index: usize, way: Met) -> bool {
+        let kind = self.cluster.residents[index].kind;
+        let node = self.cluster.node_of(index);
+        let met = |pull: &Pull<'_>| pull.met(&self.cluster.kinds[kind], node, false) == way;
+        let admitted = self.pulls.get(&kind).is_some_and(met);
+        if admitted {
+            self.arrive(index);
+        }
+        admitted
+    }
 }

@@ -2,15 +2,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    rc::Rc,
+    sync::Arc,
 };
 
-use catalog::Resources;
-use k8s_openapi::api::core::v1::Taint;
+use catalog::{Resources, resources::PODS};
+use k8s_openapi::api::core::v1::{Taint, Toleration};
 
 use super::{
     Filter, Violation,
-    pod::{Facts, Port},
+    pod::{Facts, Port, Term},
     quantity::{Round, amounts},
     selector::{Labels, untolerated},
 };
@@ -23,13 +23,26 @@ use crate::{
 const HOSTNAME: &str = "kubernetes.io/hostname";
 const POOL: &str = "karpenter.sh/nodepool";
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
-/// Labels that kubelets and cloud providers set twice, under a new and an old name.
-const ALIASES: [(&str, &str); 5] = [
+/// Labels that kubelets, cloud providers and disk drivers set again under another name.
+const ALIASES: [(&str, &str); 8] = [
     ("kubernetes.io/arch", "beta.kubernetes.io/arch"),
     ("kubernetes.io/os", "beta.kubernetes.io/os"),
     ("node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type"),
     ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"),
     ("topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region"),
+    ("topology.kubernetes.io/zone", "topology.disk.csi.azure.com/zone"),
+    ("topology.kubernetes.io/zone", "topology.ebs.csi.aws.com/zone"),
+    ("topology.kubernetes.io/zone", "topology.gke.io/zone"),
+];
+
+/// Taints of `node.kubernetes.io` that the daemon set controller makes its pods tolerate.
+const DAEMONS_TOLERATE: [&str; 6] = [
+    "not-ready",
+    "unreachable",
+    "disk-pressure",
+    "memory-pressure",
+    "pid-pressure",
+    "unschedulable",
 ];
 
 /// A node of the final cluster.
@@ -39,8 +52,8 @@ pub(super) struct Node {
     pub(super) taints: Vec<Taint>,
     pub(super) unschedulable: bool,
     pub(super) allocatable: Resources,
-    /// What daemon pods will take that are not there yet.
-    pub(super) reserved: Resources,
+    /// What all pods take, daemon pods that are not there yet included.
+    pub(super) used: Resources,
     /// Host ports of daemon pods that are not there yet.
     pub(super) reserved_ports: Vec<Port>,
     /// Positions in [`Cluster::residents`].
@@ -52,9 +65,25 @@ pub(super) struct Resident<'a> {
     pub(super) pod: &'a Pod,
     pub(super) node: usize,
     pub(super) planned: bool,
-    /// Not bound yet: kube-scheduler keeps its room, but nobody may lean on it.
-    pub(super) nominated: bool,
-    pub(super) facts: Rc<Facts<'a>>,
+    /// Position in [`Cluster::kinds`].
+    pub(super) kind: usize,
+}
+
+/// Pods that agree on namespace, labels and spec: the filters cannot tell them apart.
+pub(super) struct Kind<'a> {
+    pub(super) facts: Facts<'a>,
+    pub(super) namespace: &'a str,
+    /// Labels of the namespace.
+    space: Labels,
+    /// Positions in [`Cluster::residents`].
+    pub(super) residents: Vec<usize>,
+}
+
+impl Kind<'_> {
+    /// Whether a term of some pod means pods of this kind.
+    pub(super) fn meant_by(&self, term: &Term) -> bool {
+        term.matches(&self.facts.template.labels, self.namespace, &self.space)
+    }
 }
 
 impl Resident<'_> {
@@ -68,11 +97,8 @@ pub(super) struct Cluster<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) nodes: Vec<Node>,
     pub(super) residents: Vec<Resident<'a>>,
-    /// Labels by namespace.
-    namespaces: BTreeMap<&'a str, Labels>,
-    /// Residents that state a required anti-affinity.
-    pub(super) repellent: Vec<usize>,
-    facts: BTreeMap<(*const PodTemplate, &'a str), Rc<Facts<'a>>>,
+    pub(super) kinds: Vec<Kind<'a>>,
+    kind_of: BTreeMap<(*const PodTemplate, &'a str), usize>,
     by_name: BTreeMap<String, usize>,
 }
 
@@ -88,9 +114,8 @@ impl<'a> Cluster<'a> {
             snapshot,
             nodes: Vec::new(),
             residents: Vec::new(),
-            namespaces: BTreeMap::new(),
-            repellent: Vec::new(),
-            facts: BTreeMap::new(),
+            kinds: Vec::new(),
+            kind_of: BTreeMap::new(),
             by_name: BTreeMap::new(),
         };
         cluster.add_existing(pools);
@@ -101,7 +126,6 @@ impl<'a> Cluster<'a> {
         let moved: BTreeSet<u32> = planned(plan).map(|(_, pod)| pod).collect();
         cluster.add_bound(&moved);
         let unknown = cluster.add_planned(plan);
-        cluster.name_spaces();
         (cluster, unknown)
     }
 
@@ -116,10 +140,9 @@ impl<'a> Cluster<'a> {
         &self.nodes[self.residents[resident].node]
     }
 
-    /// Labels of a resident's namespace.
-    pub(super) fn namespace_of(&self, resident: usize) -> &Labels {
-        // Every resident's namespace was entered by `name_spaces`.
-        &self.namespaces[&*self.residents[resident].pod.namespace]
+    /// What the filters know of a resident.
+    pub(super) fn facts(&self, resident: usize) -> &Facts<'a> {
+        &self.kinds[self.residents[resident].kind].facts
     }
 
     fn add(&mut self, node: Node) {
@@ -133,14 +156,15 @@ impl<'a> Cluster<'a> {
                 continue;
             }
             let name = node.metadata.name.clone().unwrap_or_default();
-            let labels: Labels = node.metadata.labels.clone().unwrap_or_default();
+            let mut labels: Labels = node.metadata.labels.clone().unwrap_or_default();
+            add_aliases(&mut labels);
             let status = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
             let mut allocatable = status.map(|map| amounts(map, Round::Down)).unwrap_or_default();
             let spec = node.spec.as_ref();
             let mut taints = spec.and_then(|spec| spec.taints.clone()).unwrap_or_default();
-            let managed = labels.contains_key(POOL);
+            let claim = claim_of(self.snapshot, node);
+            let managed = claim.is_some() || labels.contains_key(POOL);
             if managed && labels.get("karpenter.sh/initialized").is_none_or(|v| v != "true") {
-                let claim = claim_of(self.snapshot, node);
                 let pool = pools.iter().find(|pool| labels.get(POOL) == Some(&pool.name));
                 let startup = claim.map(|claim| &claim.startup_taints);
                 let startup = startup.or(pool.map(|pool| &pool.startup_taints));
@@ -153,7 +177,7 @@ impl<'a> Cluster<'a> {
                 taints,
                 unschedulable: spec.is_some_and(|spec| spec.unschedulable == Some(true)),
                 allocatable,
-                reserved: Resources::default(),
+                used: Resources::default(),
                 reserved_ports: Vec::new(),
                 pods: Vec::new(),
             });
@@ -201,13 +225,9 @@ impl<'a> Cluster<'a> {
         stated: Option<&Resources>,
     ) {
         labels.entry(HOSTNAME.to_owned()).or_insert_with(|| name.to_owned());
-        for (new, old) in ALIASES {
-            if let Some(value) = labels.get(new).cloned() {
-                labels.entry(old.to_owned()).or_insert(value);
-            }
-        }
-        let (mut reserved, reserved_ports) = self.daemons(&labels, name, &taints);
-        reserved.max(stated.unwrap_or(&Resources::default()));
+        add_aliases(&mut labels);
+        let (mut used, reserved_ports) = self.daemons(&labels, name, &taints);
+        used.max(stated.unwrap_or(&Resources::default()));
         let (name, allocatable) = (name.to_owned(), allocatable.clone());
         self.add(Node {
             name,
@@ -215,7 +235,7 @@ impl<'a> Cluster<'a> {
             taints,
             unschedulable: false,
             allocatable,
-            reserved,
+            used,
             reserved_ports,
             pods: Vec::new(),
         });
@@ -227,8 +247,13 @@ impl<'a> Cluster<'a> {
         for (id, template) in &self.snapshot.daemon_sets {
             let namespace = id.split_once('/').map_or("default", |(namespace, _)| namespace);
             let facts = Facts::new(self.snapshot, template, namespace);
-            let runs = facts.accepts(labels, name);
-            if runs && untolerated(taints, &facts.tolerations).is_none() {
+            let mut tolerations = facts.tolerations.clone();
+            tolerations.extend(DAEMONS_TOLERATE.map(|key| Toleration {
+                key: Some(format!("node.kubernetes.io/{key}")),
+                operator: Some("Exists".to_owned()),
+                ..Toleration::default()
+            }));
+            if facts.accepts(labels, name) && untolerated(taints, &tolerations).is_none() {
                 reserved.add(&facts.request);
                 ports.extend(facts.ports);
             }
@@ -236,14 +261,13 @@ impl<'a> Cluster<'a> {
         (reserved, ports)
     }
 
-    /// Pods that are bound or nominated to nodes that stay.
+    /// Pods that are bound to nodes that stay, or nominated: the scheduler makes room for those.
     fn add_bound(&mut self, moved: &BTreeSet<u32>) {
         for (index, pod) in (0u32..).zip(&self.snapshot.pods) {
-            let nominated = pod.node_name.is_none();
             let place = pod.node_name.as_ref().or(pod.nominated_node.as_ref());
             let node = place.and_then(|name| self.by_name.get(&**name)).copied();
             if let (Some(node), false) = (node, pod.terminal || moved.contains(&index)) {
-                self.settle(pod, node, false, nominated);
+                self.settle(pod, node, false);
             }
         }
     }
@@ -254,7 +278,7 @@ impl<'a> Cluster<'a> {
             // `accounting` reports positions that are out of range.
             let Some(pod) = self.snapshot.pods.get(index as usize) else { continue };
             match self.by_name.get(name).copied() {
-                Some(node) => self.settle(pod, node, true, false),
+                Some(node) => self.settle(pod, node, true),
                 None => unknown.push(Violation {
                     pod: format!("{}/{}", pod.namespace, pod.name),
                     node: name.to_owned(),
@@ -266,28 +290,49 @@ impl<'a> Cluster<'a> {
         unknown
     }
 
-    fn settle(&mut self, pod: &'a Pod, node: usize, planned: bool, nominated: bool) {
-        let key = (std::sync::Arc::as_ptr(&pod.template), &*pod.namespace);
-        let new = || Rc::new(Facts::new(self.snapshot, &pod.template, &pod.namespace));
-        let facts = Rc::clone(self.facts.entry(key).or_insert_with(new));
-        if !facts.anti_affinity.is_empty() {
-            self.repellent.push(self.residents.len());
-        }
-        self.nodes[node].pods.push(self.residents.len());
-        self.residents.push(Resident { pod, node, planned, nominated, facts });
-    }
-
-    /// The API server labels every namespace with its name.
-    fn name_spaces(&mut self) {
-        for resident in &self.residents {
-            let name: &'a str = &resident.pod.namespace;
-            let known = self.snapshot.namespaces.get(name);
-            self.namespaces.entry(name).or_insert_with(|| {
-                let mut labels =
-                    known.and_then(|space| space.metadata.labels.clone()).unwrap_or_default();
-                labels.entry(NAMESPACE_NAME.to_owned()).or_insert_with(|| name.to_owned());
-                labels
+    fn settle(&mut self, pod: &'a Pod, node: usize, planned: bool) {
+        let key = (Arc::as_ptr(&pod.template), &*pod.namespace);
+        let next = self.kinds.len();
+        let kind = *self.kind_of.entry(key).or_insert(next);
+        if kind == next {
+            self.kinds.push(Kind {
+                facts: Facts::new(self.snapshot, &pod.template, &pod.namespace),
+                namespace: &pod.namespace,
+                space: namespace_labels(self.snapshot, &pod.namespace),
+                residents: Vec::new(),
             });
+        }
+        let index = self.residents.len();
+        let request = match &pod.resized {
+            Some(resized) => resized,
+            None => &self.kinds[kind].facts.request,
+        };
+        let node_there = &mut self.nodes[node];
+        node_there.used.add(request);
+        if pod.resized.as_ref().is_some_and(|resized| resized.get(PODS) == 0) {
+            node_there.used.add(&Resources::from([(PODS, 1)]));
+        }
+        node_there.pods.push(index);
+        self.kinds[kind].residents.push(index);
+        self.residents.push(Resident { pod, node, planned, kind });
+    }
+}
+
+/// The API server labels every namespace with its name.
+fn namespace_labels(snapshot: &Snapshot, name: &str) -> Labels {
+    let known = snapshot.namespaces.get(name);
+    let mut labels = known.and_then(|space| space.metadata.labels.clone()).unwrap_or_default();
+    labels.entry(NAMESPACE_NAME.to_owned()).or_insert_with(|| name.to_owned());
+    labels
+}
+
+/// Gives labels their other names where a node does not have them. Azure's disk driver writes the
+/// zone of a regional machine as nothing.
+fn add_aliases(labels: &mut Labels) {
+    for (new, old) in ALIASES {
+        if let Some(value) = labels.get(new).cloned() {
+            let nowhere = value == "0" && old == "topology.disk.csi.azure.com/zone";
+            labels.entry(old.to_owned()).or_insert(if nowhere { String::new() } else { value });
         }
     }
 }

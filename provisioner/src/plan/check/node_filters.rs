@@ -1,12 +1,8 @@
 //! The filters that look at one node: taints, selectors, ports, resources.
 
-use catalog::{Resources, resources::PODS};
 use k8s_openapi::api::core::v1::Taint;
 
-use super::{
-    cluster::{Cluster, Resident},
-    selector::untolerated,
-};
+use super::{cluster::Cluster, selector::untolerated};
 
 /// A cordoned node takes only pods that tolerate the taint of that name.
 pub(super) fn unschedulable(cluster: &Cluster<'_>, index: usize) -> Result<(), String> {
@@ -15,7 +11,7 @@ pub(super) fn unschedulable(cluster: &Cluster<'_>, index: usize) -> Result<(), S
         effect: "NoSchedule".to_owned(),
         ..Taint::default()
     };
-    let tolerations = &cluster.residents[index].facts.tolerations;
+    let tolerations = &cluster.facts(index).tolerations;
     if cluster.node_of(index).unschedulable
         && untolerated(std::slice::from_ref(&taint), tolerations).is_some()
     {
@@ -41,7 +37,7 @@ pub(super) fn node_name(cluster: &Cluster<'_>, index: usize) -> Result<(), Strin
 
 /// Taints with NoSchedule and NoExecute.
 pub(super) fn taints(cluster: &Cluster<'_>, index: usize) -> Result<(), String> {
-    let tolerations = &cluster.residents[index].facts.tolerations;
+    let tolerations = &cluster.facts(index).tolerations;
     match untolerated(&cluster.node_of(index).taints, tolerations) {
         None => Ok(()),
         Some(taint) => Err(format!("{}:{} is not tolerated", taint.key, taint.effect)),
@@ -51,7 +47,7 @@ pub(super) fn taints(cluster: &Cluster<'_>, index: usize) -> Result<(), String> 
 /// Node selector and required node affinity.
 pub(super) fn node_affinity(cluster: &Cluster<'_>, index: usize) -> Result<(), String> {
     let node = cluster.node_of(index);
-    if cluster.residents[index].facts.accepts(&node.labels, &node.name) {
+    if cluster.facts(index).accepts(&node.labels, &node.name) {
         return Ok(());
     }
     Err("node selector or required node affinity does not hold".to_owned())
@@ -60,7 +56,10 @@ pub(super) fn node_affinity(cluster: &Cluster<'_>, index: usize) -> Result<(), S
 /// Host ports against all other pods of the node, daemon pods included.
 pub(super) fn ports(cluster: &Cluster<'_>, index: usize) -> Result<(), String> {
     let node = cluster.node_of(index);
-    let own = &cluster.residents[index].facts.ports;
+    let own = &cluster.facts(index).ports;
+    if own.is_empty() {
+        return Ok(());
+    }
     let clash = |other: &[super::pod::Port]| {
         own.iter().any(|port| other.iter().any(|taken| port.clashes(taken)))
     };
@@ -68,7 +67,7 @@ pub(super) fn ports(cluster: &Cluster<'_>, index: usize) -> Result<(), String> {
         return Err("a daemon pod uses the host port".to_owned());
     }
     for other in node.pods.iter().filter(|other| **other != index) {
-        if clash(&cluster.residents[*other].facts.ports) {
+        if clash(&cluster.facts(*other).ports) {
             return Err(format!("{} uses the host port", cluster.residents[*other].id()));
         }
     }
@@ -79,26 +78,12 @@ pub(super) fn ports(cluster: &Cluster<'_>, index: usize) -> Result<(), String> {
 /// for may be short.
 pub(super) fn resources(cluster: &Cluster<'_>, index: usize) -> Result<(), String> {
     let node = cluster.node_of(index);
-    let mut used = node.reserved.clone();
-    for other in &node.pods {
-        used.add(&request(&cluster.residents[*other]));
-    }
-    let mine = request(&cluster.residents[index]);
+    let mine = &cluster.facts(index).request;
     for (name, amount) in mine.0.iter().filter(|(_, amount)| **amount > 0) {
-        let (used, there) = (used.get(name), node.allocatable.get(name));
+        let (used, there) = (node.used.get(name), node.allocatable.get(name));
         if used > there {
             return Err(format!("{name}: {used} of {there} are used with this pod's {amount}"));
         }
     }
     Ok(())
-}
-
-/// What a pod asks for now; during a resize the larger of old and new.
-fn request(resident: &Resident<'_>) -> Resources {
-    let mut request = match &resident.pod.resized {
-        Some(resized) => (**resized).clone(),
-        None => resident.facts.request.clone(),
-    };
-    request.set(PODS, 1);
-    request
 }
