@@ -1,5 +1,7 @@
 //! Cases of the scheduler's rules, seen on the problem that comes out.
 
+#[path = "formulate/assemble.rs"]
+mod assemble;
 #[path = "formulate/builders.rs"]
 mod builders;
 #[path = "formulate/constraints.rs"]

@@ -226,8 +226,15 @@ pub(super) struct Limits {
     pub limits: Vec<solver::problem::Limit>,
     /// In words, one per limit.
     pub names: Vec<String>,
-    /// Per pool: (limit, resource), where no resource means nodes.
-    per_pool: FxHashMap<usize, Vec<(u32, Option<Arc<str>>)>>,
+    per_pool: FxHashMap<usize, Vec<PoolLimit>>,
+}
+
+/// One limit of a pool.
+#[derive(Debug)]
+struct PoolLimit {
+    number: u32,
+    /// `None` limits the number of nodes.
+    resource: Option<Arc<str>>,
 }
 
 impl Limits {
@@ -253,7 +260,7 @@ impl Limits {
         let number = self.limits.len() as u32;
         self.limits.push(solver::problem::Limit { remaining });
         self.names.push(format!("NodePool {pool_name}: limit on {what}"));
-        self.per_pool.entry(pool).or_default().push((number, resource));
+        self.per_pool.entry(pool).or_default().push(PoolLimit { number, resource });
     }
 
     /// What one node of an offering takes.
@@ -261,8 +268,9 @@ impl Limits {
         let limits = self.per_pool.get(&offering.pool).into_iter().flatten();
         let capacity = &offering.instance_type.capacity;
         limits
-            .map(|(number, resource)| {
-                (*number, resource.as_ref().map_or(1, |name| capacity.get(name)))
+            .map(|limit| {
+                let amount = limit.resource.as_ref().map_or(1, |name| capacity.get(name));
+                (limit.number, amount)
             })
             .filter(|&(_, amount)| amount > 0)
             .collect()
