@@ -4,5 +4,8 @@
 //! `solver` → `plan` (node claims and placements in Kubernetes' words) → `plan::check`.
 
 pub mod api;
+pub mod formulate;
 pub mod plan;
+pub mod report;
 pub mod snapshot;
+pub mod source;

@@ -1,5 +1,7 @@
 //! A plan in Kubernetes' words, made from a solver's solution.
 
+pub mod check;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use catalog::Resources;

@@ -10,10 +10,29 @@ use k8s_openapi::api::{
     storage::v1::{CSINode, StorageClass},
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::api::node_pool::{AksNodeClass, NodeClaim, NodePool};
 
+mod admission;
+mod defaults;
+mod document;
+pub mod error;
+mod expand;
+mod intern;
+mod pod;
+pub mod quantity;
+pub mod read;
+pub mod requests;
+mod resize;
+pub mod save;
+mod store;
+pub(crate) mod typed;
+mod volumes;
+mod workload;
+
 /// A cluster at one moment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// Pods, in order of namespace and name.
     pub pods: Vec<Pod>,
@@ -46,7 +65,7 @@ pub struct Snapshot {
 }
 
 /// An object that plays no part in the plan, and why.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Skipped {
     /// `Kind namespace/name`, or where in the input it stood.
     pub object: String,
@@ -57,7 +76,7 @@ pub struct Skipped {
 }
 
 /// Why an object plays no part in the plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum SkipReason {
     /// The object does not have the form its kind asks for.
     Malformed,
@@ -124,7 +143,8 @@ pub struct Pod {
 }
 
 /// What the scheduler can see of a pod, apart from its name.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PodTemplate {
     /// metadata.labels.
     pub labels: BTreeMap<String, String>,

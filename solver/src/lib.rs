@@ -11,12 +11,16 @@
 pub mod bits;
 pub mod bound;
 pub mod check;
+pub mod cost;
+mod greedy;
 pub mod problem;
 pub mod solution;
+pub mod strategy;
 pub mod text;
 pub mod validate;
 
 pub use bits::BitSet;
-pub use check::check;
+pub use check::{Violation, check};
 pub use problem::Problem;
 pub use solution::Solution;
+pub use strategy::{Options, solve};

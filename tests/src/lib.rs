@@ -1,1 +1,3 @@
 //! Whole-system tests of tenon: scenarios, properties and command lines.
+
+pub mod generate;

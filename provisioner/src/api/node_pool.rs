@@ -4,9 +4,15 @@ use std::collections::BTreeMap;
 
 use catalog::{Requirements, Resources};
 use k8s_openapi::api::core::v1::Taint;
+use serde::{Deserialize, Serialize};
+
+mod claim;
+mod class;
+mod pool;
+mod rules;
 
 /// A NodePool, validated. Everything a plan needs, with defaults filled in.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NodePool {
     /// metadata.name.
     pub name: String,
@@ -33,7 +39,7 @@ pub struct NodePool {
 }
 
 /// spec.template.spec.nodeClassRef.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NodeClassRef {
     /// API group.
     pub group: String,
@@ -44,7 +50,7 @@ pub struct NodeClassRef {
 }
 
 /// The parts of an AKSNodeClass that decide which sizes fit and what they hold.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AksNodeClass {
     /// metadata.name.
     pub name: String,
@@ -69,7 +75,7 @@ pub struct AksNodeClass {
 }
 
 /// A NodeClaim: a node that exists or is on its way.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NodeClaim {
     /// metadata.name.
     pub name: String,

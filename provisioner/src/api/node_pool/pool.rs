@@ -1,0 +1,136 @@
+//! Reading a NodePool and checking it by the rules of its definition.
+
+use std::collections::BTreeMap;
+
+use catalog::Resources;
+use k8s_openapi::{api::core::v1::Taint, apimachinery::pkg::api::resource::Quantity};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    NodeClassRef, NodePool,
+    rules::{self, RawRequirement},
+};
+use crate::snapshot::{
+    error::Fault,
+    quantity::{self, Round},
+    typed::{Meta, typed},
+};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Spec {
+    template: Template,
+    limits: Option<BTreeMap<String, Quantity>>,
+    weight: Option<i64>,
+    replicas: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Template {
+    metadata: TemplateMeta,
+    spec: TemplateSpec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct TemplateMeta {
+    labels: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct TemplateSpec {
+    taints: Option<Vec<Taint>>,
+    startup_taints: Option<Vec<Taint>>,
+    requirements: Option<Vec<RawRequirement>>,
+    node_class_ref: Option<RawClassRef>,
+}
+
+/// v1 has `group`; v1beta1 had `apiVersion`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RawClassRef {
+    group: Option<String>,
+    api_version: Option<String>,
+    kind: String,
+    name: String,
+}
+
+impl RawClassRef {
+    pub fn read(self) -> Result<NodeClassRef, Fault> {
+        if self.name.is_empty() {
+            return Err(Fault::new("nodeClassRef.name", "is missing", "name the node class"));
+        }
+        let version = self.api_version.unwrap_or_default();
+        let of_version = version.split_once('/').map(|(group, _)| group.to_owned());
+        let group = self.group.or(of_version).unwrap_or_default();
+        Ok(NodeClassRef { group, kind: self.kind, name: self.name })
+    }
+}
+
+impl NodePool {
+    /// Reads a NodePool; the fault names the field and the rule that it breaks.
+    pub fn read(object: &Value) -> Result<Self, Fault> {
+        let name = Meta::of(object)?.name()?.to_owned();
+        let spec = object.get("spec").filter(|spec| spec.is_object());
+        let spec = spec.ok_or_else(|| Fault::new("spec", "is missing", "give it a spec"))?;
+        let spec: Spec = typed(spec).map_err(|fault| fault.within("spec"))?;
+        read_spec(name, spec).map_err(|fault| fault.within("spec"))
+    }
+}
+
+fn read_spec(name: String, spec: Spec) -> Result<NodePool, Fault> {
+    let of_template = |fault: Fault| fault.within("spec").within("template");
+    let (limits, node_limit) = limits(spec.limits.as_ref())?;
+    let weight = weight(spec.weight)?;
+    let replicas = spec.replicas;
+    if replicas.is_some_and(|count| count < 0) {
+        return Err(Fault::new("replicas", "is negative", "give 0 or more"));
+    }
+    if replicas.is_some() && (spec.weight.is_some() || !limits.0.is_empty()) {
+        let problem = "a pool with replicas has neither weight nor limits other than nodes";
+        return Err(Fault::new("replicas", problem, "take out the one or the other"));
+    }
+    let labels = spec.template.metadata.labels.unwrap_or_default();
+    rules::labels(&labels).map_err(|fault| fault.within("metadata").within("template"))?;
+    let inner = spec.template.spec;
+    let taints = inner.taints.unwrap_or_default();
+    rules::taints(&taints, "taints").map_err(of_template)?;
+    let startup_taints = inner.startup_taints.unwrap_or_default();
+    rules::taints(&startup_taints, "startupTaints").map_err(of_template)?;
+    let requirements = rules::requirements(&inner.requirements.unwrap_or_default(), true);
+    let node_class = inner.node_class_ref.map(RawClassRef::read).transpose();
+    Ok(NodePool {
+        name,
+        labels,
+        taints,
+        startup_taints,
+        requirements: requirements.map_err(of_template)?,
+        limits,
+        node_limit,
+        weight,
+        replicas,
+        node_class: node_class.map_err(of_template)?.unwrap_or_default(),
+        default: false,
+    })
+}
+
+/// Limits on resources, and on the number of nodes.
+fn limits(amounts: Option<&BTreeMap<String, Quantity>>) -> Result<(Resources, Option<i64>), Fault> {
+    let mut limits = quantity::resources(amounts, "limits", Round::Down)?;
+    let nodes = limits.0.remove("nodes");
+    Ok((limits, nodes))
+}
+
+fn weight(weight: Option<i64>) -> Result<u32, Fault> {
+    match weight {
+        None => Ok(0),
+        Some(weight @ 1..=100) => Ok(weight as u32),
+        Some(weight) => {
+            let problem = format!("{weight} is out of range");
+            Err(Fault::new("weight", problem, "give a number from 1 to 100, or none"))
+        }
+    }
+}

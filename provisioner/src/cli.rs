@@ -1,0 +1,108 @@
+//! The command line. Arguments are read here, the work is done elsewhere.
+
+mod args;
+mod catalog;
+mod console;
+mod exit;
+mod explain;
+mod input;
+mod plan;
+mod replay;
+mod saved;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::{
+    args::Colour,
+    console::Console,
+    exit::{Exit, Failure},
+};
+
+/// Plans the nodes of a Kubernetes cluster: which to launch, what they cost, which pods go where.
+#[derive(Debug, Parser)]
+#[command(name = "tenon", version, after_help = exit::TABLE, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// When to use colour.
+    #[arg(long, global = true, value_enum, default_value_t, env = "TENON_COLOR")]
+    color: Colour,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plan the nodes for the objects in files, folders or standard input.
+    #[command(after_help = exit::TABLE)]
+    Plan(Box<plan::PlanArgs>),
+    /// Make a saved plan again, bit for bit.
+    #[command(after_help = exit::TABLE)]
+    Replay(replay::ReplayArgs),
+    /// Look at what can be bought.
+    #[command(subcommand)]
+    Catalog(catalog::CatalogCommand),
+    /// Print the version.
+    Version,
+}
+
+/// Reads the command line and runs what it says.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error).into(),
+    };
+    let console = Console::new(cli.color);
+    match run(cli.command, &console) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            console.fail(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(command: Command, console: &Console) -> Result<Exit, Failure> {
+    match command {
+        Command::Plan(args) => plan::run(&args, console),
+        Command::Replay(args) => replay::run(&args, console),
+        Command::Catalog(command) => catalog::run(command, console),
+        Command::Version => {
+            console.print(&format!("tenon {}\n", env!("CARGO_PKG_VERSION")))?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// Help and version are answers; everything else is a mistake, told in one line.
+fn refused(error: &clap::Error) -> Exit {
+    if !error.use_stderr() {
+        // A reader that has gone away has seen enough.
+        let _ = error.print();
+        return Exit::Done;
+    }
+    let text = error.render().to_string();
+    let first: Vec<&str> =
+        text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let message = match error.kind() {
+        clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            "a command is missing".to_owned()
+        }
+        _ => first.join(" ").trim_start_matches("error: ").to_owned(),
+    };
+    let failure = Failure::usage(format!("{message} (see `tenon --help`)"));
+    Console::new(Colour::default()).fail(&failure);
+    failure.exit
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

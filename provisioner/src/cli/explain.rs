@@ -1,0 +1,110 @@
+//! Answers to `--explain`.
+
+use super::exit::Failure;
+use crate::{
+    pipeline::Outcome,
+    plan::{ExistingNode, Launch, PodIndex},
+    report::{Explained, hourly, pod_name},
+    snapshot::{Snapshot},
+};
+
+/// One answer per pod that the questions name, in their order.
+pub(super) fn answers(
+    snapshot: &Snapshot,
+    outcome: &Outcome,
+    questions: &[String],
+) -> Result<Vec<Explained>, Failure> {
+    let mut answers = Vec::new();
+    for question in questions {
+        let found = matching(snapshot, question);
+        if found.is_empty() {
+            return Err(Failure::usage(format!(
+                "--explain {question}: no such pod in the input; pods of workloads are named \
+                 like web-0"
+            )));
+        }
+        answers.extend(found.into_iter().map(|pod| answer(snapshot, outcome, pod)));
+    }
+    Ok(answers)
+}
+
+/// `NAMESPACE/POD`, or every pod of that name in any namespace.
+fn matching(snapshot: &Snapshot, question: &str) -> Vec<PodIndex> {
+    let (namespace, name) = match question.split_once('/') {
+        Some((namespace, name)) => (Some(namespace), name),
+        None => (None, question),
+    };
+    (0..)
+        .zip(&snapshot.pods)
+        .filter(|(_, pod)| *pod.name == *name)
+        .filter(|(_, pod)| namespace.is_none_or(|namespace| *pod.namespace == *namespace))
+        .map(|(index, _)| index)
+        .collect()
+}
+
+fn answer(snapshot: &Snapshot, outcome: &Outcome, pod: PodIndex) -> Explained {
+    let plan = &outcome.plan;
+    let name = pod_name(snapshot, pod);
+    let launch = plan.launches.iter().find(|launch| launch.pods.contains(&pod));
+    let existing = plan.existing.iter().find(|node| node.pods.contains(&pod));
+    let unplaced = plan.unplaced.iter().find(|entry| entry.pod == pod);
+    let object = format!("Pod {name}");
+    let skipped = plan.skipped.iter().find(|entry| entry.object == object);
+    let lines = if let Some(launch) = launch {
+        on_launch(launch)
+    } else if let Some(node) = existing {
+        on_existing(node)
+    } else if let Some(entry) = unplaced {
+        let mut lines = vec![format!("no place ({:?}): {}", entry.reason, entry.detail)];
+        lines.extend(outcome.explain(pod));
+        lines
+    } else if let Some(entry) = skipped {
+        vec![format!("not planned ({:?}): {}", entry.reason, entry.detail)]
+    } else {
+        bound(snapshot, pod)
+    };
+    Explained { pod: name, lines }
+}
+
+fn on_launch(launch: &Launch) -> Vec<String> {
+    let others = launch.pods.len().saturating_sub(1);
+    let mut lines = vec![
+        format!(
+            "goes to the new node {} ({} in {}, {}, {}/h) with {others} other pods",
+            launch.name,
+            launch.instance_type,
+            launch.zone,
+            launch.capacity_type,
+            hourly(launch.price)
+        ),
+        format!("of the node pool {}", launch.node_pool),
+    ];
+    match launch.alternatives.as_slice() {
+        [] => lines.push("no other offering of the pool holds the same pods".to_owned()),
+        all => {
+            lines.push(format!("{} other offerings hold the same pods, cheapest:", all.len()));
+            lines.extend(all.iter().take(3).map(|other| {
+                format!(
+                    "  {} in {}, {}, {}/h",
+                    other.instance_type,
+                    other.zone,
+                    other.capacity_type,
+                    hourly(other.price)
+                )
+            }));
+        }
+    }
+    lines
+}
+
+fn on_existing(node: &ExistingNode) -> Vec<String> {
+    let state = if node.in_flight { "node on its way" } else { "existing node" };
+    vec![format!("goes to the {state} {}, which has room: costs nothing more", node.node)]
+}
+
+fn bound(snapshot: &Snapshot, pod: PodIndex) -> Vec<String> {
+    match snapshot.pods.get(pod as usize).and_then(|pod| pod.node_name.as_ref()) {
+        Some(node) => vec![format!("runs on {node} already")],
+        None => vec!["plays no part in the plan".to_owned()],
+    }
+}

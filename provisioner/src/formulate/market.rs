@@ -1,0 +1,164 @@
+//! Everything that all pools can buy.
+
+use std::sync::Arc;
+
+use catalog::{
+    InstanceType, Requirements, Resources,
+    azure::{NodeSettings, Os, OsDiskType},
+};
+use rustc_hash::FxHashMap;
+use solver::problem::Flexibility;
+
+use super::{
+    Options,
+    labels::Reads,
+    nodes::Standing,
+    offerings::{self, Limits, OfferingRef},
+};
+use crate::{
+    api::node_pool::{AksNodeClass, NodePool},
+    snapshot::{SkipReason, Skipped, Snapshot},
+    source::Catalog,
+};
+
+/// What is on sale.
+#[derive(Debug, Default)]
+pub(super) struct Market {
+    /// In order of pool, size, label variant and offering.
+    pub offerings: Vec<OfferingRef>,
+    /// Limits of the pools.
+    pub limits: Limits,
+    /// minValues of the pools.
+    pub flexibilities: Vec<Flexibility>,
+    /// Pools that can buy nothing.
+    pub skipped: Vec<Skipped>,
+    /// Sentences for the reader.
+    pub warnings: Vec<String>,
+}
+
+/// Collects what the pools can buy, and the limits less what the standing nodes use.
+pub(super) fn open(
+    snapshot: &Snapshot,
+    catalog: &Catalog,
+    options: &Options,
+    node_pools: &[NodePool],
+    standing: &[Standing<'_>],
+    reads: &Reads,
+) -> Market {
+    let mut market = Market::default();
+    let mut types: FxHashMap<Configuration, Vec<Arc<InstanceType>>> = FxHashMap::default();
+    let mut flexible = vec![];
+    for (pool, node_pool) in node_pools.iter().enumerate() {
+        if node_pool.replicas.is_some() {
+            market.skip(node_pool, "is static: its number of nodes is fixed by spec.replicas");
+            continue;
+        }
+        let requirements = offerings::requirements_of(node_pool);
+        let class = market.class_of(snapshot, catalog, node_pool);
+        let configuration = Configuration { class: class.map(|one| one.name.clone()), os: os(&requirements) };
+        let types = types.entry(configuration).or_insert_with_key(|configuration| {
+            catalog.instance_types(&settings(options, class, configuration.os))
+        });
+        let before = market.offerings.len();
+        for instance_type in types.iter() {
+            offerings::of_type(
+                pool,
+                node_pool,
+                &requirements,
+                instance_type,
+                reads,
+                &mut market.offerings,
+            );
+        }
+        if market.offerings.len() == before {
+            market.skip(node_pool, "finds no size on sale that meets its requirements");
+            continue;
+        }
+        let (used, nodes) = usage(node_pool, standing);
+        market.limits.add_pool(pool, node_pool, &used, nodes);
+        flexible.push((pool, requirements));
+    }
+    market.flexibilities = offerings::flexibilities(&flexible, &market.offerings);
+    market
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Configuration {
+    class: Option<String>,
+    os: Os,
+}
+
+/// Windows only for pools that leave no room for Linux.
+fn os(requirements: &Requirements) -> Os {
+    match requirements.get("kubernetes.io/os") {
+        Some(os) if !os.has("linux") && os.has("windows") => Os::Windows,
+        _ => Os::Linux,
+    }
+}
+
+fn settings(options: &Options, class: Option<&AksNodeClass>, os: Os) -> NodeSettings {
+    let mut settings = NodeSettings {
+        os,
+        kubernetes_version: options.kubernetes_version,
+        network_plugin: options.network_plugin,
+        max_pods: options.max_pods,
+        managed_disk_price: options.managed_disk_price.clone(),
+        ..NodeSettings::default()
+    };
+    if let Some(class) = class {
+        settings.max_pods = class.max_pods.or(settings.max_pods);
+        settings.os_disk_gib = class.os_disk_gib.unwrap_or(settings.os_disk_gib);
+        settings.os_disk = match class.os_disk_type.as_deref() {
+            Some("Ephemeral") => OsDiskType::Ephemeral,
+            Some("Managed") => OsDiskType::Managed,
+            _ => OsDiskType::Auto,
+        };
+        settings.image_family.clone_from(&class.image_family);
+        settings.encryption_at_host = class.encryption_at_host;
+        settings.trusted_launch = class.trusted_launch;
+        settings.fips = class.fips;
+        settings.artifact_streaming = class.artifact_streaming;
+        settings.gpu_driver_none = class.gpu_driver_none;
+    }
+    settings
+}
+
+fn usage(node_pool: &NodePool, standing: &[Standing<'_>]) -> (Resources, i64) {
+    let mut used = Resources::default();
+    let mut nodes = 0;
+    for node in standing.iter().filter(|node| node.pool() == Some(&node_pool.name)) {
+        used.add(&node.capacity);
+        nodes += 1;
+    }
+    (used, nodes)
+}
+
+impl Market {
+    fn skip(&mut self, node_pool: &NodePool, why: &str) {
+        self.skipped.push(Skipped {
+            object: format!("NodePool {}", node_pool.name),
+            reason: SkipReason::NodePool,
+            detail: why.to_owned(),
+        });
+    }
+
+    fn class_of<'s>(
+        &mut self,
+        snapshot: &'s Snapshot,
+        catalog: &Catalog,
+        node_pool: &NodePool,
+    ) -> Option<&'s AksNodeClass> {
+        let wanted = &node_pool.node_class;
+        if !catalog.is_azure() || node_pool.default || wanted.name.is_empty() {
+            return None;
+        }
+        let found = snapshot.node_classes.iter().find(|class| class.name == wanted.name);
+        if found.is_none() {
+            self.warnings.push(format!(
+                "NodePool {}: {} {} is not in the input; the defaults of AKSNodeClass are used",
+                node_pool.name, wanted.kind, wanted.name
+            ));
+        }
+        found
+    }
+}

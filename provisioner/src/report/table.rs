@@ -1,0 +1,268 @@
+//! The short form: launches of one kind in one line, workloads instead of pods.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Report,
+    money::{hourly, monthly, percent, signed},
+    names::{reason_phrase, skip_phrase, workload, workloads},
+    style::{ADD, BAD, BOLD, CHANGE, DIM, count, paint},
+};
+use crate::plan::{Launch, PodIndex};
+
+/// How many workloads a line names before it says "more".
+const NAMED: usize = 4;
+
+pub(super) fn render(report: &Report<'_>) -> String {
+    let mut text = headline(report);
+    text.push_str(&launches(report));
+    text.push_str(&existing(report));
+    text.push_str(&totals(report));
+    text.push_str(&unplaced(report));
+    text.push_str(&warnings(report));
+    text.push_str(&skipped_counts(report));
+    text.push_str(&explanations(report));
+    text
+}
+
+/// `Plan: 3 nodes to launch, 1 existing node used, 34 of 36 pods placed.`
+pub(super) fn headline(report: &Report<'_>) -> String {
+    let plan = report.plan;
+    let placed = if plan.totals.pods == 0 {
+        "no pods to place".to_owned()
+    } else {
+        format!("{} of {} placed", plan.totals.placed, count(plan.totals.pods, "pod"))
+    };
+    let line = format!(
+        "{} to launch, {} used, {placed}.",
+        count(plan.launches.len(), "node"),
+        count(plan.existing.len(), "existing node"),
+    );
+    format!("{} {line}\n", paint(BOLD, "Plan:"))
+}
+
+/// One line per pool, size, zone, capacity type and price.
+fn launches(report: &Report<'_>) -> String {
+    let groups = grouped(&report.plan.launches);
+    if groups.is_empty() {
+        return String::new();
+    }
+    let rows: Vec<Vec<String>> = groups
+        .iter()
+        .map(|(first, copies, pods)| {
+            vec![
+                format!("{copies} ×"),
+                first.instance_type.to_string(),
+                first.zone.to_string(),
+                first.capacity_type.to_owned(),
+                format!("{}/h", hourly(first.price)),
+                first.node_pool.to_string(),
+                count(pods.len(), "pod"),
+                workloads(report.snapshot, pods, NAMED),
+            ]
+        })
+        .collect();
+    let mut text = String::from("\n");
+    for line in aligned(&rows, &[0, 4, 6]) {
+        text.push_str(&format!("  {} {line}\n", paint(ADD, "+")));
+    }
+    text
+}
+
+/// Launches that only differ in their names and pods, in the order of their first.
+fn grouped(launches: &[Launch]) -> Vec<(&Launch, usize, Vec<PodIndex>)> {
+    let mut groups: Vec<(&Launch, usize, Vec<PodIndex>)> = Vec::new();
+    let mut seen = BTreeMap::new();
+    for launch in launches {
+        let key = (
+            &launch.node_pool,
+            &launch.instance_type,
+            &launch.zone,
+            launch.capacity_type,
+            launch.price,
+        );
+        let at = *seen.entry(key).or_insert_with(|| {
+            groups.push((launch, 0, Vec::new()));
+            groups.len() - 1
+        });
+        groups[at].1 += 1;
+        groups[at].2.extend(&launch.pods);
+    }
+    groups
+}
+
+fn existing(report: &Report<'_>) -> String {
+    if report.plan.existing.is_empty() {
+        return String::new();
+    }
+    let rows: Vec<Vec<String>> = report
+        .plan
+        .existing
+        .iter()
+        .map(|node| {
+            let suffix = if node.in_flight { " (on its way)" } else { "" };
+            vec![
+                format!("{}{suffix}", node.node),
+                count(node.pods.len(), "pod"),
+                workloads(report.snapshot, &node.pods, NAMED),
+            ]
+        })
+        .collect();
+    let mut text = String::from("\n");
+    for line in aligned(&rows, &[1]) {
+        text.push_str(&format!("  {} {line}\n", paint(CHANGE, "~")));
+    }
+    text
+}
+
+/// Before and after, per hour and month, and how far from the lower bound.
+pub(super) fn totals(report: &Report<'_>) -> String {
+    let totals = &report.plan.totals;
+    let after = totals.existing_hourly.saturating_add(totals.hourly);
+    let nodes = report.snapshot.nodes.len();
+    let launched = report.plan.launches.len();
+    let column = |text: &str, value: fn(i64) -> String| {
+        vec![
+            text.to_owned(),
+            value(totals.existing_hourly),
+            signed(value(totals.hourly)),
+            value(after),
+        ]
+    };
+    let rows = vec![
+        ["Totals", "before", "change", "after"].map(str::to_owned).to_vec(),
+        vec![
+            "  nodes".to_owned(),
+            nodes.to_string(),
+            format!("+{launched}"),
+            (nodes + launched).to_string(),
+        ],
+        column("  per hour", hourly),
+        column("  per month", monthly),
+    ];
+    let mut text = String::from("\n");
+    for (at, line) in aligned(&rows, &[1, 2, 3]).into_iter().enumerate() {
+        text.push_str(&if at == 0 { paint(BOLD, &line) } else { line });
+        text.push('\n');
+    }
+    text.push_str(&notes(report));
+    text
+}
+
+fn notes(report: &Report<'_>) -> String {
+    let totals = &report.plan.totals;
+    let mut text = String::new();
+    if totals.hourly > 0 {
+        let bound = totals.lower_bound.clamp(0, totals.hourly);
+        let gap = percent(totals.hourly - bound, totals.hourly);
+        text.push_str(&format!(
+            "  No plan for the same pods costs less than {}/h; at most {gap} could be saved.\n",
+            hourly(bound)
+        ));
+    }
+    if totals.existing_unpriced > 0 {
+        let nodes = count(totals.existing_unpriced, "existing node");
+        text.push_str(&format!("  Without {nodes} of unknown price.\n"));
+    }
+    if totals.penalty > 0 {
+        text.push_str(&format!(
+            "  Preferences that are not met weigh {}/h (nobody pays this).\n",
+            hourly(totals.penalty)
+        ));
+    }
+    text
+}
+
+/// Pods without a place, by reason and workload, with the detail where it differs.
+pub(super) fn unplaced(report: &Report<'_>) -> String {
+    let unplaced = &report.plan.unplaced;
+    if unplaced.is_empty() {
+        return String::new();
+    }
+    let mut groups: BTreeMap<_, BTreeMap<(String, &str), usize>> = BTreeMap::new();
+    for entry in unplaced {
+        let name = report.snapshot.pods.get(entry.pod as usize).map(workload).unwrap_or_default();
+        let workloads = groups.entry(entry.reason).or_default();
+        *workloads.entry((name, entry.detail.as_ref())).or_default() += 1;
+    }
+    let head = format!("Without a place: {}", count(unplaced.len(), "pod"));
+    let mut text = format!("\n{}\n", paint(BOLD, &head));
+    for (reason, workloads) in groups {
+        text.push_str(&format!("  {} {}\n", paint(BAD, "✗"), reason_phrase(reason)));
+        for ((name, detail), pods) in workloads {
+            let times = if pods == 1 { String::new() } else { format!(" ×{pods}") };
+            let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
+            text.push_str(&format!("      {name}{times}{detail}\n"));
+        }
+    }
+    text
+}
+
+pub(super) fn warnings(report: &Report<'_>) -> String {
+    if report.plan.warnings.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{}\n", paint(BOLD, "Warnings"));
+    for warning in &report.plan.warnings {
+        text.push_str(&format!("  {} {warning}\n", paint(CHANGE, "!")));
+    }
+    text
+}
+
+fn skipped_counts(report: &Report<'_>) -> String {
+    let skipped = &report.plan.skipped;
+    if skipped.is_empty() {
+        return String::new();
+    }
+    let mut counts = BTreeMap::new();
+    for entry in skipped {
+        *counts.entry(entry.reason).or_insert(0_usize) += 1;
+    }
+    let parts: Vec<String> =
+        counts.iter().map(|(&reason, number)| format!("{number} {}", skip_phrase(reason))).collect();
+    let line = format!(
+        "Skipped: {}: {} (-o wide lists them).",
+        count(skipped.len(), "object"),
+        parts.join(", ")
+    );
+    format!("\n{}\n", paint(DIM, &line))
+}
+
+pub(super) fn explanations(report: &Report<'_>) -> String {
+    let mut text = String::new();
+    for explained in report.explanations {
+        text.push_str(&format!("\n{}\n", paint(BOLD, &explained.pod)));
+        for line in &explained.lines {
+            text.push_str(&format!("  {line}\n"));
+        }
+    }
+    text
+}
+
+/// Rows in columns two blanks apart; the columns named in `right` are set flush right.
+pub(super) fn aligned(rows: &[Vec<String>], right: &[usize]) -> Vec<String> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| {
+            let width = |row: &Vec<String>| row.get(column).map_or(0, |cell| cell.chars().count());
+            rows.iter().map(width).max().unwrap_or(0)
+        })
+        .collect();
+    rows.iter()
+        .map(|row| {
+            let cells: Vec<String> = row
+                .iter()
+                .enumerate()
+                .map(|(column, cell)| {
+                    let width = widths[column];
+                    if right.contains(&column) {
+                        format!("{cell:>width$}")
+                    } else {
+                        format!("{cell:<width$}")
+                    }
+                })
+                .collect();
+            cells.join("  ").trim_end().to_owned()
+        })
+        .collect()
+}

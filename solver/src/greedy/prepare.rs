@@ -1,0 +1,361 @@
+//! What the greedy engine works out once, before its first move.
+
+use rustc_hash::FxHashMap;
+
+use crate::{
+    BitSet, Problem,
+    problem::{Money, NODE_KEY},
+};
+
+/// Offerings that differ only in their domains: one size, one price, several zones.
+#[derive(Debug)]
+pub(super) struct Kind {
+    pub capacity: Vec<i64>,
+    pub price: Money,
+    pub tier: u16,
+    /// Index of any member in [`Problem::offerings`]; all accept the same classes.
+    pub offerings: Vec<u32>,
+}
+
+/// Groups that fill a node alike: same request, same class, same preferences, and the same cap on
+/// how many of them share a node. They differ only in what spans nodes.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    pub request: Vec<i64>,
+    pub class: u32,
+    pub priority: i32,
+    pub groups: Vec<u32>,
+    /// At most `cap.1` pods of all buckets with the same `cap.0` share a node.
+    pub cap: Option<(Cap, u32)>,
+    /// Kinds that accept the pods and hold at least one.
+    pub kinds: BitSet,
+    /// What unmet preferences cost per kind; empty when there are none.
+    pub penalty: Vec<Money>,
+    /// Every group of the bucket is free of constraints that look beyond class and capacity.
+    pub free: bool,
+    /// Buckets of one shape differ in their cap alone.
+    pub shape: u32,
+}
+
+/// Which constraint caps the pods per node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Cap {
+    Spread(u32),
+    Exclusion(u32),
+    Conflict(u32),
+}
+
+/// A group's part in a constraint.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Role {
+    pub constraint: u32,
+    /// States the constraint.
+    pub subject: bool,
+    /// Is picked out by its selector.
+    pub member: bool,
+}
+
+/// The constraints that look at a group.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Roles {
+    pub spreads: Vec<Role>,
+    pub exclusions: Vec<Role>,
+    /// Affinities that the group states.
+    pub affinities: Vec<u32>,
+    /// (set, key) tables that count the group.
+    pub tables: Vec<u32>,
+    pub conflicts: Vec<u32>,
+}
+
+impl Roles {
+    pub(super) fn is_empty(&self) -> bool {
+        self.spreads.is_empty()
+            && self.exclusions.is_empty()
+            && self.affinities.is_empty()
+            && self.tables.is_empty()
+            && self.conflicts.is_empty()
+    }
+}
+
+/// Everything derived from a problem that does not change while pods are placed.
+#[derive(Debug)]
+pub(super) struct Prepared<'a> {
+    pub problem: &'a Problem,
+    /// Ascending by price.
+    pub kinds: Vec<Kind>,
+    /// The kind of each offering.
+    pub kind_of: Vec<u32>,
+    pub buckets: Vec<Bucket>,
+    pub roles: Vec<Roles>,
+    /// Distinct (set, key) pairs that affinities and exclusions count by.
+    pub tables: Vec<(u32, u8)>,
+    /// Per affinity, the table of each of its keys.
+    pub affinity_tables: Vec<Vec<u32>>,
+    /// Per exclusion, its table.
+    pub exclusion_table: Vec<u32>,
+    pub spread_subjects: Vec<BitSet>,
+    pub exclusion_subjects: Vec<BitSet>,
+    /// Per offering, what a launch can be filled with: its capacity, less where few alternatives
+    /// are as large as it ([`crate::problem::Flexibility`]).
+    pub tiers: Vec<u16>,
+}
+
+impl<'a> Prepared<'a> {
+    pub(super) fn new(problem: &'a Problem) -> Self {
+        let (tables, affinity_tables, exclusion_table) = tables(problem);
+        let roles = roles(problem, &tables);
+        let spread_subjects =
+            problem.spreads.iter().map(|s| subjects(problem, &s.groups)).collect();
+        let exclusion_subjects =
+            problem.exclusions.iter().map(|x| subjects(problem, &x.groups)).collect();
+        let (kinds, kind_of) = kinds(problem);
+        let mut tiers: Vec<u16> = kinds.iter().map(|kind| kind.tier).collect();
+        tiers.sort_unstable();
+        tiers.dedup();
+        let buckets = buckets(problem, &kinds, &roles);
+        Self {
+            problem,
+            kinds,
+            kind_of,
+            buckets,
+            roles,
+            tables,
+            affinity_tables,
+            exclusion_table,
+            spread_subjects,
+            exclusion_subjects,
+            tiers,
+        }
+    }
+}
+
+fn subjects(problem: &Problem, groups: &[u32]) -> BitSet {
+    BitSet::from_indices(problem.groups.len(), groups.iter().map(|&g| g as usize))
+}
+
+type Tables = (Vec<(u32, u8)>, Vec<Vec<u32>>, Vec<u32>);
+
+fn tables(problem: &Problem) -> Tables {
+    let mut index = FxHashMap::default();
+    let mut tables = Vec::new();
+    let mut of = |set: u32, key: u8| {
+        *index.entry((set, key)).or_insert_with(|| {
+            tables.push((set, key));
+            tables.len() as u32 - 1
+        })
+    };
+    let affinities = problem
+        .affinities
+        .iter()
+        .map(|affinity| affinity.keys.iter().map(|&key| of(affinity.set, key)).collect())
+        .collect();
+    let exclusions = problem.exclusions.iter().map(|x| of(x.set, x.key)).collect();
+    (tables, affinities, exclusions)
+}
+
+fn roles(problem: &Problem, tables: &[(u32, u8)]) -> Vec<Roles> {
+    let mut roles = vec![Roles::default(); problem.groups.len()];
+    for (at, spread) in problem.spreads.iter().enumerate() {
+        let members = &problem.sets[spread.set as usize].groups;
+        for (group, role) in both(problem, &spread.groups, members, at) {
+            roles[group].spreads.push(role);
+        }
+    }
+    for (at, exclusion) in problem.exclusions.iter().enumerate() {
+        let members = &problem.sets[exclusion.set as usize].groups;
+        for (group, role) in both(problem, &exclusion.groups, members, at) {
+            roles[group].exclusions.push(role);
+        }
+    }
+    for (at, affinity) in problem.affinities.iter().enumerate() {
+        for &group in &affinity.groups {
+            roles[group as usize].affinities.push(at as u32);
+        }
+    }
+    for (at, &(set, _)) in tables.iter().enumerate() {
+        for group in problem.sets[set as usize].groups.iter() {
+            roles[group].tables.push(at as u32);
+        }
+    }
+    for &(a, b) in &problem.conflicts {
+        roles[a as usize].conflicts.push(b);
+        if a != b {
+            roles[b as usize].conflicts.push(a);
+        }
+    }
+    roles
+}
+
+fn both(
+    problem: &Problem,
+    stated_by: &[u32],
+    members: &BitSet,
+    constraint: usize,
+) -> Vec<(usize, Role)> {
+    let subjects = subjects(problem, stated_by);
+    let mut all = subjects.clone();
+    all.union_with(members);
+    all.iter()
+        .map(|group| {
+            let role = Role {
+                constraint: constraint as u32,
+                subject: subjects.contains(group),
+                member: members.contains(group),
+            };
+            (group, role)
+        })
+        .collect()
+}
+
+/// Merges offerings that no class, no preference and no counting rule tells apart.
+fn kinds(problem: &Problem) -> (Vec<Kind>, Vec<u32>) {
+    let mut columns = vec![0u64; problem.offerings.len()];
+    for (row, class) in problem.classes.iter().enumerate() {
+        let mark = (row as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23) | 1;
+        for offering in class.offerings.iter() {
+            columns[offering] = columns[offering].wrapping_mul(0x0100_0000_01B3).wrapping_add(mark);
+        }
+    }
+    let mut flexible = vec![Vec::new(); problem.offerings.len()];
+    for (at, flexibility) in problem.flexibilities.iter().enumerate() {
+        for &(offering, _) in &flexibility.values {
+            if flexible[offering as usize].last() != Some(&at) {
+                flexible[offering as usize].push(at);
+            }
+        }
+    }
+    let mut index = FxHashMap::default();
+    let mut kinds: Vec<Kind> = Vec::new();
+    for (at, offering) in problem.offerings.iter().enumerate() {
+        let key = (
+            &offering.capacity,
+            offering.price,
+            offering.tier,
+            &offering.limits,
+            columns[at],
+            &flexible[at],
+        );
+        let kind = *index.entry(key).or_insert_with(|| {
+            kinds.push(Kind {
+                capacity: offering.capacity.clone(),
+                price: offering.price,
+                tier: offering.tier,
+                offerings: Vec::new(),
+            });
+            kinds.len() - 1
+        });
+        kinds[kind].offerings.push(at as u32);
+    }
+    kinds.sort_by(|a, b| (a.price, &a.offerings).cmp(&(b.price, &b.offerings)));
+    let mut kind_of = vec![0; problem.offerings.len()];
+    for (at, kind) in kinds.iter().enumerate() {
+        for &offering in &kind.offerings {
+            kind_of[offering as usize] = at as u32;
+        }
+    }
+    (kinds, kind_of)
+}
+
+fn buckets(problem: &Problem, kinds: &[Kind], roles: &[Roles]) -> Vec<Bucket> {
+    let mut preferences = vec![Vec::new(); problem.groups.len()];
+    for preference in &problem.preferences {
+        for &group in &preference.groups {
+            preferences[group as usize].push((preference.class, preference.cost));
+        }
+    }
+    let mut index = FxHashMap::default();
+    let mut shapes = FxHashMap::default();
+    let mut buckets: Vec<Bucket> = Vec::new();
+    for (at, group) in problem.groups.iter().enumerate() {
+        if group.count == 0 {
+            continue;
+        }
+        let cap = cap(problem, at as u32, &roles[at]);
+        let key = (&group.request, group.class, group.priority, cap, &preferences[at]);
+        let bucket = *index.entry(key).or_insert_with(|| {
+            let shape = (&group.request, group.class, group.priority, &preferences[at]);
+            let next = shapes.len() as u32;
+            let shape = *shapes.entry(shape).or_insert(next);
+            buckets.push(Bucket { shape, ..bucket(problem, kinds, at, cap, &preferences[at]) });
+            buckets.len() - 1
+        });
+        buckets[bucket].groups.push(at as u32);
+        buckets[bucket].free &= roles[at].is_empty();
+    }
+    // The groups that are harder to find a domain for come first, so that the free ones are still
+    // there to fill what is left in any domain.
+    for bucket in &mut buckets {
+        bucket
+            .groups
+            .sort_by_key(|&g| (std::cmp::Reverse(hardness(problem, &roles[g as usize])), g));
+    }
+    buckets
+}
+
+fn bucket(
+    problem: &Problem,
+    kinds: &[Kind],
+    group: usize,
+    cap: Option<(Cap, u32)>,
+    preferences: &[(u32, Money)],
+) -> Bucket {
+    let like = &problem.groups[group];
+    let accepted = &problem.classes[like.class as usize].offerings;
+    let fits = |kind: &Kind| {
+        accepted.contains(kind.offerings[0] as usize)
+            && like.request.iter().zip(&kind.capacity).all(|(ask, have)| ask <= have)
+    };
+    let indices = kinds.iter().enumerate().filter(|(_, kind)| fits(kind)).map(|(at, _)| at);
+    let penalty = if preferences.is_empty() {
+        Vec::new()
+    } else {
+        let unmet = |kind: &Kind| {
+            let missed = |(class, _): &&(u32, Money)| {
+                !problem.classes[*class as usize].offerings.contains(kind.offerings[0] as usize)
+            };
+            preferences.iter().filter(missed).map(|(_, cost)| cost).sum()
+        };
+        kinds.iter().map(unmet).collect()
+    };
+    Bucket {
+        request: like.request.clone(),
+        class: like.class,
+        priority: like.priority,
+        groups: Vec::new(),
+        cap,
+        kinds: BitSet::from_indices(kinds.len(), indices),
+        penalty,
+        free: true,
+        shape: 0,
+    }
+}
+
+/// How much a group's choice of domain is bound, by what spans nodes.
+fn hardness(problem: &Problem, roles: &Roles) -> (usize, usize, usize) {
+    let affinities =
+        roles.affinities.iter().filter(|&&a| problem.affinities[a as usize].cost.is_none());
+    let spread = |role: &&Role| {
+        let spread = &problem.spreads[role.constraint as usize];
+        spread.cost.is_none() && spread.key != NODE_KEY
+    };
+    let stated = roles.spreads.iter().filter(|role| role.subject).filter(spread).count();
+    (affinities.count(), stated, roles.spreads.iter().filter(spread).count())
+}
+
+/// The tightest rule that caps how many pods like these share a node.
+fn cap(problem: &Problem, group: u32, roles: &Roles) -> Option<(Cap, u32)> {
+    let exclusions =
+        roles.exclusions.iter().filter(|role| role.subject && role.member).filter_map(|role| {
+            let exclusion = &problem.exclusions[role.constraint as usize];
+            (exclusion.key == NODE_KEY && exclusion.cost.is_none())
+                .then_some((Cap::Exclusion(role.constraint), 1))
+        });
+    let conflict = roles.conflicts.contains(&group).then_some((Cap::Conflict(group), 1));
+    let spreads =
+        roles.spreads.iter().filter(|role| role.subject && role.member).filter_map(|role| {
+            let spread = &problem.spreads[role.constraint as usize];
+            (spread.key == NODE_KEY && spread.cost.is_none())
+                .then_some((Cap::Spread(role.constraint), spread.max_skew))
+        });
+    exclusions.chain(conflict).chain(spreads).min_by_key(|&(cap, most)| (most, cap))
+}
