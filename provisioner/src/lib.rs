@@ -4,7 +4,9 @@
 //! `solver` → `plan` (node claims and placements in Kubernetes' words) → `plan::check`.
 
 pub mod api;
+pub mod cli;
 pub mod formulate;
+pub mod pipeline;
 pub mod plan;
 pub mod report;
 pub mod snapshot;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The command `tenon`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    provisioner::cli::main()
+}
