@@ -251,8 +251,7 @@ fn variants_stand_side_by_side() {
     let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
     let (input, variant) =
         (format!("{examples}/web-shop"), format!("{examples}/variants/web-shop-spot.yaml"));
-    let args =
-        ["plan", "-f", &input, "--region", "eastus", "--compare", &variant, "-o", "json"];
+    let args = ["plan", "-f", &input, "--region", "eastus", "--compare", &variant, "-o", "json"];
     let output = tenon(folder.path(), &args, "");
     let comparison: Value = serde_json::from_slice(&output.stdout).unwrap();
     let variants = comparison["variants"].as_array().unwrap();

@@ -183,7 +183,9 @@ mod tests {
         for (text, bytes) in [("0", 0), ("12", 12), ("3k", 3_000), ("2Gi", 2 << 30)] {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
-        for text in ["", "Mi", "-1", "1Zi", "1.5Gi", "99999999999999999999", "18446744073709551615Ki"] {
+        for text in
+            ["", "Mi", "-1", "1Zi", "1.5Gi", "99999999999999999999", "18446744073709551615Ki"]
+        {
             assert!(size(text).is_err(), "{text}");
         }
     }

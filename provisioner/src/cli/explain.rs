@@ -4,8 +4,8 @@ use super::exit::Failure;
 use crate::{
     pipeline::Outcome,
     plan::{ExistingNode, Launch, PodIndex},
-    report::{Explained, hourly, pod_name},
-    snapshot::{Snapshot},
+    report::{Explained, hourly, pod_name, reason_name, skip_name},
+    snapshot::Snapshot,
 };
 
 /// One answer per pod that the questions name, in their order.
@@ -55,11 +55,9 @@ fn answer(snapshot: &Snapshot, outcome: &Outcome, pod: PodIndex) -> Explained {
     } else if let Some(node) = existing {
         on_existing(node)
     } else if let Some(entry) = unplaced {
-        let mut lines = vec![format!("no place ({:?}): {}", entry.reason, entry.detail)];
-        lines.extend(outcome.explain(pod));
-        lines
+        vec![format!("no place ({}): {}", reason_name(entry.reason), entry.detail)]
     } else if let Some(entry) = skipped {
-        vec![format!("not planned ({:?}): {}", entry.reason, entry.detail)]
+        vec![format!("not planned ({}): {}", skip_name(entry.reason), entry.detail)]
     } else {
         bound(snapshot, pod)
     };

@@ -157,10 +157,7 @@ fn fewer_placed(variants: &[Variant<'_>], first: &Plan) -> String {
         .iter()
         .filter(|variant| variant.report.plan.totals.placed != first.totals.placed)
         .map(|variant| {
-            format!(
-                "\nThe cost of {} is for another number of placed pods.\n",
-                variant.name
-            )
+            format!("\nThe cost of {} is for another number of placed pods.\n", variant.name)
         })
         .collect()
 }
