@@ -70,6 +70,8 @@ fn names_taken_apart() {
         ("E16-4ads_v5", "E", "Eads_v5", Some("v5")),
         ("NC24ads_A100_v4", "N", "NCads_v4", Some("v4")),
         ("NC144ds_xl_RTXPRO6000BSE_v6", "N", "NCds_v6", Some("v6")),
+        ("NV12ads_V710_v5", "N", "NVads_v5", Some("v5")),
+        ("DS2_v2_Promo", "D", "DS_v2", Some("v2")),
         ("DC2as_v5", "D", "DCas_v5", Some("v5")),
         ("B2ms", "B", "Bms", None),
         ("M416s_8_v2", "M", "Ms_v2", Some("v2")),
@@ -96,15 +98,16 @@ fn every_zone_and_one_regional_offering_per_capacity_type() {
         let priority = if spot { "spot" } else { "regular" };
         let zonal = &*offering.zone != "0";
         let scope = if zonal { "zonal" } else { "regional" };
-        let zone = if zonal { &*offering.zone } else { "" };
         for (key, value) in [
             ("kubernetes.azure.com/scalesetpriority", priority),
             ("kubernetes.azure.com/priority", priority),
             ("karpenter.azure.com/placement-scope", scope),
-            ("topology.disk.csi.azure.com/zone", zone),
         ] {
             assert_eq!(label(&offering.requirements, key), value, "{key}");
         }
+        let disk_zone = offering.requirements.get("topology.disk.csi.azure.com/zone");
+        assert_eq!(disk_zone.is_some(), zonal);
+        assert!(disk_zone.is_none_or(|label| label.has(&offering.zone)));
         seen.insert((offering.zone.to_string(), offering.capacity_type.as_str()));
     }
     let zones = ["eastus-1", "eastus-2", "eastus-3", "0"];

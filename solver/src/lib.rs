@@ -16,6 +16,7 @@ mod greedy;
 pub mod problem;
 pub mod solution;
 pub mod strategy;
+pub mod text;
 pub mod validate;
 
 pub use bits::BitSet;

@@ -1,6 +1,10 @@
 //! Chooses and composes engines.
 
-use crate::{Problem, Solution, greedy};
+use crate::{
+    Problem, Solution, bound, greedy,
+    solution::{Reason, Status, Unplaced},
+    validate::validate,
+};
 
 /// How to solve. Everything that could make two runs differ is in here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,9 +13,20 @@ pub struct Options {
     pub threads: usize,
 }
 
-/// Solves a problem. Total: pods without a place are in the answer. The problem must be valid.
+/// Solves a problem. Total: pods without a place are in the answer, and so is every pod of a
+/// problem that does not hold together ([`validate`]).
 pub fn solve(problem: &Problem, options: &Options) -> Solution {
-    let run = || greedy::solve(problem);
+    if validate(problem).is_err() {
+        return nothing_placed(problem);
+    }
+    let run = || {
+        let mut solution = greedy::solve(problem);
+        solution.bound = bound::resource_bound(problem, &solution).clamp(0, solution.cost);
+        if solution.bound == solution.cost && solution.penalty == 0 && solution.unplaced.is_empty() {
+            solution.status = Status::Optimal;
+        }
+        solution
+    };
     match options.threads {
         0 => run(),
         threads => match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
@@ -20,4 +35,15 @@ pub fn solve(problem: &Problem, options: &Options) -> Solution {
             Err(_) => run(),
         },
     }
+}
+
+/// The answer to a problem that no engine may look at.
+fn nothing_placed(problem: &Problem) -> Solution {
+    let groups = problem.groups.iter().enumerate().filter(|(_, group)| group.count > 0);
+    let unplaced = groups.map(|(at, group)| Unplaced {
+        group: at as u32,
+        count: group.count,
+        reason: Reason::Incompatible,
+    });
+    Solution { unplaced: unplaced.collect(), ..Solution::default() }
 }

@@ -73,6 +73,19 @@ pub enum ProblemError {
     },
 }
 
+impl ProblemError {
+    /// Kind and index of the object that is wrong, if it is a single one.
+    pub fn object(&self) -> Option<(&'static str, usize)> {
+        match *self {
+            Self::Length { object, index, .. }
+            | Self::Index { object, index, .. }
+            | Self::Range { object, index, .. }
+            | Self::Order { object, index, .. } => Some((object, index)),
+            Self::Overflow { .. } => None,
+        }
+    }
+}
+
 /// The object that is being looked at; gives errors their place.
 #[derive(Clone, Copy)]
 struct At(&'static str, usize);

@@ -1,8 +1,6 @@
 //! Labels of Azure nodes: what a size of a region promises, and what its offerings add.
 
-use std::{collections::BTreeSet, sync::Arc};
-
-use crate::{CapacityType, Requirement, Requirements};
+use crate::{CapacityType, Requirement, Requirements, well_known};
 
 use super::{
     Region, os_disk,
@@ -13,6 +11,9 @@ use super::{
 
 /// `karpenter.azure.com/` labels of a size.
 const SKU: &str = "karpenter.azure.com/sku-";
+
+/// The Azure disk driver's own zone label.
+const DISK_ZONE: &str = "topology.disk.csi.azure.com/zone";
 
 /// The family, sub-family, features and version that a size's name spells out
 /// (Microsoft's VM naming conventions).
@@ -36,11 +37,10 @@ impl<'a> NameParts<'a> {
         let digits = head.find(|c: char| c.is_ascii_digit()).unwrap_or(head.len());
         let (letters, rest) = head.split_at(digits);
         let features = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
-        let version = parts.find(|part| {
-            part.strip_prefix(['v', 'V']).is_some_and(|digits| {
-                !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
-            })
-        });
+        // The last such part, with one digit: V710 is an accelerator, not a version.
+        let is_version =
+            |part: &&str| matches!(part.as_bytes(), [b'v' | b'V', digit] if digit.is_ascii_digit());
+        let version = parts.rfind(is_version);
         let family = letters.get(..1).unwrap_or(letters);
         Self { family, letters, features, version }
     }
@@ -59,10 +59,10 @@ pub fn of_size(region: &Region, sku: &Sku, settings: &NodeSettings) -> Requireme
     let memory = sku.memory_mib.to_string();
     let vcpus = sku.vcpus_available.to_string();
     for (key, value) in [
-        ("node.kubernetes.io/instance-type", &*sku.name),
-        ("kubernetes.io/arch", sku.arch.as_str()),
-        ("kubernetes.io/os", settings.os.as_str()),
-        ("topology.kubernetes.io/region", &*region.name),
+        (well_known::INSTANCE_TYPE, &*sku.name),
+        (well_known::ARCH, sku.arch.as_str()),
+        (well_known::OS, settings.os.as_str()),
+        (well_known::REGION, &*region.name),
         ("kubernetes.azure.com/role", "agent"),
         ("kubernetes.azure.com/sku-cpu", &vcpus),
         ("kubernetes.azure.com/sku-memory", &memory),
@@ -131,25 +131,18 @@ pub fn of_offering(zone: &str, zonal: bool, capacity_type: CapacityType) -> Requ
         CapacityType::Spot => "spot",
         CapacityType::Reserved | CapacityType::OnDemand => "regular",
     };
-    set(&mut labels, "karpenter.azure.com/placement-scope", Some(scope));
-    set(&mut labels, "kubernetes.azure.com/scalesetpriority", Some(priority));
+    set(&mut labels, well_known::PLACEMENT_SCOPE, Some(scope));
+    set(&mut labels, well_known::AKS_SCALE_SET_PRIORITY, Some(priority));
     set(&mut labels, "kubernetes.azure.com/priority", Some(priority));
-    // The disk driver's name for the zone; a regional VM has none there.
-    set(&mut labels, "topology.disk.csi.azure.com/zone", Some(if zonal { zone } else { "" }));
+    if zonal {
+        // The disk driver's name for the zone. A regional VM has it with no value, which would
+        // contradict zone `0` for everyone who takes the two keys for one.
+        set(&mut labels, DISK_ZONE, Some(zone));
+    }
     labels
 }
 
 /// Exactly this value, or `DoesNotExist`.
 fn set(labels: &mut Requirements, key: &str, value: Option<&str>) {
-    let key: Arc<str> = Arc::from(key);
-    let values: BTreeSet<Arc<str>> = value.into_iter().map(Arc::from).collect();
-    let requirement = Requirement {
-        key: key.clone(),
-        complement: false,
-        values,
-        gte: None,
-        lte: None,
-        min_values: None,
-    };
-    labels.0.insert(key, requirement);
+    labels.add(Requirement::one_of(key, value));
 }

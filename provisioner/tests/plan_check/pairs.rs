@@ -95,6 +95,11 @@ fn spreads() {
     ]);
 }
 
+fn merged(mut value: Value, extra: Value) -> Value {
+    merge(&mut value, extra);
+    value
+}
+
 fn related(name: &str, kind: &str, key: &str, extra: Value) -> Value {
     let mut term = json!({"topologyKey": key, "labelSelector": {"matchLabels": {"app": "db"}}});
     merge(&mut term, extra);
@@ -175,6 +180,19 @@ fn anti_affinity_in_both_directions() {
         case(
             "the bound pod is far",
             vec![old_web("podAntiAffinity"), db(), node("old", "b", json!({}))],
+            [("db-1", "new-a-1")],
+            &[],
+        ),
+        case(
+            "the bound pod is going away",
+            vec![
+                merged(
+                    old_web("podAntiAffinity"),
+                    json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}),
+                ),
+                db(),
+                node("old", "a", json!({})),
+            ],
             [("db-1", "new-a-1")],
             &[],
         ),

@@ -78,6 +78,12 @@ struct Push<'c> {
     of_others: bool,
 }
 
+/// The pods of a kind without those that are being deleted: they hold their room to the last, and
+/// are gone when the plan has come true, so that nobody leans on them or has to avoid them.
+fn stay<'c>(cluster: &'c Cluster<'_>, kind: &'c Kind<'_>) -> impl Iterator<Item = usize> + 'c {
+    kind.residents.iter().copied().filter(|index| !cluster.residents[*index].pod.deleting)
+}
+
 /// Pods of these kinds by their domain of `key`.
 fn by_domain<'c>(
     cluster: &'c Cluster<'_>,
@@ -85,8 +91,8 @@ fn by_domain<'c>(
     kinds: impl Iterator<Item = &'c Kind<'c>>,
 ) -> Counts<'c> {
     let mut counts = Counts::new();
-    for resident in kinds.flat_map(|kind| &kind.residents) {
-        if let Some(domain) = cluster.node_of(*resident).labels.get(key) {
+    for resident in kinds.flat_map(|kind| stay(cluster, kind)) {
+        if let Some(domain) = cluster.node_of(resident).labels.get(key) {
             *counts.entry(domain).or_insert(0) += 1;
         }
     }
@@ -106,7 +112,7 @@ impl<'c> Relations<'c> {
         if !pull.terms.is_empty() {
             for other in &cluster.kinds {
                 if pull.wants(other) {
-                    other.residents.iter().for_each(|index| pull.add(cluster.node_of(*index)));
+                    stay(cluster, other).for_each(|index| pull.add(cluster.node_of(index)));
                 }
             }
         }
@@ -152,7 +158,7 @@ pub(super) fn order(cluster: &Cluster<'_>) -> Vec<Violation> {
     let mut waiting: Vec<usize> = cluster.planned().filter(pulled).collect();
     let mut queue = Queue::new(cluster);
     for (index, resident) in cluster.residents.iter().enumerate() {
-        if !resident.planned || !pulled(&index) {
+        if (!resident.planned || !pulled(&index)) && !resident.pod.deleting {
             queue.arrive(index);
         }
     }
