@@ -38,15 +38,16 @@ use solver::{
     problem::{Node, Offering},
 };
 
+pub(crate) use self::groups::ATTACHABLE;
 pub use self::offerings::{Labels, OfferingRef};
 use self::{
     bound::{Blocks, Taken},
     classes::Classes,
     constraints::Stated,
     daemons::Daemons,
-    groups::{ATTACHABLE, Groups},
+    groups::Groups,
     labels::Reads,
-    market::Market,
+    market::{Market, Prices},
     nodes::Standing,
     places::{Place, Places},
     selectors::Namespaces,
@@ -128,6 +129,8 @@ pub struct NodeRef {
     pub in_flight: bool,
     /// Its labels.
     pub labels: Arc<Labels>,
+    /// Micro-dollars per hour, where its size, zone and capacity type are in the catalog.
+    pub price: Option<i64>,
 }
 
 /// Turns a snapshot into a problem.
@@ -154,14 +157,8 @@ pub fn formulate(snapshot: &Snapshot, catalog: &Catalog, options: &Options) -> F
     let domains = domains(&stated, &mut places);
 
     let dims = groups::dimensions(&shapes);
-    let mut classes = Classes::new(
-        &mut places,
-        &interned,
-        &daemons,
-        &taken.ports,
-        &stated.keys,
-        &blocks.bits,
-    );
+    let mut classes =
+        Classes::new(&mut places, &interned, &daemons, &taken.ports, &stated.keys, &blocks.bits);
     let groups = groups::form(shapes, statements, &stated, &blocks, &mut classes, &dims);
     let spreads = write::spreads(&stated, &groups, &mut classes, &domains.of);
     let preferences = write::preferences(&stated, &groups, &mut classes);
@@ -182,11 +179,13 @@ pub fn formulate(snapshot: &Snapshot, catalog: &Catalog, options: &Options) -> F
         flexibilities: std::mem::take(&mut market.flexibilities),
         groups: groups.groups,
     };
+    let mut prices = Prices::new(catalog, options, &market);
+    let nodes_of_index = node_refs(standing, &mut prices);
     let index = Index {
         dims,
         groups: groups.pods,
         offerings: market.offerings,
-        nodes: standing.iter().map(NodeRef::of).collect(),
+        nodes: nodes_of_index,
         limits: market.limits.names,
         keys: stated.keys.iter().map(|&key| Arc::from(key)).collect(),
     };
@@ -199,10 +198,14 @@ pub fn formulate(snapshot: &Snapshot, catalog: &Catalog, options: &Options) -> F
     Formulation { problem, index, skipped, warnings, node_pools }
 }
 
-impl NodeRef {
-    fn of(node: &Standing<'_>) -> Self {
-        Self { name: node.name.clone(), in_flight: node.in_flight, labels: node.labels.clone() }
-    }
+fn node_refs(standing: &[Standing<'_>], prices: &mut Prices<'_>) -> Vec<NodeRef> {
+    let refs = standing.iter().map(|node| NodeRef {
+        name: node.name.clone(),
+        in_flight: node.in_flight,
+        labels: node.labels.clone(),
+        price: prices.of(&node.labels),
+    });
+    refs.collect()
 }
 
 fn pools(
@@ -299,10 +302,8 @@ fn offerings(
         let crew = daemons.of[place];
         offering.daemon_requests = daemons.crews[crew as usize].requests.clone();
         let of_type = Arc::as_ptr(&offering.instance_type) as usize;
-        let capacity = capacities
-            .entry((of_type, crew))
-            .or_insert_with(|| capacity(offering, dims))
-            .clone();
+        let capacity =
+            capacities.entry((of_type, crew)).or_insert_with(|| capacity(offering, dims)).clone();
         found.push(Offering {
             capacity,
             // Offerings without a known price do not enter the market.

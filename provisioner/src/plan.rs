@@ -2,11 +2,14 @@
 
 pub mod check;
 
+mod assemble;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use catalog::Resources;
 use k8s_openapi::api::core::v1::Taint;
 
+pub use self::assemble::assemble;
 use crate::snapshot::Skipped;
 
 /// What to launch, what goes where, what has no place, at which price.

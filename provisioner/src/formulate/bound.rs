@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use solver::{BitSet, problem::NODE_KEY};
 
 use super::{
-    constraints::{Ban, Statements, Stated},
+    constraints::{Ban, Stated, Statements},
     nodes::Standing,
     places::{HOSTNAME, NO_VALUE, Places},
     ports::{self, Ports},
@@ -71,7 +71,13 @@ pub(super) fn taken<'a>(
 
 impl Taken<'_> {
     /// Room left on a node in one dimension.
-    pub fn free(&self, node: usize, standing: &Standing<'_>, expected: &Resources, name: &str) -> i64 {
+    pub fn free(
+        &self,
+        node: usize,
+        standing: &Standing<'_>,
+        expected: &Resources,
+        name: &str,
+    ) -> i64 {
         let coming = expected.get(name).saturating_sub(self.daemons[node].get(name)).max(0);
         standing
             .allocatable
@@ -86,9 +92,10 @@ impl Taken<'_> {
     /// How many more volumes of a driver a node can attach.
     pub fn attachable(&self, node: usize, standing: &Standing<'_>, driver: &str) -> i64 {
         let attached = self.attached[node].iter().filter(|(name, _)| name == driver).count();
-        standing.attachable.get(driver).map_or(super::UNLIMITED_VOLUMES, |limit| {
-            limit.saturating_sub(attached as i64).max(0)
-        })
+        standing
+            .attachable
+            .get(driver)
+            .map_or(super::UNLIMITED_VOLUMES, |limit| limit.saturating_sub(attached as i64).max(0))
     }
 }
 

@@ -208,8 +208,7 @@ impl<'a> Stated<'a> {
             max_skew: at_least_one(constraint.max_skew),
             min_domains: at_least_one(constraint.min_domains.unwrap_or(1)),
             terms: honors(&constraint.node_affinity_policy, true).then_some(shape.terms),
-            tolerations: honors(&constraint.node_taints_policy, false)
-                .then_some(shape.tolerations),
+            tolerations: honors(&constraint.node_taints_policy, false).then_some(shape.tolerations),
             keys: keys.to_vec(),
             cost: is_soft(constraint).then_some(COST_OF_SKEW),
         };

@@ -8,13 +8,13 @@ use solver::{BitSet, problem::Group};
 use super::{
     bound::Blocks,
     classes::{ClassKey, Classes},
-    constraints::{Statements, Stated},
+    constraints::{Stated, Statements},
     shapes::Shape,
 };
 use crate::plan::PodIndex;
 
 /// Stands before the name of a CSI driver in the name of its dimension.
-pub(super) const ATTACHABLE: &str = "attachable-volumes/";
+pub(crate) const ATTACHABLE: &str = "attachable-volumes/";
 
 /// The groups and what each of them states.
 #[derive(Debug, Default)]
@@ -47,8 +47,11 @@ pub(super) fn dimensions(shapes: &[Shape<'_>]) -> Vec<Arc<str>> {
     let mut others: BTreeSet<Arc<str>> = BTreeSet::new();
     for shape in shapes {
         let asked = shape.request.0.iter().filter(|(_, amount)| **amount > 0);
-        others.extend(asked.filter(|(name, _)| !first.contains(&&***name)).map(|(name, _)| name.clone()));
-        others.extend(shape.attached.keys().map(|driver| Arc::from(format!("{ATTACHABLE}{driver}"))));
+        others.extend(
+            asked.filter(|(name, _)| !first.contains(&&***name)).map(|(name, _)| name.clone()),
+        );
+        others
+            .extend(shape.attached.keys().map(|driver| Arc::from(format!("{ATTACHABLE}{driver}"))));
     }
     first.into_iter().map(Arc::from).chain(others).collect()
 }

@@ -52,8 +52,8 @@ impl Reads {
         }
         let Some(affinity) = &spec.affinity else { return };
         let near = affinity.pod_affinity.as_ref();
-        let near_required = near
-            .and_then(|pods| pods.required_during_scheduling_ignored_during_execution.as_ref());
+        let near_required =
+            near.and_then(|pods| pods.required_during_scheduling_ignored_during_execution.as_ref());
         let near_preferred = near
             .and_then(|pods| pods.preferred_during_scheduling_ignored_during_execution.as_ref());
         let apart = affinity.pod_anti_affinity.as_ref();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use catalog::{
-    InstanceType, Requirements, Resources,
+    CapacityType, InstanceType, Requirements, Resources,
     azure::{NodeSettings, Os, OsDiskType},
 };
 use rustc_hash::FxHashMap;
@@ -13,7 +13,8 @@ use super::{
     Options,
     labels::Reads,
     nodes::Standing,
-    offerings::{self, Limits, OfferingRef},
+    offerings::{self, Labels, Limits, OfferingRef},
+    volumes::ZONE,
 };
 use crate::{
     api::node_pool::{AksNodeClass, NodePool},
@@ -55,7 +56,8 @@ pub(super) fn open(
         }
         let requirements = offerings::requirements_of(node_pool);
         let class = market.class_of(snapshot, catalog, node_pool);
-        let configuration = Configuration { class: class.map(|one| one.name.clone()), os: os(&requirements) };
+        let configuration =
+            Configuration { class: class.map(|one| one.name.clone()), os: os(&requirements) };
         let types = types.entry(configuration).or_insert_with_key(|configuration| {
             catalog.instance_types(&settings(options, class, configuration.os))
         });
@@ -160,5 +162,64 @@ impl Market {
             ));
         }
         found
+    }
+}
+
+/// Looks up what standing nodes cost.
+pub(super) struct Prices<'m> {
+    catalog: &'m Catalog,
+    options: &'m Options,
+    /// Sizes by pool name and size name, as the pools would buy them.
+    by_pool: FxHashMap<(String, Arc<str>), Arc<InstanceType>>,
+    /// Sizes by name, for nodes that no pool bought.
+    others: Option<FxHashMap<Arc<str>, Arc<InstanceType>>>,
+}
+
+impl<'m> Prices<'m> {
+    /// Prefers the sizes as a pool has configured them, because the OS disk is part of the price.
+    pub fn new(catalog: &'m Catalog, options: &'m Options, market: &Market) -> Self {
+        let mut by_pool = FxHashMap::default();
+        for offering in &market.offerings {
+            let name = offering.instance_type.name.clone();
+            if let Some(pool) = offering.shared_labels.get(offerings::NODE_POOL) {
+                by_pool
+                    .entry((pool.to_string(), name))
+                    .or_insert_with(|| offering.instance_type.clone());
+            }
+        }
+        Self { catalog, options, by_pool, others: None }
+    }
+
+    /// The price of a node with these labels.
+    pub fn of(&mut self, labels: &Labels) -> Option<i64> {
+        let size = labels
+            .get("node.kubernetes.io/instance-type")
+            .or_else(|| labels.get("beta.kubernetes.io/instance-type"))?;
+        let pool = labels.get(offerings::NODE_POOL).map(|pool| pool.to_string());
+        let known = pool.and_then(|pool| self.by_pool.get(&(pool, size.clone()))).cloned();
+        let instance_type = match known {
+            Some(known) => known,
+            None => self.others().get(size)?.clone(),
+        };
+        let spot = labels.get(offerings::CAPACITY_TYPE).map(|value| &**value) == Some("spot")
+            || labels.get("kubernetes.azure.com/scalesetpriority").map(|value| &**value)
+                == Some("spot");
+        let zone = labels.get(ZONE);
+        let candidates = || {
+            instance_type
+                .offerings
+                .iter()
+                .filter(move |offering| (offering.capacity_type == CapacityType::Spot) == spot)
+        };
+        let in_zone = candidates().find(|offering| Some(&offering.zone) == zone);
+        in_zone.or_else(|| candidates().next()).and_then(|offering| offering.price)
+    }
+
+    fn others(&mut self) -> &FxHashMap<Arc<str>, Arc<InstanceType>> {
+        let (catalog, options) = (self.catalog, self.options);
+        self.others.get_or_insert_with(|| {
+            let types = catalog.instance_types(&settings(options, None, Os::Linux));
+            types.into_iter().map(|one| (one.name.clone(), one)).collect()
+        })
     }
 }

@@ -100,8 +100,7 @@ pub(super) fn of_type(
 
 fn is_named(requirements: &Requirements, instance_type: &InstanceType) -> bool {
     NAMING_KEYS.iter().any(|key| {
-        let (Some(asked), Some(has)) =
-            (requirements.get(key), instance_type.requirements.get(key))
+        let (Some(asked), Some(has)) = (requirements.get(key), instance_type.requirements.get(key))
         else {
             return false;
         };
@@ -117,23 +116,24 @@ fn usable_offerings(requirements: &Requirements, instance_type: &InstanceType) -
     let asks_regional = requirements.get(PLACEMENT_SCOPE).is_some()
         || requirements.get(ZONE).is_some_and(|zone| !zone.complement && zone.has(REGIONAL_ZONE));
     let allowed = |key: &str, value: &str| requirements.get(key).is_none_or(|one| one.has(value));
-    let usable = offerings.iter().enumerate().filter(|(_, offering)| {
-        let Some(price) = offering.price else { return false };
-        let regular = offerings.iter().find(|other| {
-            other.capacity_type == CapacityType::OnDemand && other.zone == offering.zone
+    let usable =
+        offerings.iter().enumerate().filter(|(_, offering)| {
+            let Some(price) = offering.price else { return false };
+            let regular = offerings.iter().find(|other| {
+                other.capacity_type == CapacityType::OnDemand && other.zone == offering.zone
+            });
+            let overpriced = offering.capacity_type == CapacityType::Spot
+                && regular.and_then(|other| other.price).is_some_and(|regular| price > regular);
+            offering.available
+                && !overpriced
+                && price >= 0
+                && (&*offering.zone != REGIONAL_ZONE || !zonal || asks_regional)
+                && allowed(ZONE, &offering.zone)
+                && allowed(CAPACITY_TYPE, offering.capacity_type.as_str())
+                && offering.requirements.0.iter().all(|(key, own)| {
+                    requirements.get(key).is_none_or(|asked| asked.intersects(own))
+                })
         });
-        let overpriced = offering.capacity_type == CapacityType::Spot
-            && regular.and_then(|other| other.price).is_some_and(|regular| price > regular);
-        offering.available
-            && !overpriced
-            && price >= 0
-            && (&*offering.zone != REGIONAL_ZONE || !zonal || asks_regional)
-            && allowed(ZONE, &offering.zone)
-            && allowed(CAPACITY_TYPE, offering.capacity_type.as_str())
-            && offering.requirements.0.iter().all(|(key, own)| {
-                requirements.get(key).is_none_or(|asked| asked.intersects(own))
-            })
-    });
     usable.map(|(index, _)| index).collect()
 }
 

@@ -222,9 +222,7 @@ impl Places {
         let members = self.places.iter().enumerate();
         BitSet::from_indices(
             self.len(),
-            members
-                .filter(|(_, place)| accepted[place.taints as usize])
-                .map(|(index, _)| index),
+            members.filter(|(_, place)| accepted[place.taints as usize]).map(|(index, _)| index),
         )
     }
 

@@ -97,8 +97,8 @@ fn is_sidecar(container: &Container) -> bool {
 /// name, of which only CPU, memory and huge pages may be named.
 fn override_with_pod_level(total: &mut Resources, level: Option<&ResourceRequirements>) {
     for (name, amount) in of_requirements(level).0 {
-        let allowed = matches!(&*name, resources::CPU | resources::MEMORY)
-            || name.starts_with("hugepages-");
+        let allowed =
+            matches!(&*name, resources::CPU | resources::MEMORY) || name.starts_with("hugepages-");
         if allowed {
             total.0.insert(name, amount);
         }

@@ -55,7 +55,12 @@ impl<'a> Volumes<'a> {
         }
         if let Some(ephemeral) = &volume.ephemeral {
             let template = ephemeral.volume_claim_template.as_ref().map(|template| &template.spec);
-            return self.read_claim(pod, format!("{}-{}", pod.name, volume.name), template, snapshot);
+            return self.read_claim(
+                pod,
+                format!("{}-{}", pod.name, volume.name),
+                template,
+                snapshot,
+            );
         }
         Ok(())
     }
@@ -87,10 +92,9 @@ impl<'a> Volumes<'a> {
         }
         match spec.volume_name.as_deref().filter(|name| !name.is_empty()) {
             Some(volume) => {
-                let volume = snapshot
-                    .volumes
-                    .get(volume)
-                    .ok_or_else(|| format!("{shown} is bound to volume {volume}, which is not in the input"))?;
+                let volume = snapshot.volumes.get(volume).ok_or_else(|| {
+                    format!("{shown} is bound to volume {volume}, which is not in the input")
+                })?;
                 self.add_volume(volume);
                 Ok(())
             }
@@ -186,7 +190,9 @@ fn class_of<'a>(
         Some("") => Err("is not bound and names no StorageClass".to_owned()),
         Some(name) => {
             let class = snapshot.storage_classes.get(name);
-            class.map(Some).ok_or_else(|| format!("names StorageClass {name}, which does not exist"))
+            class
+                .map(Some)
+                .ok_or_else(|| format!("names StorageClass {name}, which does not exist"))
         }
         None => {
             let class = snapshot.storage_classes.values().find(is_default);
@@ -197,8 +203,7 @@ fn class_of<'a>(
 
 fn free_volumes<'a>(class: &StorageClass, snapshot: &'a Snapshot) -> Vec<Term<'a>> {
     let free = snapshot.volumes.values().filter(|volume| {
-        let spec_class =
-            volume.spec.as_ref().and_then(|spec| spec.storage_class_name.as_deref());
+        let spec_class = volume.spec.as_ref().and_then(|spec| spec.storage_class_name.as_deref());
         let phase = volume.status.as_ref().and_then(|status| status.phase.as_deref());
         spec_class == class.metadata.name.as_deref() && matches!(phase, Some("Available") | None)
     });
