@@ -66,8 +66,9 @@ pub(super) struct Output {
     /// Form of the output.
     #[arg(long, short, value_enum, default_value_t)]
     pub(super) output: Format,
-    /// Tell why a pod is where it is, or nowhere: POD or NAMESPACE/POD; may be repeated.
-    #[arg(long, value_name = "POD")]
+    /// Tell why a pod, or the pods of a workload, are where they are, or nowhere; NAMESPACE/NAME
+    /// or NAME; may be repeated.
+    #[arg(long, value_name = "NAME")]
     pub(super) explain: Vec<String>,
     /// Exit with 2 when pods have no place.
     #[arg(long)]

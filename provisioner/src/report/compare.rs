@@ -101,6 +101,9 @@ fn side_by_side(variants: &[Variant<'_>]) -> String {
         row.extend(variants.iter().map(|variant| cell(variant.report.plan, first)));
         table.add_row(row);
     }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }

@@ -168,7 +168,7 @@ fn the_wide_form_names_every_pod_and_object() {
     let skipped = "
 Skipped: 2 objects
   Service shop/web: of a kind without bearing on a plan
-  Pod shop/old: finished: phase Succeeded
+  Pod shop/old: phase Succeeded
 ";
     assert!(text.contains(skipped), "{text}");
 }

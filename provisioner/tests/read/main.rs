@@ -176,13 +176,21 @@ fn the_order_of_fields_does_not_matter_for_sharing() {
 fn requests_are_defaulted_as_the_server_does() {
     let cases = [
         // A limit is the request where none is given.
-        ("containers: [{name: c, resources: {limits: {cpu: 2}, requests: {memory: 1Gi}}}]", "cpu", 2000),
+        (
+            "containers: [{name: c, resources: {limits: {cpu: 2}, requests: {memory: 1Gi}}}]",
+            "cpu",
+            2000,
+        ),
         ("containers: [{name: c, resources: {limits: {cpu: 2}, requests: {cpu: 1}}}]", "cpu", 1000),
         // Numbers in the place of quantities, in every spelling.
         ("containers: [{name: c, resources: {requests: {cpu: 0.5}}}]", "cpu", 500),
         ("containers: [{name: c, resources: {requests: {cpu: 1e1}}}]", "cpu", 10_000),
         ("containers: [{name: c, resources: {requests: {memory: 1.5Gi}}}]", "memory", 3 << 29),
-        ("containers: [{name: c, resources: {requests: {nvidia.com/gpu: 2}}}]", "nvidia.com/gpu", 2),
+        (
+            "containers: [{name: c, resources: {requests: {nvidia.com/gpu: 2}}}]",
+            "nvidia.com/gpu",
+            2,
+        ),
         // Sidecars run beside the containers, other init containers before them.
         (
             "initContainers: [{name: s, restartPolicy: Always, resources: {requests: {cpu: 1}}}, \
@@ -275,7 +283,8 @@ scheduling: {nodeSelector: {kata: yes-please}}
         ("d", "priority: 1\n  runtimeClassName: gone\n  priorityClassName: lost"),
         ("e", "priorityClassName: lost"),
     ];
-    let pods: String = pods.iter().map(|(name, spec)| format!("---\n{}", pod(name, spec))).collect();
+    let pods: String =
+        pods.iter().map(|(name, spec)| format!("---\n{}", pod(name, spec))).collect();
     let snapshot = snapshot(&format!("{classes}{pods}"));
     let priorities: Vec<_> = (0..5).map(|it| spec(&snapshot, it).priority).collect();
     assert_eq!(priorities, [Some(77), Some(2_000_001_000), Some(5), Some(1), None]);
@@ -283,7 +292,8 @@ scheduling: {nodeSelector: {kata: yes-please}}
     assert_eq!((requests.get("cpu"), requests.get("memory")), (300, 164 << 20));
     assert_eq!(spec(&snapshot, 0).node_selector.as_ref().unwrap()["kata"], "yes-please");
     let missing = SkipReason::MissingReference;
-    let expected = [("PriorityClass lost".to_owned(), missing), ("RuntimeClass gone".to_owned(), missing)];
+    let expected =
+        [("PriorityClass lost".to_owned(), missing), ("RuntimeClass gone".to_owned(), missing)];
     assert_eq!(skips(&snapshot), expected);
 }
 

@@ -184,6 +184,9 @@ fn table(rows: &[Row]) -> String {
     for row in rows {
         table.add_row(cells(row));
     }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     for column in [1, 2, 3, 4, 7, 8] {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
