@@ -1,5 +1,11 @@
 //! The input side: what is read, and what is made of it.
 
+mod fuzz;
+mod pools;
+mod refused;
+mod save;
+mod workloads;
+
 use std::{fs, sync::Arc};
 
 use k8s_openapi::api::core::v1::PodSpec;
@@ -117,10 +123,10 @@ fn a_folder_is_read_in_order_and_hidden_files_are_not() {
 
 #[test]
 fn of_the_same_object_twice_the_last_counts() {
-    let text = format!("{}---\n{}", pod("a", "nodeName: x"), pod("a", "nodeName: y"));
+    let text = format!("{}---\n{}", pod("a", "nodeName: n1"), pod("a", "nodeName: n2"));
     let snapshot = snapshot(&text);
     assert_eq!(snapshot.pods.len(), 1);
-    assert_eq!(snapshot.pods[0].node_name.as_deref(), Some("y"));
+    assert_eq!(snapshot.pods[0].node_name.as_deref(), Some("n2"));
     assert_eq!(skips(&snapshot), [("Pod default/a".to_owned(), SkipReason::Duplicate)]);
 }
 
@@ -301,7 +307,7 @@ scheduling: {nodeSelector: {kata: yes-please}}
 fn a_resize_counts_with_the_larger_of_asked_and_allocated() {
     let pod = |status: &str| {
         snapshot(&format!(
-            "apiVersion: v1\nkind: Pod\nmetadata: {{name: a, uid: u}}\nspec:\n  nodeName: n\n  \
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: a, uid: u}}\nspec:\n  nodeName: n1\n  \
              containers: [{{name: c, resources: {{requests: {{cpu: 1}}}}}}]\nstatus: {status}\n"
         ))
     };
