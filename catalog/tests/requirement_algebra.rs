@@ -8,7 +8,7 @@ use Operator::{DoesNotExist, Exists, Gt, Gte, In, Lt, Lte, NotIn};
 
 fn new(operator: Operator, values: &[&str]) -> Requirement {
     let values: Vec<String> = values.iter().map(ToString::to_string).collect();
-    Requirement::new("key", operator, &values, None).unwrap()
+    Requirement::new("key", operator, &values, None).expect("well formed")
 }
 
 /// `None` for both bounds means none.
@@ -224,7 +224,7 @@ fn requirements(parts: &[(&str, Operator, &[&str])]) -> Requirements {
         .iter()
         .map(|(key, operator, values)| {
             let values: Vec<String> = values.iter().map(ToString::to_string).collect();
-            Requirement::new(key, *operator, &values, None).unwrap()
+            Requirement::new(key, *operator, &values, None).expect("well formed")
         })
         .collect()
 }
@@ -353,7 +353,7 @@ fn any_requirement() -> impl Strategy<Value = Requirement> {
 /// What a requirement admits, worked out from its definition alone.
 fn admits(operator: Operator, values: &[&str], value: &str) -> bool {
     let compare = |test: fn(i64, i64) -> bool| {
-        let bound: i64 = values[0].parse().unwrap();
+        let bound: i64 = values[0].parse().expect("a number");
         value.parse::<i64>().is_ok_and(|value| test(value, bound))
     };
     match operator {

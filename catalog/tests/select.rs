@@ -8,7 +8,7 @@ fn all(parts: &[(&str, Operator, &[&str])]) -> Requirements {
         .iter()
         .map(|(key, operator, values)| {
             let values: Vec<String> = values.iter().map(ToString::to_string).collect();
-            Requirement::new(key, *operator, &values, None).unwrap()
+            Requirement::new(key, *operator, &values, None).expect("well formed")
         })
         .collect()
 }
