@@ -196,9 +196,8 @@ fn variant(base: &Snapshot, path: &Path, options: ReadOptions) -> Result<Snapsho
     let mut variant = base.clone();
     variant.node_pools = other.node_pools;
     let kept = variant.node_classes.into_iter();
-    let mut classes: Vec<_> = kept
-        .filter(|class| other.node_classes.iter().all(|new| new.name != class.name))
-        .collect();
+    let mut classes: Vec<_> =
+        kept.filter(|class| other.node_classes.iter().all(|new| new.name != class.name)).collect();
     classes.extend(other.node_classes);
     classes.sort_by(|a, b| a.name.cmp(&b.name));
     variant.node_classes = classes;
