@@ -1,0 +1,391 @@
+//! Requests, which pods are planned, selectors, tolerations, groups and volumes.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use provisioner::{formulate::requests, snapshot::SkipReason};
+use serde_json::{Value, json};
+
+use crate::builders::*;
+
+/// (case, spec, CPU in milli-cores, memory in MiB)
+fn request_cases() -> Vec<(&'static str, Value, i64, i64)> {
+    let asks = |cpu: &str, mib: i64| container(cpu, &format!("{mib}Mi"));
+    let sidecar = |cpu: &str, mib: i64| {
+        let mut container = asks(cpu, mib);
+        container["restartPolicy"] = json!("Always");
+        container
+    };
+    vec![
+        ("containers add up", json!({"containers": [asks("1", 10), asks("500m", 20)]}), 1500, 30),
+        (
+            "the largest init container counts where it is larger",
+            json!({"containers": [asks("1", 10)],
+                   "initContainers": [asks("3", 5), asks("2", 40)]}),
+            3000,
+            40,
+        ),
+        (
+            "sidecars stay",
+            json!({"containers": [asks("1", 10)], "initContainers": [sidecar("1", 5)]}),
+            2000,
+            15,
+        ),
+        (
+            "an init container runs with the sidecars before it, not those after",
+            json!({"containers": [asks("1", 10)],
+                   "initContainers": [sidecar("1", 5), asks("4", 1), sidecar("2", 5)]}),
+            5000,
+            20,
+        ),
+        (
+            "requests of the pod replace those of containers",
+            json!({"containers": [asks("1", 10)], "resources": {"requests": {"cpu": "3"}}}),
+            3000,
+            10,
+        ),
+        (
+            "overhead comes on top of pod-level requests",
+            json!({"containers": [asks("1", 10)], "resources": {"requests": {"cpu": "3"}},
+                   "overhead": {"cpu": "250m", "memory": "1Mi"}}),
+            3250,
+            11,
+        ),
+        (
+            "overhead of the RuntimeClass where the pod states none",
+            json!({"containers": [asks("1", 10)], "runtimeClassName": "kata"}),
+            1500,
+            110,
+        ),
+        (
+            "limits stand in for requests",
+            json!({"containers": [{"name": "main", "resources": {
+                "limits": {"cpu": "2", "memory": "8Mi"}, "requests": {"cpu": "1"}}}]}),
+            1000,
+            8,
+        ),
+        ("fractions round up", json!({"containers": [asks("0.0001", 1)]}), 1, 1),
+    ]
+}
+
+#[test]
+fn requests_are_those_of_the_scheduler() {
+    let class = serde_json::from_value(json!({
+        "handler": "kata", "overhead": {"podFixed": {"cpu": "500m", "memory": "100Mi"}}}));
+    let classes = BTreeMap::from([("kata".to_owned(), class.unwrap())]);
+    for (case, spec, cpu, mib) in request_cases() {
+        let request = requests::effective(&template(&[], spec).spec, &classes);
+        let found = (request.get("cpu"), request.get("memory") >> 20, request.get("pods"));
+        assert_eq!(found, (cpu, mib, 1), "{case}");
+    }
+}
+
+#[test]
+fn pods_play_their_part() {
+    use SkipReason::*;
+    type Change = fn(&mut Cluster);
+    let cases: [(&str, Change, Option<SkipReason>, usize); 10] = [
+        ("pending", |_| {}, None, 1),
+        ("finished", |c| c.snapshot.pods[0].terminal = true, Some(Terminal), 0),
+        ("being deleted", |c| c.snapshot.pods[0].deleting = true, Some(Deleting), 0),
+        (
+            "owned by a daemon set",
+            |c| {
+                Arc::make_mut(&mut c.snapshot.pods[0].template).owner_kind =
+                    Some("DaemonSet".into())
+            },
+            Some(DaemonSetPod),
+            0,
+        ),
+        (
+            "static",
+            |c| Arc::make_mut(&mut c.snapshot.pods[0].template).owner_kind = Some("Node".into()),
+            Some(StaticPod),
+            0,
+        ),
+        (
+            "gated",
+            |c| {
+                let spec = &mut Arc::make_mut(&mut c.snapshot.pods[0].template).spec;
+                spec.scheduling_gates = serde_json::from_value(json!([{"name": "wait"}])).unwrap();
+            },
+            Some(SchedulingGated),
+            0,
+        ),
+        (
+            "of another scheduler",
+            |c| {
+                let spec = &mut Arc::make_mut(&mut c.snapshot.pods[0].template).spec;
+                spec.scheduler_name = Some("volcano".into());
+            },
+            Some(OtherScheduler),
+            0,
+        ),
+        (
+            "nominated to a node that stays",
+            |c| c.snapshot.pods[0].nominated_node = Some("node-0".into()),
+            Some(Nominated),
+            0,
+        ),
+        (
+            "nominated to a node that is gone",
+            |c| c.snapshot.pods[0].nominated_node = Some("node-9".into()),
+            None,
+            1,
+        ),
+        (
+            "on a node that goes away",
+            |c| {
+                c.snapshot.pods[0].node_name = Some("node-0".into());
+                let spec = c.snapshot.nodes[0].spec.get_or_insert_default();
+                spec.taints = Some(vec![taint("karpenter.sh/disrupted", "NoSchedule")]);
+            },
+            None,
+            1,
+        ),
+    ];
+    for (case, change, reason, planned) in cases {
+        let found =
+            Cluster::new().nodes(&["a"]).pending(1, &[], json!({})).with(change).formulate();
+        assert_eq!(skip_reason(&found), reason, "{case}");
+        assert_eq!(found.problem.pods(), planned as u64, "{case}");
+    }
+}
+
+#[test]
+fn a_nominated_pod_keeps_its_room() {
+    let found = Cluster::new()
+        .nodes(&["a"])
+        .pending(1, &[], json!({}))
+        .with(|c| c.snapshot.pods[0].nominated_node = Some("node-0".into()))
+        .formulate();
+    assert_eq!(found.problem.nodes[0].free[0], 3000);
+}
+
+fn required(expressions: Value) -> Value {
+    json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution":
+        {"nodeSelectorTerms": [{"matchExpressions": expressions}]}}}})
+}
+
+#[test]
+fn selectors_pick_offerings_as_the_scheduler_would() {
+    let zone = "topology.kubernetes.io/zone";
+    let cases = [
+        ("no selector", json!({}), "abc"),
+        ("selector", json!({"nodeSelector": {zone: "b"}}), "b"),
+        (
+            "old name of a label",
+            json!({"nodeSelector": {"failure-domain.beta.kubernetes.io/zone": "c"}}),
+            "c",
+        ),
+        ("unknown label", json!({"nodeSelector": {"team": "x"}}), ""),
+        (
+            "NotIn on an absent key",
+            required(json!([{"key": "team", "operator": "NotIn", "values": ["x"]}])),
+            "abc",
+        ),
+        (
+            "DoesNotExist on an absent key",
+            required(json!([{"key": "team", "operator": "DoesNotExist"}])),
+            "abc",
+        ),
+        ("Exists on an absent key", required(json!([{"key": "team", "operator": "Exists"}])), ""),
+        (
+            "Gt",
+            required(json!([{"key": "size.example/cpu", "operator": "Gt", "values": ["8"]}])),
+            "",
+        ),
+        (
+            "Lt",
+            required(json!([{"key": "size.example/cpu", "operator": "Lt", "values": ["3"]}])),
+            "abc",
+        ),
+        ("Gt on words", required(json!([{"key": zone, "operator": "Gt", "values": ["1"]}])), ""),
+        ("NotIn", required(json!([{"key": zone, "operator": "NotIn", "values": ["a", "b"]}])), "c"),
+        ("a size without the label", json!({"nodeSelector": {"size.example/gpu": "1"}}), ""),
+        ("operating system", json!({"os": {"name": "windows"}}), ""),
+        (
+            "terms are alternatives",
+            json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution":
+                {"nodeSelectorTerms": [
+                    {"matchExpressions": [{"key": zone, "operator": "In", "values": ["a"]}]},
+                    {"matchExpressions": [{"key": zone, "operator": "In", "values": ["c"]}]}]}}}}),
+            "ac",
+        ),
+        (
+            "an empty term matches nothing",
+            json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution":
+                {"nodeSelectorTerms": [{}]}}}}),
+            "",
+        ),
+        (
+            "a node by name is no new node",
+            json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution":
+                {"nodeSelectorTerms": [{"matchFields":
+                    [{"key": "metadata.name", "operator": "In", "values": ["node-0"]}]}]}}}}),
+            "",
+        ),
+        (
+            "a new node has a host name",
+            required(json!([{"key": "kubernetes.io/hostname", "operator": "Exists"}])),
+            "abc",
+        ),
+    ];
+    for (case, spec, expected) in cases {
+        let found = Cluster::new().pending(1, &[], spec).formulate();
+        assert_eq!(zones(&found, 0), expected, "{case}");
+    }
+}
+
+#[test]
+fn tolerations_decide_on_taints() {
+    let cases = [
+        ("none", json!([]), false),
+        ("equal", json!([{"key": "team", "operator": "Equal", "value": "red"}]), true),
+        ("no operator means equal", json!([{"key": "team", "value": "red"}]), true),
+        ("other value", json!([{"key": "team", "value": "blue"}]), false),
+        ("exists", json!([{"key": "team", "operator": "Exists"}]), true),
+        (
+            "exists with the effect",
+            json!([{"key": "team", "operator": "Exists", "effect": "NoSchedule"}]),
+            true,
+        ),
+        (
+            "other effect",
+            json!([{"key": "team", "operator": "Exists", "effect": "NoExecute"}]),
+            false,
+        ),
+        ("everything", json!([{"operator": "Exists"}]), true),
+    ];
+    for (case, tolerations, expected) in cases {
+        let found = Cluster::new()
+            .pool(|pool| {
+                let mut one = taint("team", "NoSchedule");
+                one.value = Some("red".into());
+                pool.taints = vec![one];
+            })
+            .pending(1, &[], json!({"tolerations": tolerations}))
+            .formulate();
+        assert_eq!(!accepted(&found, 0).is_empty(), expected, "{case}");
+    }
+}
+
+#[test]
+fn labels_that_nobody_reads_do_not_split_groups() {
+    let spread = json!({"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone",
+        "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": {"app": "web"}}}]});
+    let cases = [
+        (
+            "labels nobody reads",
+            Cluster::new().pending(2, &[("a", "1")], json!({})).pending(
+                2,
+                &[("a", "2")],
+                json!({}),
+            ),
+            1,
+        ),
+        (
+            "priority",
+            Cluster::new().pending(2, &[], json!({})).pending(2, &[], json!({"priority": 5})),
+            2,
+        ),
+        (
+            "requests",
+            Cluster::new().pending(1, &[], json!({})).pending(
+                1,
+                &[],
+                json!({"containers": [container("2", "1Gi")]}),
+            ),
+            2,
+        ),
+        (
+            "a label that a selector reads",
+            Cluster::new()
+                .pending(1, &[("app", "web")], json!({}))
+                .pending(1, &[("app", "db")], json!({}))
+                .pending(1, &[("app", "cache")], json!({}))
+                .pending(1, &[("app", "web")], spread),
+            3,
+        ),
+    ];
+    for (case, cluster, groups) in cases {
+        let found = cluster.formulate();
+        assert_eq!(found.problem.groups.len(), groups, "{case}");
+        let pods: usize = found.index.groups.iter().map(Vec::len).sum();
+        assert_eq!(pods, cluster.snapshot.pods.len(), "{case}");
+    }
+}
+
+fn claim(spec: Value) -> k8s_openapi::api::core::v1::PersistentVolumeClaim {
+    serde_json::from_value(json!({"metadata": {"name": "data"}, "spec": spec})).unwrap()
+}
+
+fn with_claim(spec: Value) -> Cluster {
+    let volumes =
+        json!({"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]});
+    Cluster::new().pending(1, &[], volumes).with(|c| {
+        c.snapshot.volume_claims.insert(("default".into(), "data".into()), claim(spec));
+        for (name, spec) in [
+            ("late", json!({"provisioner": "disk.csi.azure.com", "volumeBindingMode": "WaitForFirstConsumer",
+                "allowedTopologies": [{"matchLabelExpressions": [{"key": "topology.disk.csi.azure.com/zone", "values": ["b", "c"]}]}]})),
+            ("early", json!({"provisioner": "disk.csi.azure.com", "volumeBindingMode": "Immediate"})),
+        ] {
+            let mut class = spec;
+            class["metadata"] = json!({"name": name});
+            c.snapshot.storage_classes.insert(name.into(), serde_json::from_value(class).unwrap());
+        }
+        let volume = json!({"metadata": {"name": "pv"}, "spec": {"csi": {"driver": "disk.csi.azure.com", "volumeHandle": "x"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [
+                {"matchExpressions": [{"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["a"]}]},
+                {"matchExpressions": [{"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["b"]}]}]}}}});
+        c.snapshot.volumes.insert("pv".into(), serde_json::from_value(volume).unwrap());
+    })
+}
+
+#[test]
+fn volumes_decide_on_zones() {
+    let cases = [
+        ("bound", json!({"volumeName": "pv"}), Ok("ab")),
+        ("waiting, with topologies", json!({"storageClassName": "late"}), Ok("bc")),
+        ("unbound, immediate", json!({"storageClassName": "early"}), Err(SkipReason::Volume)),
+        ("class missing", json!({"storageClassName": "none"}), Err(SkipReason::Volume)),
+        ("no class and no default", json!({}), Err(SkipReason::Volume)),
+        ("volume missing", json!({"volumeName": "other"}), Err(SkipReason::Volume)),
+    ];
+    for (case, spec, expected) in cases {
+        let found = with_claim(spec).formulate();
+        match expected {
+            Ok(expected) => {
+                assert_eq!(zones(&found, 0), expected, "{case}");
+                let driver = "attachable-volumes/disk.csi.azure.com";
+                let problem = &found.problem;
+                assert_eq!(amount(&found, &problem.groups[0].request, driver), 1, "{case}");
+                assert_eq!(amount(&found, &problem.offerings[0].capacity, driver), 4, "{case}");
+            }
+            Err(reason) => assert_eq!(skip_reason(&found), Some(reason), "{case}"),
+        }
+    }
+    let missing = with_claim(json!({})).with(|c| c.snapshot.volume_claims.clear()).formulate();
+    assert_eq!(skip_reason(&missing), Some(SkipReason::Volume));
+}
+
+#[test]
+fn one_pod_at_a_time_uses_a_read_write_once_pod_claim() {
+    let rivals = |node: Option<&str>| {
+        with_claim(json!({"volumeName": "pv", "accessModes": ["ReadWriteOncePod"]}))
+            .nodes(&["a"])
+            .with(|c| {
+                let mut second = c.snapshot.pods[0].clone();
+                second.name = "zz".into();
+                second.node_name = node.map(Arc::from);
+                c.snapshot.pods.push(second);
+            })
+    };
+    for (node, planned, loser) in
+        [(None, 1, "Pod default/zz"), (Some("node-0"), 0, "Pod default/pod-000")]
+    {
+        let found = rivals(node).formulate();
+        assert_eq!(found.problem.pods(), planned);
+        assert_eq!(found.skipped[0].object, loser);
+        assert_eq!(found.skipped[0].reason, SkipReason::VolumeInUse);
+    }
+}
