@@ -74,7 +74,6 @@ impl Settings {
             network_plugin: self.network_plugin,
             max_pods: self.max_pods,
             managed_disk_price: self.os_disk_price.map(ManagedDiskPrice::flat),
-            ..formulate::Options::default()
         }
     }
 }

@@ -1,4 +1,5 @@
 //! Runs the command as people do: good input, and every kind of bad input.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
 use std::{
     fs,

@@ -37,7 +37,8 @@ pub(super) struct PlanArgs {
     /// The largest input that is read, e.g. 512Mi.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_input: Option<u64>,
-    /// Write everything the plan depends on to a file for `tenon replay`.
+    /// Write everything the plan depends on to a file for `tenon replay`; with --compare, the input
+    /// without the variants.
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
     /// Plan again with the node pools of this file instead, and compare; may be repeated.
