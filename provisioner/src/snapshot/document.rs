@@ -111,6 +111,10 @@ fn in_words(message: String) -> String {
     let problem = message.split(" at line ").next().unwrap_or_default().trim();
     match problem {
         "recursion limit exceeded" => format!("it nests deeper than {DEEPEST} levels"),
+        // The parser wraps this error into a text when it meets it inside an alias.
+        problem if problem.contains("total_replayed_events") => {
+            format!("its aliases stand for more than {MOST_ALIASED} values")
+        }
         problem => problem.to_owned(),
     }
 }
@@ -120,9 +124,6 @@ fn yaml_problem(error: &serde_saphyr::Error) -> String {
     match error {
         Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
             format!("it nests deeper than {DEEPEST} levels")
-        }
-        Error::AliasReplayLimitExceeded { .. } => {
-            format!("its aliases stand for more than {MOST_ALIASED} values")
         }
         error => in_words(error.render_with_formatter(&serde_saphyr::UserMessageFormatter)),
     }
