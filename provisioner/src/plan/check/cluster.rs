@@ -273,7 +273,10 @@ impl<'a> Cluster<'a> {
     /// Pods that are bound to nodes that stay, or nominated: the scheduler makes room for those.
     fn add_bound(&mut self, moved: &BTreeSet<u32>) {
         for (index, pod) in (0u32..).zip(&self.snapshot.pods) {
-            let place = pod.node_name.as_ref().or(pod.nominated_node.as_ref());
+            let gates = pod.template.spec.scheduling_gates.as_ref();
+            let gated = gates.is_some_and(|gates| !gates.is_empty());
+            let nominated = pod.nominated_node.as_ref().filter(|_| !gated);
+            let place = pod.node_name.as_ref().or(nominated);
             let node = place.and_then(|name| self.by_name.get(&**name)).copied();
             if let (Some(node), false) = (node, pod.terminal || moved.contains(&index)) {
                 self.settle(pod, node, false);
