@@ -35,7 +35,8 @@ pub fn eastus() -> Option<Catalog> {
 /// Karpenter's "diverse" pods for random seed 42, as many as its benchmark has them: 1, 50, 100,
 /// 500, 1,000, 1,500, 2,000, 5,000, 10,000 or 20,000. `None` for any other number.
 pub fn diverse(pods: u32) -> Option<Snapshot> {
-    let data = miniz_oxide::inflate::decompress_to_vec(include_bytes!("../data/diverse.bin")).ok()?;
+    let data =
+        miniz_oxide::inflate::decompress_to_vec(include_bytes!("../data/diverse.bin")).ok()?;
     let mut rest = data.as_slice();
     while let Some((head, tail)) = rest.split_first_chunk::<4>() {
         let count = u32::from_le_bytes(*head);
@@ -54,17 +55,19 @@ pub fn preferences() -> Snapshot {
     let mut template = template(100, 4096, [("app", "nginx")]);
     template.spec.affinity = Some(Affinity {
         node_affinity: Some(NodeAffinity {
-            preferred_during_scheduling_ignored_during_execution: Some(vec![PreferredSchedulingTerm {
-                weight: 1,
-                preference: NodeSelectorTerm {
-                    match_expressions: Some(vec![NodeSelectorRequirement {
-                        key: ZONE.to_owned(),
-                        operator: "In".to_owned(),
-                        values: Some(vec!["test-zone-1".to_owned()]),
-                    }]),
-                    ..Default::default()
+            preferred_during_scheduling_ignored_during_execution: Some(vec![
+                PreferredSchedulingTerm {
+                    weight: 1,
+                    preference: NodeSelectorTerm {
+                        match_expressions: Some(vec![NodeSelectorRequirement {
+                            key: ZONE.to_owned(),
+                            operator: "In".to_owned(),
+                            values: Some(vec!["test-zone-1".to_owned()]),
+                        }]),
+                        ..Default::default()
+                    },
                 },
-            }]),
+            ]),
             ..Default::default()
         }),
         pod_anti_affinity: Some(PodAntiAffinity {
@@ -183,7 +186,11 @@ fn term(key: &str, value: &str, topology_key: &str) -> PodAffinityTerm {
     }
 }
 
-fn template<const N: usize>(cpu_milli: u32, memory_mib: u32, labels: [(&str, &str); N]) -> PodTemplate {
+fn template<const N: usize>(
+    cpu_milli: u32,
+    memory_mib: u32,
+    labels: [(&str, &str); N],
+) -> PodTemplate {
     let requests = BTreeMap::from([
         ("cpu".to_owned(), Quantity(format!("{cpu_milli}m"))),
         ("memory".to_owned(), Quantity(format!("{memory_mib}Mi"))),

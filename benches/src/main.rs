@@ -17,7 +17,9 @@ use provisioner::{
 use tenon_bench::{benchmark_catalog, diverse, eastus, preferences, web};
 
 fn main() {
-    println!("| workload | pods | groups | offerings | nodes | unplaced | $/h | lower bound $/h | gap | formulate ms | solve ms | check ms | pods/s | peak MiB |");
+    println!(
+        "| workload | pods | groups | offerings | nodes | unplaced | $/h | lower bound $/h | gap | formulate ms | solve ms | check ms | pods/s | peak MiB |"
+    );
     println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
     let benchmark = benchmark_catalog();
     for pods in [1, 50, 100, 500, 1_000, 1_500, 2_000, 5_000, 10_000, 20_000] {
@@ -89,7 +91,10 @@ struct Counting;
 static ALLOCATOR: Counting = Counting;
 
 // SAFETY: every call is handed on unchanged to the system's allocator.
-#[expect(unsafe_code, reason = "a counting allocator is the only way to see the peak of live bytes")]
+#[expect(
+    unsafe_code,
+    reason = "a counting allocator is the only way to see the peak of live bytes"
+)]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let live = LIVE.fetch_add(layout.size(), Relaxed) + layout.size();

@@ -7,6 +7,7 @@ pub mod label_syntax;
 pub mod quantity;
 pub mod requirement;
 pub mod resources;
+pub mod select;
 mod shape;
 pub mod synthetic;
 pub mod types_file;

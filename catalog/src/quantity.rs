@@ -7,8 +7,8 @@ use thiserror::Error;
 /// Quantities are kept in billionths, the finest unit that Kubernetes knows.
 const NANOS: i128 = 1_000_000_000;
 const NANOS_PER_MILLI: i128 = 1_000_000;
-/// With this many digits and the largest suffix, 2^60, a product still fits an `i128`.
-const MOST_DIGITS: usize = 19;
+/// The largest amount has 28 digits in billionths; this many still fit an `i128`.
+const MOST_DIGITS: usize = 30;
 /// The largest amount is that of an `i64`, as in Kubernetes.
 const LARGEST: i128 = i64::MAX as i128 * NANOS;
 
@@ -44,7 +44,7 @@ pub enum QuantityError {
     #[error("{0:?} is too large: the largest quantity is 9223372036854775807")]
     TooLarge(String),
     /// More digits than any amount needs.
-    #[error("{0:?} has more than 19 significant digits: round it")]
+    #[error("{0:?} has too many digits: round it")]
     TooPrecise(String),
 }
 
@@ -52,7 +52,7 @@ pub enum QuantityError {
 ///
 /// # Errors
 /// When the text has not the form of a Kubernetes quantity, is beyond ±(2^63 − 1) or has more
-/// than 19 significant digits.
+/// digits than arithmetic in 128 bits can hold (30, fewer with a binary suffix).
 pub fn parse(text: &str) -> Result<Quantity, QuantityError> {
     text.parse()
 }
@@ -153,13 +153,14 @@ impl FromStr for Quantity {
             return Err(malformed());
         }
         let (digits, exponent) = significant(whole, fraction);
-        if digits.len() > MOST_DIGITS {
-            return Err(QuantityError::TooPrecise(shorten(text)));
-        }
-        let number = digits.bytes().fold(0_i128, |sum, d| sum * 10 + i128::from(d - b'0'));
-        let nanos = scale(number << unit.bits, unit.exponent.saturating_add(exponent + 9))
-            .filter(|&nanos| nanos <= LARGEST)
-            .ok_or_else(|| QuantityError::TooLarge(shorten(text)))?;
+        let exponent = unit.exponent.saturating_add(exponent);
+        let amount = integer(&digits).and_then(|number| number.checked_mul(1 << unit.bits));
+        let nanos = match amount {
+            Some(amount) => scale(amount, exponent.saturating_add(9)).filter(|&n| n <= LARGEST),
+            None if exponent < 0 => return Err(QuantityError::TooPrecise(shorten(text))),
+            None => None,
+        };
+        let nanos = nanos.ok_or_else(|| QuantityError::TooLarge(shorten(text)))?;
         Ok(Self { nanos: if negative { -nanos } else { nanos }, format: unit.format })
     }
 }
@@ -172,6 +173,14 @@ fn significant(whole: &str, fraction: &str) -> (String, i64) {
     let short = digits.trim_end_matches('0');
     let zeros = (digits.len() - short.len()) as i64;
     (short.to_owned(), zeros - fraction.len() as i64)
+}
+
+/// The digits as a number, if there are not too many.
+fn integer(digits: &str) -> Option<i128> {
+    if digits.len() > MOST_DIGITS {
+        return None;
+    }
+    Some(digits.bytes().fold(0, |sum, digit| sum * 10 + i128::from(digit - b'0')))
 }
 
 /// `number` × 10^`exponent`, rounded up; `None` when it does not fit. `number` is not negative.

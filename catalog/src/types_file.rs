@@ -142,7 +142,8 @@ fn needed(entry: &wire::Entry, resource: &str) -> Result<Quantity, Fault> {
 /// Labels that the form has no place for, and any overhead but kwok's, are lost.
 pub fn render(types: &[InstanceType]) -> String {
     let entries: Vec<wire::Entry> = types.iter().map(entry).collect();
-    let mut text = serde_json::to_string_pretty(&entries).unwrap_or_default();
+    // Only maps with keys that are no strings, or a failing writer, could make this fail.
+    let mut text = serde_json::to_string_pretty(&entries).expect("plain data in memory");
     text.push('\n');
     text
 }

@@ -70,7 +70,7 @@ fn refuses_with_the_field_named() {
         (String::new(), "not a list of instance types"),
         ("{}".into(), "not a list of instance types"),
         ("[1]".into(), "not a list of instance types"),
-        (format!("[{{\"x\": {}", "[".repeat(10_000)), "recursion limit"),
+        (format!("[{{\"resources\": {{\"cpu\": {}", "[".repeat(10_000)), "recursion limit"),
         ("[{}]".into(), "instance type 1 (\"\"), name: is missing"),
         (good("/name", "\"a b\""), "name: \"a b\" is not a label value"),
         (good("/architecture", "\"\""), "architecture: is missing"),

@@ -28,6 +28,7 @@ struct Cli {
     command: Command,
     /// When to use colour.
     #[arg(long, global = true, value_enum, default_value_t, env = "TENON_COLOR")]
+    #[arg(display_order = 900)]
     color: Colour,
 }
 

@@ -143,7 +143,7 @@ pub fn formulate(snapshot: &Snapshot, catalog: &Catalog, options: &Options) -> F
     let reads = reads(snapshot, &shapes, &interned);
     let standing = &nodes.standing;
     let mut market = market::open(snapshot, catalog, options, &node_pools, standing, &reads);
-    let mut places = lay_out(&market, &node_pools, standing);
+    let mut places = lay_out(&market, &node_pools, standing, &reads);
     let daemons = daemons::assign(snapshot, &mut places);
 
     let bound = shapes::of_bound(snapshot, &sorted.bound);
@@ -239,7 +239,12 @@ fn reads(snapshot: &Snapshot, shapes: &[Shape<'_>], interned: &Interned<'_>) -> 
     reads
 }
 
-fn lay_out(market: &Market, node_pools: &[NodePool], standing: &[Standing<'_>]) -> Places {
+fn lay_out(
+    market: &Market,
+    node_pools: &[NodePool],
+    standing: &[Standing<'_>],
+    reads: &Reads,
+) -> Places {
     let mut places = Places::default();
     let pool_taints: Vec<u32> =
         node_pools.iter().map(|pool| places.intern_taints(Cow::Borrowed(&pool.taints))).collect();
@@ -253,8 +258,13 @@ fn lay_out(market: &Market, node_pools: &[NodePool], standing: &[Standing<'_>]) 
     }
     for node in standing {
         let taints = places.intern_taints(Cow::Borrowed(&node.taints));
+        // Nodes have the old label names already; the kubelet will add them to those on their way.
+        let labels = match node.in_flight {
+            true => Arc::new(reads.with_aliases((*node.labels).clone())),
+            false => node.labels.clone(),
+        };
         places.push(Place {
-            labels: node.labels.clone(),
+            labels,
             own: vec![],
             taints,
             name: Some(node.name.clone()),

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use ::catalog::azure::{ManagedDiskPrice, NetworkPlugin};
+use catalog::azure::{ManagedDiskPrice, NetworkPlugin};
 use serde::{Deserialize, Serialize};
 use solver::Solution;
 
 use crate::{
     formulate::{self, Formulation, formulate},
-    plan::{self, Plan, PodIndex},
+    plan::{self, Plan},
     snapshot::Snapshot,
     source::Catalog,
 };
@@ -44,7 +44,12 @@ pub struct Outcome {
 }
 
 /// Makes a plan and checks it twice: as the solver's problem, and pod by pod over the objects.
-pub fn plan(snapshot: &Snapshot, catalog: &Catalog, settings: &Settings, threads: usize) -> Outcome {
+pub fn plan(
+    snapshot: &Snapshot,
+    catalog: &Catalog,
+    settings: &Settings,
+    threads: usize,
+) -> Outcome {
     let start = Instant::now();
     let formulation = formulate(snapshot, catalog, &settings.formulate_options());
     let solution = solver::solve(&formulation.problem, &solver::Options { threads });
@@ -69,7 +74,6 @@ impl Settings {
             network_plugin: self.network_plugin,
             max_pods: self.max_pods,
             managed_disk_price: self.os_disk_price.map(ManagedDiskPrice::flat),
-            ..formulate::Options::default()
         }
     }
 }

@@ -1,4 +1,5 @@
 //! Runs the command as people do: good input, and every kind of bad input.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
 use std::{
     fs,
@@ -251,8 +252,7 @@ fn variants_stand_side_by_side() {
     let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
     let (input, variant) =
         (format!("{examples}/web-shop"), format!("{examples}/variants/web-shop-spot.yaml"));
-    let args =
-        ["plan", "-f", &input, "--region", "eastus", "--compare", &variant, "-o", "json"];
+    let args = ["plan", "-f", &input, "--region", "eastus", "--compare", &variant, "-o", "json"];
     let output = tenon(folder.path(), &args, "");
     let comparison: Value = serde_json::from_slice(&output.stdout).unwrap();
     let variants = comparison["variants"].as_array().unwrap();
@@ -301,6 +301,55 @@ fn sizes_are_listed_filtered_and_sorted() {
     assert!(stdout(&show).starts_with("Standard_D4s_v5\n"), "{}", stdout(&show));
     let regions = stdout(&tenon(folder.path(), &["catalog", "regions"], ""));
     assert!(regions.lines().any(|region| region == "westeurope"));
+}
+
+#[test]
+fn a_pod_and_a_workload_are_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/cluster-dump");
+    let args = ["plan", "-f", path, "--region", "westeurope", "-o", "json"];
+    let explain = ["--explain", "search/index", "--explain", "debug", "--explain", "ledger-0"];
+    let plan = plan(folder.path(), &[args.as_slice(), &explain].concat(), "");
+    let answers = plan["explanations"].as_array().unwrap();
+    assert_eq!(answers.len(), 3, "three pods of one workload share a node and an answer");
+    let text = |at: usize| answers[at].to_string();
+    assert!(text(0).contains("node pool memory"), "{}", text(0));
+    assert!(text(1).contains("default/scratch"), "{}", text(1));
+    assert!(text(2).contains("runs on aks-default-7xk2p"), "{}", text(2));
+}
+
+#[test]
+fn fresh_sizes_and_prices_make_a_catalog() {
+    let folder = tempfile::tempdir().unwrap();
+    let skus = r#"[{"resourceType": "virtualMachines", "name": "Standard_D4s_v5",
+        "family": "standardDSv5Family", "locations": ["eastus"], "restrictions": [],
+        "locationInfo": [{"location": "eastus", "zones": ["1", "2"]}],
+        "capabilities": [{"name": "vCPUs", "value": "4"}, {"name": "MemoryGB", "value": "16"},
+            {"name": "CpuArchitectureType", "value": "x64"},
+            {"name": "EphemeralOSDiskSupported", "value": "False"}]}]"#;
+    let prices = r#"{"Items": [{"currencyCode": "USD", "retailPrice": 0.1, "unitPrice": 0.1,
+        "armRegionName": "eastus", "armSkuName": "Standard_D4s_v5", "skuName": "D4s v5",
+        "meterName": "D4s v5", "productName": "Virtual Machines Dsv5 Series",
+        "serviceName": "Virtual Machines", "type": "Consumption", "unitOfMeasure": "1 Hour",
+        "isPrimaryMeterRegion": true}]}"#;
+    fs::write(folder.path().join("skus.json"), skus).unwrap();
+    fs::write(folder.path().join("prices.json"), prices).unwrap();
+    let import = ["catalog", "import", "--skus", "skus.json", "--prices", "prices.json"];
+    let args = [import.as_slice(), &["--region", "eastus", "-o", "fresh.json"]].concat();
+    let output = tenon(folder.path(), &args, "");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let ls = ["catalog", "ls", "--catalog", "fresh.json", "--os-disk-price", "0", "-o", "json"];
+    let sizes: Value = serde_json::from_slice(&tenon(folder.path(), &ls, "").stdout).unwrap();
+    assert_eq!(sizes.as_array().unwrap().len(), 1);
+    assert_eq!(sizes[0]["onDemandHourlyUsd"], 0.1);
+    let plan = plan(
+        folder.path(),
+        &["plan", "-f", "-", "--catalog", "fresh.json", "--os-disk-price", "0", "-o", "json"],
+        POD,
+    );
+    assert_eq!(plan["totals"]["hourlyUsd"], 0.1);
+    let other = [import.as_slice(), &["--region", "westus", "-o", "other.json"]].concat();
+    refuses_in(folder.path(), "other region", &other, "", 65, &["skus.json", "westus"]);
 }
 
 #[test]

@@ -84,6 +84,12 @@ impl BitSet {
         }
     }
 
+    /// Whether every member is one of `other` too.
+    pub fn is_subset(&self, other: &Self) -> bool {
+        let theirs = other.words.iter().chain(std::iter::repeat(&0));
+        self.words.iter().zip(theirs).all(|(mine, theirs)| mine & !theirs == 0)
+    }
+
     /// Whether the two sets share a member.
     pub fn intersects(&self, other: &Self) -> bool {
         self.words.iter().zip(&other.words).any(|(a, b)| a & b != 0)
@@ -120,7 +126,9 @@ mod tests {
         let mut a = BitSet::from_indices(130, [0, 64, 129, 500]);
         let b = BitSet::from_indices(130, [64, 100]);
         assert!(a.intersects(&b));
+        assert!(!b.is_subset(&a));
         a.union_with(&b);
+        assert!(b.is_subset(&a) && !a.is_subset(&b));
         assert_eq!(a.iter().collect::<Vec<_>>(), [0, 64, 100, 129]);
         a.remove(0);
         a.intersect_with(&b);

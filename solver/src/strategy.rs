@@ -22,7 +22,8 @@ pub fn solve(problem: &Problem, options: &Options) -> Solution {
     let run = || {
         let mut solution = greedy::solve(problem);
         solution.bound = bound::resource_bound(problem, &solution).clamp(0, solution.cost);
-        if solution.bound == solution.cost && solution.penalty == 0 && solution.unplaced.is_empty() {
+        if solution.bound == solution.cost && solution.penalty == 0 && solution.unplaced.is_empty()
+        {
             solution.status = Status::Optimal;
         }
         solution

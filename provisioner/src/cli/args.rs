@@ -66,8 +66,9 @@ pub(super) struct Output {
     /// Form of the output.
     #[arg(long, short, value_enum, default_value_t)]
     pub(super) output: Format,
-    /// Tell why a pod is where it is, or nowhere: POD or NAMESPACE/POD; may be repeated.
-    #[arg(long, value_name = "POD")]
+    /// Tell why a pod, or the pods of a workload, are where they are, or nowhere; NAMESPACE/NAME
+    /// or NAME; may be repeated.
+    #[arg(long, value_name = "NAME")]
     pub(super) explain: Vec<String>,
     /// Exit with 2 when pods have no place.
     #[arg(long)]
@@ -183,7 +184,9 @@ mod tests {
         for (text, bytes) in [("0", 0), ("12", 12), ("3k", 3_000), ("2Gi", 2 << 30)] {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
-        for text in ["", "Mi", "-1", "1Zi", "1.5Gi", "99999999999999999999", "18446744073709551615Ki"] {
+        for text in
+            ["", "Mi", "-1", "1Zi", "1.5Gi", "99999999999999999999", "18446744073709551615Ki"]
+        {
             assert!(size(text).is_err(), "{text}");
         }
     }

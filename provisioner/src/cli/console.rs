@@ -30,8 +30,9 @@ impl Console {
         let mut out = AutoStream::new(io::stdout().lock(), self.colour.into());
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            result => result
-                .map_err(|error| Failure::new(Exit::Io, format!("standard output: {error}"))),
+            result => {
+                result.map_err(|error| Failure::new(Exit::Io, format!("standard output: {error}")))
+            }
         }
     }
 

@@ -11,7 +11,8 @@ pub(super) const TABLE: &str = "Exit codes:
   66  the input does not exist or cannot be read
   70  a plan failed its own check; nothing was printed or written
   73  an output file cannot be made
-  74  output failed";
+  74  output failed
+";
 
 /// What a run ended with; numbers above 63 are those of BSD's sysexits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

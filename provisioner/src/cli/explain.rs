@@ -4,11 +4,11 @@ use super::exit::Failure;
 use crate::{
     pipeline::Outcome,
     plan::{ExistingNode, Launch, PodIndex},
-    report::{Explained, hourly, pod_name},
-    snapshot::{Snapshot},
+    report::{Explained, hourly, pod_name, reason_name, skip_name, workload},
+    snapshot::{Pod, Snapshot},
 };
 
-/// One answer per pod that the questions name, in their order.
+/// The answers in the order of the questions; pods with the same answer share it.
 pub(super) fn answers(
     snapshot: &Snapshot,
     outcome: &Outcome,
@@ -19,27 +19,50 @@ pub(super) fn answers(
         let found = matching(snapshot, question);
         if found.is_empty() {
             return Err(Failure::usage(format!(
-                "--explain {question}: no such pod in the input; pods of workloads are named \
-                 like web-0"
+                "--explain {question}: no pod or workload of that name in the input (-o wide \
+                 shows the names)"
             )));
         }
-        answers.extend(found.into_iter().map(|pod| answer(snapshot, outcome, pod)));
+        let one_by_one = found.into_iter().map(|pod| answer(snapshot, outcome, pod));
+        answers.extend(merged(one_by_one.collect()));
     }
     Ok(answers)
 }
 
-/// `NAMESPACE/POD`, or every pod of that name in any namespace.
+/// The pods of that name, else those of the workload of that name; in any namespace when the
+/// question has none.
 fn matching(snapshot: &Snapshot, question: &str) -> Vec<PodIndex> {
     let (namespace, name) = match question.split_once('/') {
         Some((namespace, name)) => (Some(namespace), name),
         None => (None, question),
     };
-    (0..)
-        .zip(&snapshot.pods)
-        .filter(|(_, pod)| *pod.name == *name)
-        .filter(|(_, pod)| namespace.is_none_or(|namespace| *pod.namespace == *namespace))
-        .map(|(index, _)| index)
-        .collect()
+    let select = |wanted: &dyn Fn(&Pod) -> bool| -> Vec<PodIndex> {
+        (0..)
+            .zip(&snapshot.pods)
+            .filter(|(_, pod)| namespace.is_none_or(|namespace| *pod.namespace == *namespace))
+            .filter(|(_, pod)| wanted(pod))
+            .map(|(index, _)| index)
+            .collect()
+    };
+    let pods = select(&|pod| *pod.name == *name);
+    if !pods.is_empty() {
+        return pods;
+    }
+    select(&|pod| workload(pod).split_once('/').is_some_and(|(_, workload)| workload == name))
+}
+
+/// Neighbours with the same answer become one.
+fn merged(answers: Vec<Explained>) -> Vec<Explained> {
+    let mut merged: Vec<Explained> = Vec::new();
+    for answer in answers {
+        match merged.last_mut() {
+            Some(last) if last.lines == answer.lines => {
+                last.pod.push_str(&format!(", {}", answer.pod));
+            }
+            _ => merged.push(answer),
+        }
+    }
+    merged
 }
 
 fn answer(snapshot: &Snapshot, outcome: &Outcome, pod: PodIndex) -> Explained {
@@ -55,11 +78,9 @@ fn answer(snapshot: &Snapshot, outcome: &Outcome, pod: PodIndex) -> Explained {
     } else if let Some(node) = existing {
         on_existing(node)
     } else if let Some(entry) = unplaced {
-        let mut lines = vec![format!("no place ({:?}): {}", entry.reason, entry.detail)];
-        lines.extend(outcome.explain(pod));
-        lines
+        vec![format!("no place ({}): {}", reason_name(entry.reason), entry.detail)]
     } else if let Some(entry) = skipped {
-        vec![format!("not planned ({:?}): {}", entry.reason, entry.detail)]
+        vec![format!("not planned ({}): {}", skip_name(entry.reason), entry.detail)]
     } else {
         bound(snapshot, pod)
     };

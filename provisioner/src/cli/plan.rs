@@ -37,7 +37,8 @@ pub(super) struct PlanArgs {
     /// The largest input that is read, e.g. 512Mi.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_input: Option<u64>,
-    /// Write everything the plan depends on to a file for `tenon replay`.
+    /// Write everything the plan depends on to a file for `tenon replay`; with --compare, the input
+    /// without the variants.
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
     /// Plan again with the node pools of this file instead, and compare; may be repeated.
@@ -196,9 +197,8 @@ fn variant(base: &Snapshot, path: &Path, options: ReadOptions) -> Result<Snapsho
     let mut variant = base.clone();
     variant.node_pools = other.node_pools;
     let kept = variant.node_classes.into_iter();
-    let mut classes: Vec<_> = kept
-        .filter(|class| other.node_classes.iter().all(|new| new.name != class.name))
-        .collect();
+    let mut classes: Vec<_> =
+        kept.filter(|class| other.node_classes.iter().all(|new| new.name != class.name)).collect();
     classes.extend(other.node_classes);
     classes.sort_by(|a, b| a.name.cmp(&b.name));
     variant.node_classes = classes;

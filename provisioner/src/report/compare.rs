@@ -101,6 +101,9 @@ fn side_by_side(variants: &[Variant<'_>]) -> String {
         row.extend(variants.iter().map(|variant| cell(variant.report.plan, first)));
         table.add_row(row);
     }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -157,10 +160,7 @@ fn fewer_placed(variants: &[Variant<'_>], first: &Plan) -> String {
         .iter()
         .filter(|variant| variant.report.plan.totals.placed != first.totals.placed)
         .map(|variant| {
-            format!(
-                "\nThe cost of {} is for another number of placed pods.\n",
-                variant.name
-            )
+            format!("\nThe cost of {} is for another number of placed pods.\n", variant.name)
         })
         .collect()
 }

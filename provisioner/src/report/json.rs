@@ -219,9 +219,8 @@ pub fn to_json<T: Serialize>(document: &T) -> String {
 
 /// YAML with the same fields.
 pub fn to_yaml<T: Serialize>(document: &T) -> String {
-    let mut text = serde_saphyr::to_string(document).unwrap_or_else(|error| {
-        unreachable!("a document of plain values is always YAML: {error}")
-    });
+    let mut text = serde_saphyr::to_string(document)
+        .unwrap_or_else(|error| unreachable!("a document of plain values is always YAML: {error}"));
     if !text.ends_with('\n') {
         text.push('\n');
     }

@@ -218,8 +218,10 @@ fn skipped_counts(report: &Report<'_>) -> String {
     for entry in skipped {
         *counts.entry(entry.reason).or_insert(0_usize) += 1;
     }
-    let parts: Vec<String> =
-        counts.iter().map(|(&reason, number)| format!("{number} {}", skip_phrase(reason))).collect();
+    let parts: Vec<String> = counts
+        .iter()
+        .map(|(&reason, number)| format!("{number} {}", skip_phrase(reason)))
+        .collect();
     let line = format!(
         "Skipped: {}: {} (-o wide lists them).",
         count(skipped.len(), "object"),

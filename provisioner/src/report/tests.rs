@@ -168,7 +168,7 @@ fn the_wide_form_names_every_pod_and_object() {
     let skipped = "
 Skipped: 2 objects
   Service shop/web: of a kind without bearing on a plan
-  Pod shop/old: finished: phase Succeeded
+  Pod shop/old: phase Succeeded
 ";
     assert!(text.contains(skipped), "{text}");
 }
@@ -205,7 +205,9 @@ fn an_empty_plan_is_short() {
     let (snapshot, plan) = (Snapshot::default(), Plan::default());
     let report = Report { snapshot: &snapshot, plan: &plan, seconds: 0.0, explanations: &[] };
     let text = anstream::adapter::strip_str(&render(&report, Format::Table)).to_string();
-    assert!(text.starts_with("Plan: 0 nodes to launch, 0 existing nodes used, no pods to place.\n"));
+    assert!(
+        text.starts_with("Plan: 0 nodes to launch, 0 existing nodes used, no pods to place.\n")
+    );
     assert!(!text.contains("could be saved"));
 }
 
@@ -216,8 +218,7 @@ fn variants_are_compared_with_the_first() {
     second.launches.pop();
     second.totals.hourly = 192_000;
     second.totals.placed = 4;
-    let report =
-        |plan| Report { snapshot: &snapshot, plan, seconds: 0.0, explanations: &[] };
+    let report = |plan| Report { snapshot: &snapshot, plan, seconds: 0.0, explanations: &[] };
     let variants = [
         Variant { name: "input", report: report(&first) },
         Variant { name: "spot.yaml", report: report(&second) },

@@ -105,9 +105,8 @@ fn skipped(report: &Report<'_>) -> String {
     let head = format!("Skipped: {}", count(skipped.len(), "object"));
     let mut text = format!("\n{}\n", paint(BOLD, &head));
     for entry in skipped {
-        let detail =
-            if entry.detail.is_empty() { String::new() } else { format!(": {}", entry.detail) };
-        text.push_str(&format!("  {}: {}{detail}\n", entry.object, skip_phrase(entry.reason)));
+        let why = if entry.detail.is_empty() { skip_phrase(entry.reason) } else { &entry.detail };
+        text.push_str(&format!("  {}: {why}\n", entry.object));
     }
     text
 }

@@ -77,9 +77,8 @@ fn read_json(file: &Arc<str>, text: &str, sink: &mut Sink<'_>) -> Result<usize, 
     while input.end().is_err() {
         stream.next_document(0);
         if let Err(error) = DocumentSeed(&mut stream).deserialize(&mut input) {
-            let problem = error.to_string();
-            let problem = problem.split(" at line ").next().unwrap_or_default();
-            return Err(stream.failure(error.line(), problem, "correct the JSON there"));
+            let problem = in_words(error.to_string());
+            return Err(stream.failure(error.line(), &problem, "correct the JSON there"));
         }
     }
     Ok(stream.objects())
@@ -100,12 +99,34 @@ fn read_yaml(file: &Arc<str>, text: &str, sink: &mut Sink<'_>) -> Result<usize, 
             let error = error.without_snippet();
             let line = error.location().map_or(0, |at| at.line() as usize);
             let line = first_line + line.saturating_sub(1);
-            let problem = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
-            let problem = problem.split(" at line ").next().unwrap_or_default();
-            return Err(stream.failure(line, problem.trim(), "correct the YAML there"));
+            let problem = yaml_problem(error);
+            return Err(stream.failure(line, &problem, "correct the YAML there"));
         }
     }
     Ok(stream.objects())
+}
+
+/// A parser's message without the position, which the place tells, and without its jargon.
+fn in_words(message: String) -> String {
+    let problem = message.split(" at line ").next().unwrap_or_default().trim();
+    match problem {
+        "recursion limit exceeded" => format!("it nests deeper than {DEEPEST} levels"),
+        // The parser wraps this error into a text when it meets it inside an alias.
+        problem if problem.contains("total_replayed_events") => {
+            format!("its aliases stand for more than {MOST_ALIASED} values")
+        }
+        problem => problem.to_owned(),
+    }
+}
+
+fn yaml_problem(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::{Error, budget::BudgetBreach};
+    match error {
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
+            format!("it nests deeper than {DEEPEST} levels")
+        }
+        error => in_words(error.render_with_formatter(&serde_saphyr::UserMessageFormatter)),
+    }
 }
 
 /// Without aliases a document cannot hold more values than bytes, so that plain size is never an

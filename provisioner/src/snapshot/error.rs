@@ -37,13 +37,13 @@ pub struct InputError {
     /// Where.
     pub place: Place,
     /// `Kind namespace/name`, empty when it did not come to that.
-    pub object: String,
+    pub object: Box<str>,
     /// The field's path, empty when no single field is at fault.
-    pub field: String,
+    pub field: Box<str>,
     /// What is wrong.
-    pub problem: String,
+    pub problem: Box<str>,
     /// What to do about it, may be empty.
-    pub help: String,
+    pub help: Box<str>,
 }
 
 impl std::error::Error for InputError {}
@@ -96,13 +96,13 @@ impl Fault {
     }
 
     /// The error that a user sees.
-    pub fn at(self, place: &Place, object: impl Into<String>) -> InputError {
+    pub fn at(self, place: &Place, object: &str) -> InputError {
         InputError {
             place: place.clone(),
             object: object.into(),
-            field: self.field,
-            problem: self.problem,
-            help: self.help,
+            field: self.field.into(),
+            problem: self.problem.into(),
+            help: self.help.into(),
         }
     }
 }

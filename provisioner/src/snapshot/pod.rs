@@ -67,12 +67,11 @@ pub fn read(object: &mut Value, nth: usize, interner: &mut Interner) -> Result<P
         (None, Some(prefix)) if !prefix.is_empty() => format!("{prefix}{nth}"),
         _ => meta.name()?.to_owned(),
     };
-    let node = object.pointer("/spec/nodeName").and_then(Value::as_str);
-    let node = node.filter(|name| !name.is_empty()).map(|name| interner.text(name));
+    let node = text(object, "spec", "nodeName")?.map(|name| interner.text(name));
+    let nominated = text(object, "status", "nominatedNodeName")?.map(|name| interner.text(name));
+    let phase = text(object, "status", "phase")?;
+    let terminal = matches!(phase, Some("Succeeded" | "Failed"));
     let status = object.get_mut("status").map(Value::take).unwrap_or_default();
-    let nominated = status.get("nominatedNodeName").and_then(Value::as_str);
-    let nominated = nominated.filter(|name| !name.is_empty()).map(|name| interner.text(name));
-    let phase = status.get("phase").and_then(Value::as_str);
     let owner = meta.controller().map(|owner| (owner.kind.clone(), owner.name.clone()));
     let spec = object.get_mut("spec").map(Value::take).unwrap_or_default();
     let owner_kind = owner.as_ref().map(|(kind, _)| kind.as_str());
@@ -88,13 +87,25 @@ pub fn read(object: &mut Value, nth: usize, interner: &mut Interner) -> Result<P
         template,
         node_name: node,
         nominated_node: nominated,
-        terminal: matches!(phase, Some("Succeeded" | "Failed")),
+        terminal,
         deleting: meta.deletion_timestamp.is_some(),
         created: meta.created(),
         resized: resized.map(Box::new),
         expanded_from: None,
     };
     Ok(PodEntry { pod, owner })
+}
+
+/// A text that may be absent or empty.
+fn text<'a>(object: &'a Value, part: &str, field: &str) -> Result<Option<&'a str>, Fault> {
+    match object.get(part).and_then(|part| part.get(field)) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
+        Some(other) => {
+            let problem = format!("{other} is not a text");
+            Err(Fault::new(format!("{part}.{field}"), problem, "put it in quotes"))
+        }
+    }
 }
 
 /// Makes the shared template of a pod or of a workload's pods.

@@ -146,7 +146,7 @@ fn unreadable(name: &Arc<str>, error: &io::Error) -> InputError {
 /// Bytes in the largest unit that leaves no rest.
 fn size(bytes: u64) -> String {
     let units = [("Gi", 30), ("Mi", 20), ("Ki", 10)];
-    let fit = units.into_iter().find(|(_, bits)| bytes > 0 && bytes % (1 << bits) == 0);
+    let fit = units.into_iter().find(|(_, bits)| bytes > 0 && bytes.is_multiple_of(1 << bits));
     fit.map_or_else(|| bytes.to_string(), |(unit, bits)| format!("{}{unit}", bytes >> bits))
 }
 

@@ -284,7 +284,7 @@ fn passed_over(group: &str, kind: &str) -> Outcome {
             return Outcome::Skipped(SkipReason::NotWanted, detail.to_owned());
         }
         _ => {
-            let detail = format!("a {kind} has no bearing on a plan");
+            let detail = format!("the kind {kind} has no bearing on a plan");
             return Outcome::Skipped(SkipReason::IrrelevantKind, detail);
         }
     };

@@ -23,7 +23,7 @@ fn cordons_names_and_taints() {
             "cordoned",
             vec![pod("p", json!({})), cordoned()],
             [("p", "old")],
-            &[NodeUnschedulable],
+            &[NodeUnschedulable, TaintToleration],
         ),
         case(
             "cordoned and tolerated",

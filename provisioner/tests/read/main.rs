@@ -1,5 +1,11 @@
 //! The input side: what is read, and what is made of it.
 
+mod fuzz;
+mod pools;
+mod refused;
+mod save;
+mod workloads;
+
 use std::{fs, sync::Arc};
 
 use k8s_openapi::api::core::v1::PodSpec;
@@ -117,10 +123,10 @@ fn a_folder_is_read_in_order_and_hidden_files_are_not() {
 
 #[test]
 fn of_the_same_object_twice_the_last_counts() {
-    let text = format!("{}---\n{}", pod("a", "nodeName: x"), pod("a", "nodeName: y"));
+    let text = format!("{}---\n{}", pod("a", "nodeName: n1"), pod("a", "nodeName: n2"));
     let snapshot = snapshot(&text);
     assert_eq!(snapshot.pods.len(), 1);
-    assert_eq!(snapshot.pods[0].node_name.as_deref(), Some("y"));
+    assert_eq!(snapshot.pods[0].node_name.as_deref(), Some("n2"));
     assert_eq!(skips(&snapshot), [("Pod default/a".to_owned(), SkipReason::Duplicate)]);
 }
 
@@ -176,13 +182,21 @@ fn the_order_of_fields_does_not_matter_for_sharing() {
 fn requests_are_defaulted_as_the_server_does() {
     let cases = [
         // A limit is the request where none is given.
-        ("containers: [{name: c, resources: {limits: {cpu: 2}, requests: {memory: 1Gi}}}]", "cpu", 2000),
+        (
+            "containers: [{name: c, resources: {limits: {cpu: 2}, requests: {memory: 1Gi}}}]",
+            "cpu",
+            2000,
+        ),
         ("containers: [{name: c, resources: {limits: {cpu: 2}, requests: {cpu: 1}}}]", "cpu", 1000),
         // Numbers in the place of quantities, in every spelling.
         ("containers: [{name: c, resources: {requests: {cpu: 0.5}}}]", "cpu", 500),
         ("containers: [{name: c, resources: {requests: {cpu: 1e1}}}]", "cpu", 10_000),
         ("containers: [{name: c, resources: {requests: {memory: 1.5Gi}}}]", "memory", 3 << 29),
-        ("containers: [{name: c, resources: {requests: {nvidia.com/gpu: 2}}}]", "nvidia.com/gpu", 2),
+        (
+            "containers: [{name: c, resources: {requests: {nvidia.com/gpu: 2}}}]",
+            "nvidia.com/gpu",
+            2,
+        ),
         // Sidecars run beside the containers, other init containers before them.
         (
             "initContainers: [{name: s, restartPolicy: Always, resources: {requests: {cpu: 1}}}, \
@@ -275,7 +289,8 @@ scheduling: {nodeSelector: {kata: yes-please}}
         ("d", "priority: 1\n  runtimeClassName: gone\n  priorityClassName: lost"),
         ("e", "priorityClassName: lost"),
     ];
-    let pods: String = pods.iter().map(|(name, spec)| format!("---\n{}", pod(name, spec))).collect();
+    let pods: String =
+        pods.iter().map(|(name, spec)| format!("---\n{}", pod(name, spec))).collect();
     let snapshot = snapshot(&format!("{classes}{pods}"));
     let priorities: Vec<_> = (0..5).map(|it| spec(&snapshot, it).priority).collect();
     assert_eq!(priorities, [Some(77), Some(2_000_001_000), Some(5), Some(1), None]);
@@ -283,7 +298,8 @@ scheduling: {nodeSelector: {kata: yes-please}}
     assert_eq!((requests.get("cpu"), requests.get("memory")), (300, 164 << 20));
     assert_eq!(spec(&snapshot, 0).node_selector.as_ref().unwrap()["kata"], "yes-please");
     let missing = SkipReason::MissingReference;
-    let expected = [("PriorityClass lost".to_owned(), missing), ("RuntimeClass gone".to_owned(), missing)];
+    let expected =
+        [("PriorityClass lost".to_owned(), missing), ("RuntimeClass gone".to_owned(), missing)];
     assert_eq!(skips(&snapshot), expected);
 }
 
@@ -291,7 +307,7 @@ scheduling: {nodeSelector: {kata: yes-please}}
 fn a_resize_counts_with_the_larger_of_asked_and_allocated() {
     let pod = |status: &str| {
         snapshot(&format!(
-            "apiVersion: v1\nkind: Pod\nmetadata: {{name: a, uid: u}}\nspec:\n  nodeName: n\n  \
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: a, uid: u}}\nspec:\n  nodeName: n1\n  \
              containers: [{{name: c, resources: {{requests: {{cpu: 1}}}}}}]\nstatus: {status}\n"
         ))
     };

@@ -36,7 +36,7 @@ pub(super) fn undominated(
         let beaten = kept.iter().any(|&other| {
             let rival = &prepared.kinds[other as usize];
             rival.capacity.iter().zip(&kind.capacity).zip(&demand).all(|((r, k), d)| r >= k.min(d))
-                && covers(&accepted[other as usize], &accepted[at])
+                && accepted[at].is_subset(&accepted[other as usize])
                 && (!keyed || same_domains(prepared, other as usize, at))
                 && (!heed_limits || takes_less(prepared, other as usize, at))
                 && open.iter().all(|&b| {
@@ -49,12 +49,6 @@ pub(super) fn undominated(
         }
     }
     kept
-}
-
-fn covers(wide: &BitSet, narrow: &BitSet) -> bool {
-    let mut both = wide.clone();
-    both.intersect_with(narrow);
-    both == *narrow
 }
 
 fn same_domains(prepared: &Prepared<'_>, rival: usize, kind: usize) -> bool {

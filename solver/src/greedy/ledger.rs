@@ -1,5 +1,7 @@
 //! The running account of a greedy solve: who is left, who stands where, what may still come.
 
+use rustc_hash::FxHashMap;
+
 use crate::{
     Problem,
     greedy::prepare::{Prepared, Role},
@@ -75,7 +77,7 @@ pub(super) fn fits(room: &[i64], request: &[i64], want: u32) -> u32 {
 
 /// The account of one spread over a key other than [`NODE_KEY`].
 #[derive(Clone, Debug, Default)]
-struct SpreadAccount {
+pub(super) struct SpreadAccount {
     /// Pods of the set per domain.
     pods: Vec<u32>,
     /// Placed pods of the constraint's own groups per domain.
@@ -151,8 +153,7 @@ impl<'a> Ledger<'a> {
             strict: false,
             node_floor: problem.spreads.iter().map(floor).collect(),
         };
-        ledger.spreads =
-            problem.spreads.iter().map(|spread| open_spread(prepared, spread)).collect();
+        ledger.spreads.clone_from(&prepared.accounts);
         ledger
     }
 
@@ -511,11 +512,16 @@ fn node_floor(problem: &Problem, spread: &Spread) -> u32 {
     spread.counted_nodes.iter().map(on).min().unwrap_or(0)
 }
 
-fn open_spread(prepared: &Prepared<'_>, spread: &Spread) -> SpreadAccount {
+/// The accounts of all spreads before the first pod is placed.
+pub(super) fn open_spreads(problem: &Problem) -> Vec<SpreadAccount> {
+    let mut reach = Reach::default();
+    problem.spreads.iter().map(|spread| open_spread(problem, spread, &mut reach)).collect()
+}
+
+fn open_spread<'a>(problem: &'a Problem, spread: &Spread, reach: &mut Reach<'a>) -> SpreadAccount {
     if spread.key == NODE_KEY {
         return SpreadAccount::default();
     }
-    let problem = prepared.problem;
     let key = spread.key as usize;
     let size = problem.keys[key] as usize;
     let mut account = SpreadAccount {
@@ -540,21 +546,31 @@ fn open_spread(prepared: &Prepared<'_>, spread: &Spread) -> SpreadAccount {
             account.pods[domain as usize] += pods;
         }
     }
-    share_out(prepared, spread, &mut account);
+    share_out(problem, spread, &mut account, reach);
     account
 }
 
+/// The domains that pods of a class and request can live in, by key.
+type Reach<'a> = FxHashMap<(u8, u32, &'a [i64]), Vec<usize>>;
+
 /// Even shares: pods that can live in one domain only are counted there, the others level the
 /// domains like water.
-fn share_out(prepared: &Prepared<'_>, spread: &Spread, account: &mut SpreadAccount) {
-    let problem = prepared.problem;
+fn share_out<'a>(
+    problem: &'a Problem,
+    spread: &Spread,
+    account: &mut SpreadAccount,
+    reach: &mut Reach<'a>,
+) {
     let mut flexible: u64 = 0;
     let mut pinned = account.pods.clone();
     let mut subjects_pinned = vec![false; pinned.len()];
     for group in problem.sets[spread.set as usize].groups.iter() {
         let count = problem.groups[group].count;
-        let reach = reachable(problem, spread, group);
-        match reach.as_slice() {
+        let like = &problem.groups[group];
+        let domains = reach
+            .entry((spread.key, like.class, &like.request))
+            .or_insert_with(|| reachable(problem, spread, group));
+        match domains.as_slice() {
             [] => {}
             [only] => {
                 pinned[*only] += count;

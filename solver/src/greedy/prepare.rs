@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     BitSet, Problem,
+    greedy::ledger::{SpreadAccount, open_spreads},
     problem::{Money, NODE_KEY},
 };
 
@@ -95,8 +96,8 @@ pub(super) struct Prepared<'a> {
     pub exclusion_table: Vec<u32>,
     pub spread_subjects: Vec<BitSet>,
     pub exclusion_subjects: Vec<BitSet>,
-    /// Per offering, what a launch can be filled with: its capacity, less where few alternatives
-    /// are as large as it ([`crate::problem::Flexibility`]).
+    /// Every spread's account before the first pod is placed.
+    pub accounts: Vec<SpreadAccount>,
     pub tiers: Vec<u16>,
 }
 
@@ -124,6 +125,7 @@ impl<'a> Prepared<'a> {
             exclusion_table,
             spread_subjects,
             exclusion_subjects,
+            accounts: open_spreads(problem),
             tiers,
         }
     }

@@ -238,7 +238,7 @@ impl<'a> Run<'a> {
                 continue;
             }
             let total = self.total_worth(&open);
-            if total < considered * 0.7 {
+            if total < considered * 0.5 {
                 considered = total;
                 kinds =
                     undominated(prepared, tier, &open, &self.bucket_left, self.variant.heed_limits);

@@ -22,6 +22,7 @@ impl Scene {
             "kubernetes.io/hostname": name,
             "kubernetes.io/os": "linux",
             "kubernetes.io/arch": "amd64",
+            "beta.kubernetes.io/arch": "amd64",
             "topology.kubernetes.io/zone": zone,
             "node.kubernetes.io/instance-type": "made-up"
         });

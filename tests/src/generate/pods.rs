@@ -28,12 +28,9 @@ impl Scene {
             let name = format!("new-{group}-{number}");
             merge(&mut pod, json!({"metadata": {"name": name}, "status": {"phase": "Pending"}}));
             if self.rng.chance(2) {
-                merge(
-                    &mut pod,
-                    json!({"spec": {"schedulingGates": [{"name": "example.com/wait"}]}}),
-                );
-            }
-            if self.rng.chance(2) && !self.nodes.is_empty() {
+                let gates = json!([{"name": "example.com/wait"}]);
+                merge(&mut pod, json!({"spec": {"schedulingGates": gates}}));
+            } else if self.rng.chance(2) && !self.nodes.is_empty() {
                 let node = self.nodes[self.rng.below(self.nodes.len())].clone();
                 merge(&mut pod, json!({"status": {"nominatedNodeName": node}}));
             }

@@ -16,7 +16,7 @@ use super::super::{exit::Failure, input, saved};
 const MAX_PAYLOAD: u64 = 1 << 30;
 
 #[derive(Debug, Args)]
-pub(super) struct ImportArgs {
+pub(in crate::cli) struct ImportArgs {
     /// Output of `az vm list-skus --location REGION -o json`.
     #[arg(long, value_name = "FILE")]
     skus: PathBuf,
@@ -62,10 +62,7 @@ pub(super) fn run(args: &ImportArgs) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn read<T>(
-    path: &Path,
-    parse: fn(&[u8]) -> Result<T, import::ImportError>,
-) -> Result<T, Failure> {
+fn read<T>(path: &Path, parse: fn(&[u8]) -> Result<T, import::ImportError>) -> Result<T, Failure> {
     let bytes = input::file(path, MAX_PAYLOAD)?;
     parse(&bytes).map_err(|error| Failure::data(format!("{}: {error}", path.display())))
 }

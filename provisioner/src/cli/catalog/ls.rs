@@ -20,7 +20,7 @@ const ZONE: &str = "topology.kubernetes.io/zone";
 const ARCH: &str = "kubernetes.io/arch";
 
 #[derive(Debug, Args)]
-pub(super) struct LsArgs {
+pub(in crate::cli) struct LsArgs {
     #[command(flatten)]
     source: Source,
     /// Requirements that a size must meet, e.g. 'karpenter.azure.com/sku-family in (D,E),
@@ -63,8 +63,6 @@ struct Row {
     cpu_milli: i64,
     memory_bytes: i64,
     pods: i64,
-    #[serde(skip)]
-    size: Arc<InstanceType>,
     allocatable: catalog::Resources,
     zones: BTreeSet<Arc<str>>,
     on_demand_hourly_usd: Option<f64>,
@@ -109,9 +107,7 @@ fn row(size: Arc<InstanceType>, filter: &Requirements) -> Option<Row> {
     let offerings: Vec<&Offering> = size
         .offerings
         .iter()
-        .filter(|offering| {
-            labels(&size, offering).compatible(filter, &|_| false).is_ok()
-        })
+        .filter(|offering| labels(&size, offering).compatible(filter, &|_| false).is_ok())
         .collect();
     if offerings.is_empty() {
         return None;
@@ -135,12 +131,11 @@ fn row(size: Arc<InstanceType>, filter: &Requirements) -> Option<Row> {
         os_disk: size.os_disk.as_ref().map(|disk| disk.placement.to_string()),
         on_demand,
         spot,
-        size,
     })
 }
 
 /// Everything a node bought this way is labelled with.
-pub(super) fn labels(size: &InstanceType, offering: &Offering) -> Requirements {
+fn labels(size: &InstanceType, offering: &Offering) -> Requirements {
     let mut labels = size.requirements.clone();
     let own = [(ZONE, offering.zone.as_ref()), (CAPACITY_TYPE, offering.capacity_type.as_str())];
     for (key, value) in own {
@@ -175,11 +170,22 @@ fn table(rows: &[Row]) -> String {
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(vec![
-        "size", "vCPU", "memory", "for pods", "GPU", "arch", "zones", "on-demand/h", "spot/h",
+        "size",
+        "vCPU",
+        "memory",
+        "for pods",
+        "GPU",
+        "arch",
+        "zones",
+        "on-demand/h",
+        "spot/h",
         "OS disk",
     ]);
     for row in rows {
         table.add_row(cells(row));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
     }
     for column in [1, 2, 3, 4, 7, 8] {
         if let Some(column) = table.column_mut(column) {

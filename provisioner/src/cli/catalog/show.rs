@@ -14,7 +14,7 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
-pub(super) struct ShowArgs {
+pub(in crate::cli) struct ShowArgs {
     /// The size, e.g. Standard_D4s_v5.
     name: String,
     #[command(flatten)]
@@ -47,7 +47,7 @@ fn find(catalog: &Catalog, args: &ShowArgs) -> Result<InstanceType, Failure> {
             })?;
             region
                 .instance_type(sku, &args.configuration.settings())
-                .map_err(|excluded| Failure::data(format!("{}: {excluded}", sku.name)))
+                .map_err(|excluded| Failure::data(refusal(&sku.name, &excluded.to_string())))
         }
         Catalog::Types { name: file, types } => types
             .iter()
@@ -55,6 +55,11 @@ fn find(catalog: &Catalog, args: &ShowArgs) -> Result<InstanceType, Failure> {
             .map(|size| (**size).clone())
             .ok_or_else(|| Failure::data(format!("{name}: no such size in {file}"))),
     }
+}
+
+/// Some reasons name the size themselves.
+fn refusal(name: &str, reason: &str) -> String {
+    if reason.starts_with(name) { reason.to_owned() } else { format!("{name}: {reason}") }
 }
 
 #[derive(Serialize)]

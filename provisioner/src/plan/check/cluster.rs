@@ -23,13 +23,16 @@ use crate::{
 const HOSTNAME: &str = "kubernetes.io/hostname";
 const POOL: &str = "karpenter.sh/nodepool";
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
-/// Labels that kubelets, cloud providers and disk drivers set again under another name.
-const ALIASES: [(&str, &str); 8] = [
+/// Labels that kubelets and cloud providers set again under an old name.
+const ALIASES: [(&str, &str); 5] = [
     ("kubernetes.io/arch", "beta.kubernetes.io/arch"),
     ("kubernetes.io/os", "beta.kubernetes.io/os"),
     ("node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type"),
     ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"),
     ("topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region"),
+];
+/// Labels that disk drivers set when they come up on a node.
+const DRIVER_ZONES: [(&str, &str); 3] = [
     ("topology.kubernetes.io/zone", "topology.disk.csi.azure.com/zone"),
     ("topology.kubernetes.io/zone", "topology.ebs.csi.aws.com/zone"),
     ("topology.kubernetes.io/zone", "topology.gke.io/zone"),
@@ -157,12 +160,17 @@ impl<'a> Cluster<'a> {
             }
             let name = node.metadata.name.clone().unwrap_or_default();
             let mut labels: Labels = node.metadata.labels.clone().unwrap_or_default();
-            add_aliases(&mut labels);
+            add_aliases(&mut labels, &DRIVER_ZONES);
             let status = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
             let mut allocatable = status.map(|map| amounts(map, Round::Down)).unwrap_or_default();
             let spec = node.spec.as_ref();
             let mut taints = spec.and_then(|spec| spec.taints.clone()).unwrap_or_default();
             let claim = claim_of(self.snapshot, node);
+            let unschedulable = spec.is_some_and(|spec| spec.unschedulable == Some(true));
+            if unschedulable {
+                // The node controller sets it; a hand-written node may lack it.
+                taints.push(cordon());
+            }
             let managed = claim.is_some() || labels.contains_key(POOL);
             if managed && labels.get("karpenter.sh/initialized").is_none_or(|v| v != "true") {
                 let pool = pools.iter().find(|pool| labels.get(POOL) == Some(&pool.name));
@@ -175,7 +183,7 @@ impl<'a> Cluster<'a> {
                 name,
                 labels,
                 taints,
-                unschedulable: spec.is_some_and(|spec| spec.unschedulable == Some(true)),
+                unschedulable,
                 allocatable,
                 used: Resources::default(),
                 reserved_ports: Vec::new(),
@@ -225,7 +233,8 @@ impl<'a> Cluster<'a> {
         stated: Option<&Resources>,
     ) {
         labels.entry(HOSTNAME.to_owned()).or_insert_with(|| name.to_owned());
-        add_aliases(&mut labels);
+        add_aliases(&mut labels, &ALIASES);
+        add_aliases(&mut labels, &DRIVER_ZONES);
         let (mut used, reserved_ports) = self.daemons(&labels, name, &taints);
         used.max(stated.unwrap_or(&Resources::default()));
         let (name, allocatable) = (name.to_owned(), allocatable.clone());
@@ -264,7 +273,10 @@ impl<'a> Cluster<'a> {
     /// Pods that are bound to nodes that stay, or nominated: the scheduler makes room for those.
     fn add_bound(&mut self, moved: &BTreeSet<u32>) {
         for (index, pod) in (0u32..).zip(&self.snapshot.pods) {
-            let place = pod.node_name.as_ref().or(pod.nominated_node.as_ref());
+            let gates = pod.template.spec.scheduling_gates.as_ref();
+            let gated = gates.is_some_and(|gates| !gates.is_empty());
+            let nominated = pod.nominated_node.as_ref().filter(|_| !gated);
+            let place = pod.node_name.as_ref().or(nominated);
             let node = place.and_then(|name| self.by_name.get(&**name)).copied();
             if let (Some(node), false) = (node, pod.terminal || moved.contains(&index)) {
                 self.settle(pod, node, false);
@@ -326,10 +338,19 @@ fn namespace_labels(snapshot: &Snapshot, name: &str) -> Labels {
     labels
 }
 
+/// The taint of a cordoned node.
+pub(super) fn cordon() -> Taint {
+    Taint {
+        key: "node.kubernetes.io/unschedulable".to_owned(),
+        effect: "NoSchedule".to_owned(),
+        ..Taint::default()
+    }
+}
+
 /// Gives labels their other names where a node does not have them. Azure's disk driver writes the
 /// zone of a regional machine as nothing.
-fn add_aliases(labels: &mut Labels) {
-    for (new, old) in ALIASES {
+fn add_aliases(labels: &mut Labels, aliases: &[(&str, &str)]) {
+    for &(new, old) in aliases {
         if let Some(value) = labels.get(new).cloned() {
             let nowhere = value == "0" && old == "topology.disk.csi.azure.com/zone";
             labels.entry(old.to_owned()).or_insert(if nowhere { String::new() } else { value });

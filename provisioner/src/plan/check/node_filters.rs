@@ -1,20 +1,14 @@
 //! The filters that look at one node: taints, selectors, ports, resources.
 
-use k8s_openapi::api::core::v1::Taint;
-
-use super::{cluster::Cluster, selector::untolerated};
+use super::{
+    cluster::{Cluster, cordon},
+    selector::untolerated,
+};
 
 /// A cordoned node takes only pods that tolerate the taint of that name.
 pub(super) fn unschedulable(cluster: &Cluster<'_>, index: usize) -> Result<(), String> {
-    let taint = Taint {
-        key: "node.kubernetes.io/unschedulable".to_owned(),
-        effect: "NoSchedule".to_owned(),
-        ..Taint::default()
-    };
     let tolerations = &cluster.facts(index).tolerations;
-    if cluster.node_of(index).unschedulable
-        && untolerated(std::slice::from_ref(&taint), tolerations).is_some()
-    {
+    if cluster.node_of(index).unschedulable && untolerated(&[cordon()], tolerations).is_some() {
         return Err("the node is cordoned".to_owned());
     }
     Ok(())

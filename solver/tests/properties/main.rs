@@ -1,0 +1,15 @@
+//! Properties of the solver over random problems with every kind of constraint.
+//!
+//! Cases are numbered; a failure names its case and shows the problem as text. A small case is a
+//! low number of pods, not a shrunk large one: sizes grow with the case number.
+
+/// The check and the oracle agree on what is right.
+mod check_agrees;
+/// Random problems.
+mod generate;
+/// What the engine returns is right, the same every time, and not far from the best.
+mod greedy;
+/// Pod by pod, slow, and written from the documentation alone.
+mod oracle;
+/// Text reads back as it was written, and nothing makes the reader panic.
+mod text;
