@@ -263,12 +263,7 @@ fn lay_out(
             true => Arc::new(reads.with_aliases((*node.labels).clone())),
             false => node.labels.clone(),
         };
-        places.push(Place {
-            labels,
-            own: vec![],
-            taints,
-            name: Some(node.name.clone()),
-        });
+        places.push(Place { labels, own: vec![], taints, name: Some(node.name.clone()) });
     }
     places
 }

@@ -1,5 +1,7 @@
 //! Cases of the scheduler's rules, seen on the problem that comes out.
 
+#![expect(clippy::unwrap_used, reason = "a builder that fails has failed the test")]
+
 #[path = "formulate/assemble.rs"]
 mod assemble;
 #[path = "formulate/builders.rs"]

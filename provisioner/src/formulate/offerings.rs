@@ -14,11 +14,11 @@ pub(super) const CAPACITY_TYPE: &str = "karpenter.sh/capacity-type";
 pub(super) const NODE_POOL: &str = "karpenter.sh/nodepool";
 const PLACEMENT_SCOPE: &str = "karpenter.azure.com/placement-scope";
 const REGIONAL_ZONE: &str = "0";
-/// A size is bought by name when a pool lists one of these explicitly.
-const NAMING_KEYS: [&str; 4] = [
+/// A size is bought by name when a pool lists one of these explicitly. The family is not among
+/// them: the family of a confidential `DC` or `EC` size is plain `D` or `E`.
+const NAMING_KEYS: [&str; 3] = [
     "node.kubernetes.io/instance-type",
     "karpenter.azure.com/sku-name",
-    "karpenter.azure.com/sku-family",
     "karpenter.azure.com/sku-series",
 ];
 
