@@ -243,8 +243,14 @@ impl<'a> World<'a> {
     fn may_be_first(&self, at: usize, affinity: &Affinity, present: &[usize]) -> bool {
         self.in_set(at, affinity.set)
             && affinity.keys.iter().all(|&key| self.domain(at, key).is_some())
-            && self.problem.sets[affinity.set as usize].bound.is_empty()
-            && present.iter().all(|&other| other == at || !self.in_set(other, affinity.set))
+            && affinity.keys.iter().all(|&key| {
+                self.bound_domains(affinity.set, key).iter().all(|(_, domain)| domain.is_none())
+                    && present.iter().all(|&other| {
+                        other == at
+                            || !self.in_set(other, affinity.set)
+                            || self.domain(other, key).is_none()
+                    })
+            })
     }
 
     fn shares(&self, at: usize, set: u32, key: u8, with_bound: bool) -> bool {
