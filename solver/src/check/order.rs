@@ -124,8 +124,10 @@ struct State<'a> {
     arrivals: &'a [Arrival<'a>],
     /// (affinity, key, domain) that hold a pod of the affinity's set.
     present: FxHashSet<(u32, u8, u32)>,
-    /// Per affinity: a pod of its set is there.
+    /// Per affinity: a pod of its set is there, in a domain of one of its keys.
     any: Vec<bool>,
+    /// The same for bound pods alone.
+    bound: Vec<bool>,
     /// Per affinity: its first pod is reserved and has not come.
     held: Vec<bool>,
 }
@@ -136,7 +138,7 @@ impl<'a> State<'a> {
         let mut any = Vec::new();
         for (index, affinity) in rules.affinities.iter().enumerate() {
             let bound = &problem.sets[affinity.set as usize].bound;
-            any.push(!bound.is_empty());
+            let mut found = false;
             for &(node, _) in bound {
                 let domains = &problem.nodes[node as usize].domains;
                 // The numbers of existing nodes come first among the nodes of arrivals.
@@ -144,12 +146,15 @@ impl<'a> State<'a> {
                 for &key in &affinity.keys {
                     if let Some(domain) = at.domain(key) {
                         present.insert((index as u32, key, domain));
+                        found = true;
                     }
                 }
             }
+            any.push(found);
         }
         let held = vec![false; any.len()];
-        Self { problem, rules, arrivals, present, any, held }
+        let bound = any.clone();
+        Self { problem, rules, arrivals, present, any, bound, held }
     }
 
     /// Lets everything come that can, and returns what cannot.
@@ -201,9 +206,9 @@ impl<'a> State<'a> {
     fn arrive(&mut self, arrival: usize) {
         let arrival = &self.arrivals[arrival];
         for &affinity in &self.rules.satisfied_by[arrival.group as usize] {
-            self.any[affinity as usize] = true;
             for &key in &self.rules.affinities[affinity as usize].keys {
                 if let Some(domain) = arrival.domain(key) {
+                    self.any[affinity as usize] = true;
                     self.present.insert((affinity, key, domain));
                 }
             }
@@ -252,8 +257,7 @@ impl<'a> State<'a> {
             stated.iter().copied().filter(|&affinity| !self.meets(arrival, affinity)).collect();
         let taken = |affinity: &u32| first.iter().any(|known| known.affinities.contains(affinity));
         let possible = missed.iter().all(|&affinity| {
-            let set = self.rules.affinities[affinity as usize].set;
-            self.problem.sets[set as usize].bound.is_empty() && self.is_own(arrival, affinity)
+            !self.bound[affinity as usize] && self.is_own(arrival, affinity)
         });
         if possible && !missed.iter().any(taken) {
             first.push(Reservation { arrival, affinities: missed });

@@ -147,12 +147,12 @@ impl Judge<'_, '_> {
         group: u32,
     ) -> Option<Violation> {
         let own = self.own(affinity.set, group);
-        let counts = (first_counter..).take(affinity.keys.len());
+        let counters = (first_counter..).take(affinity.keys.len());
         let mut others =
-            counts.map(|counter| Some(self.tally.at(counter, spot)?.saturating_sub(own)));
+            counters.clone().map(|counter| Some(self.tally.at(counter, spot)?.saturating_sub(own)));
         let has_keys = others.clone().all(|count| count.is_some());
         let near = others.all(|count| count.is_some_and(|count| count > 0));
-        let alone = self.tally.total(first_counter) == own;
+        let alone = counters.into_iter().all(|counter| self.tally.total(counter) == own);
         let first = affinity.cost.is_none() && own > 0 && alone && has_keys;
         (!near && !first).then_some(Violation::Affinity {
             affinity: index,

@@ -25,7 +25,7 @@ pub(super) struct Tally {
     /// Pods bound on a node, by counter.
     bound: Vec<Vec<(u32, u64)>>,
     domains: FxHashMap<(u32, u32), u64>,
-    /// All pods of the counter's set, wherever they are.
+    /// All pods of the counter's set that are in some domain of its key.
     totals: Vec<u64>,
     /// For [`NODE_KEY`]: how many counted nodes hold a pod, and the fewest on one of those.
     occupied: Vec<(u64, u64)>,
@@ -86,7 +86,9 @@ impl Tally {
                 let count = self.here[id as usize];
                 let key = self.counters[id as usize].key;
                 let sum = count.saturating_mul(copies);
-                self.totals[id as usize] = self.totals[id as usize].saturating_add(sum);
+                if key == NODE_KEY || spot.domains[key as usize] != NO_DOMAIN {
+                    self.totals[id as usize] = self.totals[id as usize].saturating_add(sum);
+                }
                 if key == NODE_KEY {
                     let (nodes, fewest) = &mut self.occupied[id as usize];
                     *nodes += copies;
@@ -140,7 +142,7 @@ impl Tally {
             .then(|| self.domains.get(&(counter, domain)).copied().unwrap_or_default())
     }
 
-    /// All pods that the counter saw, in any domain or none.
+    /// All pods that the counter saw, whatever their domain.
     pub(super) fn total(&self, counter: u32) -> u64 {
         self.totals[counter as usize]
     }
