@@ -146,9 +146,10 @@ pub struct Spread {
 
 /// A pod affinity: each pod of `groups` needs, for each key, a pod of `set` in its domain.
 ///
-/// Bound pods count everywhere. When no pod of the set exists at all, a pod of a group that is
-/// itself in the set may be the first, anywhere (kube-scheduler's bootstrap rule). Affinities are
-/// met in some order: a pod only leans on pods placed before it.
+/// Bound pods count everywhere. When no pod of the set is in any domain of the keys, a pod of a
+/// group that is itself in the set may be the first, anywhere (kube-scheduler's bootstrap rule);
+/// pods on nodes without the keys do not count. Affinities are met in some order: a pod only leans
+/// on pods placed before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Affinity {
     /// The groups that state it.
