@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Problem, Solution,
+    BitSet, Problem, Solution,
     problem::{Money, NO_DOMAIN, NODE_KEY, Spread},
 };
 
@@ -65,17 +65,21 @@ pub fn penalty(problem: &Problem, solution: &Solution) -> Money {
     }
     for exclusion in &problem.exclusions {
         if let Some(cost) = exclusion.cost {
-            let pods = near(problem, &spots, exclusion.set, exclusion.key, &exclusion.groups, 1);
+            let sharing = Sharing::new(problem, &spots, exclusion.set, exclusion.key);
+            let pods = pods_where(&spots, &exclusion.groups, |at, group| sharing.near(at, group));
             sum = sum.saturating_add(cost.saturating_mul(pods));
         }
     }
     for affinity in &problem.affinities {
         if let Some(cost) = affinity.cost {
-            let all: i64 = spots.iter().map(|s| count(s, |g| affinity.groups.contains(&g))).sum();
-            for &key in &affinity.keys {
-                let met = near(problem, &spots, affinity.set, key, &affinity.groups, 1);
-                sum = sum.saturating_add(cost.saturating_mul(all - met));
-            }
+            let sharing: Vec<Sharing<'_>> = affinity
+                .keys
+                .iter()
+                .map(|&key| Sharing::new(problem, &spots, affinity.set, key))
+                .collect();
+            let met = |at: usize, group: u32| sharing.iter().all(|one| one.near(at, group));
+            let pods = pods_where(&spots, &affinity.groups, |at, group| !met(at, group));
+            sum = sum.saturating_add(cost.saturating_mul(pods));
         }
     }
     sum
@@ -132,7 +136,7 @@ fn beyond(problem: &Problem, spots: &[Spot<'_>], spread: &Spread) -> i64 {
         if counted {
             entry.0 += count(spot, |g| set.groups.contains(g as usize)) / copies;
         }
-        entry.1 += count(spot, |g| spread.groups.contains(&g));
+        entry.1 += count(spot, |g| spread.groups.binary_search(&g).is_ok());
     }
     let counts = domains.values().filter(|(_, _, counted)| *counted).map(|(pods, _, _)| *pods);
     let enough = counts.clone().count() >= spread.min_domains as usize;
@@ -144,50 +148,59 @@ fn beyond(problem: &Problem, spots: &[Spot<'_>], spread: &Spread) -> i64 {
         .sum()
 }
 
-/// Pods of `groups` whose domain holds a pod of the set besides themselves.
-fn near(
-    problem: &Problem,
-    spots: &[Spot<'_>],
-    set: u32,
-    key: u8,
-    groups: &[u32],
-    besides: i64,
-) -> i64 {
-    let set = &problem.sets[set as usize];
-    let mut domains: FxHashMap<u64, i64> = FxHashMap::default();
-    let domain = |spot: &Spot<'_>, at: usize| match (key, spot.existing) {
-        (NODE_KEY, Some(node)) => Some(u64::from(node)),
-        (NODE_KEY, None) => Some((1 << 32) + at as u64),
-        (key, _) => Some(spot.domains[key as usize]).filter(|d| *d != NO_DOMAIN).map(u64::from),
-    };
-    for &(node, pods) in &set.bound {
-        let place = match key {
-            NODE_KEY => Some(u64::from(node)),
-            key => Some(problem.nodes[node as usize].domains[key as usize])
-                .filter(|d| *d != NO_DOMAIN)
-                .map(u64::from),
-        };
-        if let Some(place) = place {
-            *domains.entry(place).or_default() += i64::from(pods);
-        }
-    }
-    for (at, spot) in spots.iter().enumerate() {
-        if let Some(place) = domain(spot, at) {
-            let copies = if key == NODE_KEY { i64::from(spot.copies) } else { 1 };
-            let pods = count(spot, |g| set.groups.contains(g as usize)) / copies;
-            *domains.entry(place).or_default() += pods;
-        }
-    }
+/// Pods of `groups` for which something holds, by spot and group.
+fn pods_where(spots: &[Spot<'_>], groups: &[u32], holds: impl Fn(usize, u32) -> bool) -> i64 {
     let mut sum = 0;
     for (at, spot) in spots.iter().enumerate() {
-        let Some(place) = domain(spot, at) else { continue };
-        let there = domains.get(&place).copied().unwrap_or(0);
-        for &(group, pods) in spot.pods.iter().filter(|(g, _)| groups.contains(g)) {
-            let own = if set.groups.contains(group as usize) { besides } else { 0 };
-            if there > own {
+        for &(group, pods) in spot.pods {
+            if groups.binary_search(&group).is_ok() && holds(at, group) {
                 sum += i64::from(pods) * i64::from(spot.copies);
             }
         }
     }
     sum
+}
+
+/// Who shares a domain with pods of a set.
+struct Sharing<'a> {
+    members: &'a BitSet,
+    /// Pods of the set in the domain of each spot; `None` where the spot lacks the key.
+    there: Vec<Option<i64>>,
+}
+
+impl<'a> Sharing<'a> {
+    fn new(problem: &'a Problem, spots: &[Spot<'_>], set: u32, key: u8) -> Self {
+        let set = &problem.sets[set as usize];
+        let known = |domain: u32| (domain != NO_DOMAIN).then(|| u64::from(domain));
+        let of_node = |node: u32| match key {
+            NODE_KEY => Some(u64::from(node)),
+            key => known(problem.nodes[node as usize].domains[key as usize]),
+        };
+        let of_spot = |at: usize, spot: &Spot<'_>| match (key, spot.existing) {
+            (_, Some(node)) => of_node(node),
+            (NODE_KEY, None) => Some((1 << 32) + at as u64),
+            (key, None) => known(spot.domains[key as usize]),
+        };
+        let mut domains: FxHashMap<u64, i64> = FxHashMap::default();
+        for &(node, pods) in &set.bound {
+            if let Some(domain) = of_node(node) {
+                *domains.entry(domain).or_default() += i64::from(pods);
+            }
+        }
+        for (at, spot) in spots.iter().enumerate() {
+            if let Some(domain) = of_spot(at, spot) {
+                let copies = if key == NODE_KEY { i64::from(spot.copies) } else { 1 };
+                let pods = count(spot, |g| set.groups.contains(g as usize)) / copies;
+                *domains.entry(domain).or_default() += pods;
+            }
+        }
+        let of = |(at, spot)| of_spot(at, spot).map(|d| domains.get(&d).copied().unwrap_or(0));
+        Self { members: &set.groups, there: spots.iter().enumerate().map(of).collect() }
+    }
+
+    /// Whether a pod of `group` on a spot has a pod of the set beside it, itself not counted.
+    fn near(&self, at: usize, group: u32) -> bool {
+        let own = i64::from(self.members.contains(group as usize));
+        self.there[at].is_some_and(|pods| pods > own)
+    }
 }

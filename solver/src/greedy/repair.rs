@@ -4,6 +4,8 @@
 //! take its share), pods leave the overfull domains until every filter holds. Each step takes at
 //! least one pod away, so it ends.
 
+mod support;
+
 use crate::{
     greedy::{ledger::Host, run::Run},
     problem::{NO_DOMAIN, NODE_KEY, Problem, Spread},
@@ -176,114 +178,13 @@ fn lean(run: &mut Run<'_>) -> bool {
     if hard.is_empty() {
         return true;
     }
-    let stands = crate::greedy::repair::support::supported(run, &hard);
-    let mut clean = true;
-    for (index, group, count) in stands {
-        clean = false;
+    let mut leaving = support::unsupported(run, &hard);
+    if leaving.is_empty() {
+        // One at a time, because a pod that leaves may leave another the first of its set.
+        leaving = support::alone(run, &hard).into_iter().collect();
+    }
+    for &(index, group, count) in &leaving {
         run.evict(index, group, count);
     }
-    clean
-}
-
-mod support {
-    //! Which pods stand, when affinities are met one after another.
-
-    use rustc_hash::FxHashMap;
-
-    use super::domain;
-    use crate::{
-        greedy::{ledger::Host, run::Run},
-        problem::NODE_KEY,
-    };
-
-    /// (spot, group, count) of pods that never get to stand.
-    pub(super) fn supported(run: &Run<'_>, hard: &[usize]) -> Vec<(usize, u32, u32)> {
-        let problem = run.prepared.problem;
-        let base = run.spots.len();
-        let mut by_group: FxHashMap<u32, Vec<usize>> = FxHashMap::default();
-        for &at in hard {
-            for &group in &problem.affinities[at].groups {
-                by_group.entry(group).or_default().push(at);
-            }
-        }
-        // Per affinity and key: the domains in which a pod of its set stands.
-        let mut near: FxHashMap<(usize, u8), FxHashMap<usize, u32>> = FxHashMap::default();
-        for &at in hard {
-            let affinity = &problem.affinities[at];
-            for &key in &affinity.keys {
-                let domains = near.entry((at, key)).or_default();
-                for &(node, pods) in &problem.sets[affinity.set as usize].bound {
-                    let to = domain(problem, Host::Existing(node), key, base + node as usize);
-                    if to != usize::MAX {
-                        *domains.entry(to).or_insert(0) += pods;
-                    }
-                }
-            }
-        }
-        let place = |index: usize, key: u8| {
-            let own = match run.spots[index].host {
-                Host::Existing(node) => base + node as usize,
-                Host::Launch(_) => index,
-            };
-            domain(problem, run.spots[index].host, key, if key == NODE_KEY { own } else { 0 })
-        };
-        let mut waiting: Vec<(usize, u32, u32)> = Vec::new();
-        let mut ready: Vec<(usize, u32)> = Vec::new();
-        for (index, spot) in run.spots.iter().enumerate() {
-            for &(group, count) in &spot.pods {
-                if by_group.contains_key(&group) {
-                    waiting.push((index, group, count));
-                } else {
-                    ready.push((index, group));
-                }
-            }
-        }
-        loop {
-            for (index, group) in ready.drain(..) {
-                for &at in hard {
-                    let affinity = &problem.affinities[at];
-                    if problem.sets[affinity.set as usize].groups.contains(group as usize) {
-                        for &key in &affinity.keys {
-                            let to = place(index, key);
-                            if to != usize::MAX {
-                                *near.entry((at, key)).or_default().entry(to).or_insert(0) += 1;
-                            }
-                        }
-                    }
-                }
-            }
-            let met = |at: usize, index: usize| {
-                problem.affinities[at].keys.iter().all(|&key| {
-                    near.get(&(at, key)).is_some_and(|d| d.contains_key(&place(index, key)))
-                })
-            };
-            waiting.retain(|&(index, group, _)| {
-                let stands = by_group[&group].iter().all(|&at| met(at, index));
-                if stands {
-                    ready.push((index, group));
-                }
-                !stands
-            });
-            if ready.is_empty() {
-                // Nobody leans on anyone any more: one pod may be the first of its set.
-                let nobody = |at: usize| {
-                    problem.affinities[at].keys.iter().all(|&key| near[&(at, key)].is_empty())
-                };
-                let first = waiting.iter().position(|&(index, group, _)| {
-                    by_group[&group].iter().all(|&at| {
-                        let set = problem.affinities[at].set as usize;
-                        met(at, index)
-                            || (nobody(at) && problem.sets[set].groups.contains(group as usize))
-                    })
-                });
-                match first {
-                    Some(first) => {
-                        let (index, group, _) = waiting.swap_remove(first);
-                        ready.push((index, group));
-                    }
-                    None => return waiting,
-                }
-            }
-        }
-    }
+    leaving.is_empty()
 }

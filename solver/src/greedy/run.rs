@@ -373,6 +373,9 @@ impl<'a> Run<'a> {
         let mut placed = 0;
         loop {
             let Some((spot, whole)) = self.open_one(kind, pattern, open) else { return placed };
+            if spot.pods.is_empty() {
+                return placed;
+            }
             placed += spot.pods.iter().map(|(_, count)| u64::from(*count)).sum::<u64>();
             self.spots.push(spot);
             let again =
@@ -513,8 +516,10 @@ impl<'a> Run<'a> {
         }
         let Host::Launch(offering) = spot.host else { return spot };
         self.keep_flexible(&mut spot, offering);
-        self.ledger.launch(offering, 1);
-        self.launched[self.domain_of[offering as usize] as usize] += 1;
+        if !spot.pods.is_empty() {
+            self.ledger.launch(offering, 1);
+            self.launched[self.domain_of[offering as usize] as usize] += 1;
+        }
         spot
     }
 
