@@ -44,6 +44,7 @@ pub(crate) fn solve(problem: &Problem) -> Solution {
             node_floor: false,
             by_priority: true,
             heed_limits: true,
+            affine_first: false,
         };
         let more = [tight, Variant { by_priority: false, share: Share::Sum, ..tight }]
             .into_par_iter()
@@ -54,6 +55,9 @@ pub(crate) fn solve(problem: &Problem) -> Solution {
     best.map(|(solution, _)| solution).unwrap_or_default()
 }
 
+/// Problems up to this many pods are tried with every combination of knobs: it takes a moment.
+const SMALL: u64 = 48;
+
 /// What is tried, in order of preference; less for large problems, where each costs more.
 fn variants(problem: &Problem, prepared: &Prepared<'_>) -> Vec<Variant> {
     let base = Variant {
@@ -62,6 +66,7 @@ fn variants(problem: &Problem, prepared: &Prepared<'_>) -> Vec<Variant> {
         node_floor: false,
         by_priority: false,
         heed_limits: false,
+        affine_first: false,
     };
     let mut variants = vec![base, Variant { share: Share::Sum, ..base }];
     let capped = prepared.buckets.iter().any(|bucket| bucket.cap.is_some());
@@ -72,13 +77,32 @@ fn variants(problem: &Problem, prepared: &Prepared<'_>) -> Vec<Variant> {
             variants.push(Variant { fair: Some(0.9), share, ..base });
         }
     }
+    let small = problem.pods() <= SMALL;
     let hostname_spread = problem.spreads.iter().any(|s| s.key == NODE_KEY && s.cost.is_none());
     if hostname_spread && !problem.nodes.is_empty() {
         variants.push(Variant { node_floor: true, ..base });
     }
     let first = problem.groups.first().map(|group| group.priority);
-    if problem.groups.iter().any(|group| Some(group.priority) != first) {
+    let mixed = problem.groups.iter().any(|group| Some(group.priority) != first);
+    let with = |variants: &mut Vec<Variant>, change: fn(&mut Variant)| {
+        for mut variant in variants.clone() {
+            change(&mut variant);
+            variants.push(variant);
+        }
+    };
+    if mixed && small {
+        with(&mut variants, |variant| variant.by_priority = true);
+    } else if mixed {
         variants.push(Variant { by_priority: true, ..base });
+    }
+    let affine = problem.affinities.iter().any(|a| a.cost.is_none() && !a.groups.is_empty());
+    if affine && small {
+        with(&mut variants, |variant| variant.affine_first = true);
+    } else if affine {
+        variants.push(Variant { affine_first: true, ..base });
+    }
+    if small && !problem.limits.is_empty() {
+        with(&mut variants, |variant| variant.heed_limits = true);
     }
     variants
 }
@@ -95,19 +119,20 @@ fn construct(prepared: &Prepared<'_>, variant: Variant) -> (Solution, bool) {
     (solution(&run), run.limited)
 }
 
-type Rank = (Vec<(std::cmp::Reverse<i32>, u64)>, i64, usize);
+type Rank = (Vec<u64>, i64, usize);
 
 /// Less is better.
 fn rank(problem: &Problem, solution: &Solution) -> Rank {
-    let mut unplaced: Vec<(std::cmp::Reverse<i32>, u64)> = Vec::new();
+    let mut priorities: Vec<i32> = problem.groups.iter().map(|group| group.priority).collect();
+    priorities.sort_unstable_by(|a, b| b.cmp(a));
+    priorities.dedup();
+    let mut unplaced = vec![0; priorities.len()];
     for missing in &solution.unplaced {
-        let priority = std::cmp::Reverse(problem.groups[missing.group as usize].priority);
-        match unplaced.iter_mut().find(|(other, _)| *other == priority) {
-            Some((_, count)) => *count += u64::from(missing.count),
-            None => unplaced.push((priority, missing.count.into())),
+        let priority = problem.groups[missing.group as usize].priority;
+        if let Some(at) = priorities.iter().position(|&other| other == priority) {
+            unplaced[at] += u64::from(missing.count);
         }
     }
-    unplaced.sort();
     let nodes = solution.launches.iter().map(|launch| launch.copies as usize).sum();
     (unplaced, solution.cost.saturating_add(solution.penalty), nodes)
 }

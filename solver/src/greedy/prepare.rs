@@ -34,6 +34,8 @@ pub(super) struct Bucket {
     pub penalty: Vec<Money>,
     /// Every group of the bucket is free of constraints that look beyond class and capacity.
     pub free: bool,
+    /// Some group of the bucket states a required affinity.
+    pub affine: bool,
     /// Buckets of one shape differ in their cap alone.
     pub shape: u32,
 }
@@ -283,6 +285,7 @@ fn buckets(problem: &Problem, kinds: &[Kind], roles: &[Roles]) -> Vec<Bucket> {
         });
         buckets[bucket].groups.push(at as u32);
         buckets[bucket].free &= roles[at].is_empty();
+        buckets[bucket].affine |= hardness(problem, &roles[at]).0 > 0;
     }
     // The groups that are harder to find a domain for come first, so that the free ones are still
     // there to fill what is left in any domain.
@@ -328,6 +331,7 @@ fn bucket(
         kinds: BitSet::from_indices(kinds.len(), indices),
         penalty,
         free: true,
+        affine: false,
         shape: 0,
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Variant {
     pub by_priority: bool,
     /// Keep kinds that only a tight limit makes worth having.
     pub heed_limits: bool,
+    /// Place pods that need others near them before those others settle elsewhere.
+    pub affine_first: bool,
 }
 
 /// How many kinds are looked at again between two full looks.
@@ -51,6 +53,8 @@ pub(super) struct Run<'a> {
     domain_of: Vec<u32>,
     launched: Vec<u32>,
     keyed: bool,
+    /// Only buckets with required affinities take part for now.
+    affine_only: bool,
 }
 
 impl<'a> Run<'a> {
@@ -82,6 +86,7 @@ impl<'a> Run<'a> {
             launched: vec![0; index.len()],
             domain_of,
             keyed,
+            affine_only: false,
             variant,
         }
     }
@@ -96,6 +101,11 @@ impl<'a> Run<'a> {
         priorities.sort_unstable_by(|a, b| b.cmp(a));
         priorities.dedup();
         for lowest in priorities {
+            if self.variant.affine_first {
+                self.affine_only = true;
+                self.round(lowest);
+                self.affine_only = false;
+            }
             self.round(lowest);
         }
         self.ledger.strict = true;
@@ -117,7 +127,8 @@ impl<'a> Run<'a> {
         for (at, bucket) in self.prepared.buckets.iter().enumerate() {
             let left = bucket.groups.iter().map(|&g| self.ledger.left[g as usize]).sum();
             self.bucket_left[at] = left;
-            if left > 0 && bucket.priority >= lowest {
+            let turn = !self.affine_only || bucket.affine;
+            if left > 0 && bucket.priority >= lowest && turn {
                 open.push(at as u32);
             }
         }
