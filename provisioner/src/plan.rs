@@ -1,6 +1,7 @@
 //! A plan in Kubernetes' words, made from a solver's solution.
 
 pub mod check;
+pub mod why;
 
 mod assemble;
 

@@ -11,7 +11,7 @@ use solver::{
     solution::{self, Reason},
 };
 
-use super::{Alternative, ExistingNode, Launch, Plan, PodIndex, Totals, Unplaced};
+use super::{Alternative, ExistingNode, Launch, Plan, PodIndex, Totals, Unplaced, why};
 use crate::{
     formulate::{ATTACHABLE, Formulation, OfferingRef},
     snapshot::Snapshot,
@@ -26,7 +26,7 @@ pub fn assemble(snapshot: &Snapshot, formulation: &Formulation, solution: &Solut
     let mut hand_out = HandOut::new(&formulation.index.groups);
     let existing = existing(formulation, solution, &mut hand_out);
     let launches = launches(formulation, solution, &mut hand_out);
-    let unplaced = unplaced(snapshot, solution, &mut hand_out);
+    let unplaced = unplaced(snapshot, formulation, solution, &mut hand_out);
     let priced = formulation.index.nodes.iter().filter(|node| !node.in_flight);
     let pods = formulation.index.groups.iter().map(Vec::len).sum();
     let totals = Totals {
@@ -92,10 +92,25 @@ fn existing(
     rows
 }
 
-fn unplaced(snapshot: &Snapshot, solution: &Solution, hand_out: &mut HandOut<'_>) -> Vec<Unplaced> {
+/// Explaining tries many places; beyond this many groups the short reason has to do.
+const EXPLAINED: usize = 32;
+
+fn unplaced(
+    snapshot: &Snapshot,
+    formulation: &Formulation,
+    solution: &Solution,
+    hand_out: &mut HandOut<'_>,
+) -> Vec<Unplaced> {
     let mut rows = vec![];
-    for row in &solution.unplaced {
-        let detail: Arc<str> = Arc::from(in_words(row.reason));
+    for (at, row) in solution.unplaced.iter().enumerate() {
+        let mut detail = in_words(row.reason).to_owned();
+        if at < EXPLAINED {
+            for sentence in why::sentences(formulation, solution, row.group) {
+                detail.push_str("; ");
+                detail.push_str(&sentence);
+            }
+        }
+        let detail: Arc<str> = Arc::from(detail);
         for &pod in hand_out.take(row.group, row.count) {
             rows.push(Unplaced { pod, reason: row.reason, detail: detail.clone() });
         }
