@@ -31,79 +31,76 @@ use crate::{
 /// Solves greedily. `bound` and `status` of the result are left at their defaults.
 pub(crate) fn solve(problem: &Problem) -> Solution {
     let prepared = Prepared::new(problem);
-    let mut best = variants(problem, &prepared)
-        .into_par_iter()
-        .map(|variant| construct(&prepared, variant))
-        .collect::<Vec<_>>()
-        .into_iter()
-        .min_by_key(|(solution, _)| rank(problem, solution));
-    if best.as_ref().is_some_and(|(_, limited)| *limited) {
-        let tight = Variant {
-            share: Share::Largest,
-            fair: Some(1.0),
-            node_floor: false,
-            by_priority: true,
-            heed_limits: true,
-            affine_first: false,
-        };
-        let more = [tight, Variant { by_priority: false, share: Share::Sum, ..tight }]
-            .into_par_iter()
-            .map(|variant| construct(&prepared, variant))
-            .collect::<Vec<_>>();
-        best = best.into_iter().chain(more).min_by_key(|(solution, _)| rank(problem, solution));
+    let first = variants(problem, &prepared);
+    let mut tried = construct_all(&prepared, &first);
+    let unplaced = tried.iter().all(|(solution, _)| !solution.unplaced.is_empty());
+    let limited = tried.iter().any(|(_, limited)| *limited);
+    if unplaced || limited {
+        tried.extend(construct_all(&prepared, &insistent(problem, &first)));
     }
+    // The first of equals is kept, so the order of the knobs decides and not the threads.
+    let best = tried.into_iter().min_by_key(|(solution, _)| rank(problem, solution));
     best.map(|(solution, _)| solution).unwrap_or_default()
+}
+
+fn construct_all(prepared: &Prepared<'_>, variants: &[Variant]) -> Vec<(Solution, bool)> {
+    variants.par_iter().map(|&variant| construct(prepared, variant)).collect()
 }
 
 /// Problems up to this many pods are tried with every combination of knobs: it takes a moment.
 const SMALL: u64 = 48;
 
-/// What is tried, in order of preference; less for large problems, where each costs more.
+const BASE: Variant = Variant {
+    share: Share::Largest,
+    fair: Some(1.0),
+    node_floor: false,
+    by_priority: false,
+    heed_limits: false,
+    affine_first: false,
+};
+
+/// What is tried first, in order of preference; less for large problems, where each costs more.
 fn variants(problem: &Problem, prepared: &Prepared<'_>) -> Vec<Variant> {
-    let base = Variant {
-        share: Share::Largest,
-        fair: Some(1.0),
-        node_floor: false,
-        by_priority: false,
-        heed_limits: false,
-        affine_first: false,
-    };
-    let mut variants = vec![base, Variant { share: Share::Sum, ..base }];
+    let mut variants = vec![BASE, Variant { share: Share::Sum, ..BASE }];
     let capped = prepared.buckets.iter().any(|bucket| bucket.cap.is_some());
     if capped && problem.groups.len() * prepared.kinds.len() < 60_000 {
         for share in [Share::Largest, Share::Sum] {
-            variants.push(Variant { fair: None, share, ..base });
-            variants.push(Variant { fair: Some(1.2), share, ..base });
-            variants.push(Variant { fair: Some(0.9), share, ..base });
+            variants.push(Variant { fair: None, share, ..BASE });
+            variants.push(Variant { fair: Some(1.2), share, ..BASE });
+            variants.push(Variant { fair: Some(0.9), share, ..BASE });
         }
     }
-    let small = problem.pods() <= SMALL;
     let hostname_spread = problem.spreads.iter().any(|s| s.key == NODE_KEY && s.cost.is_none());
     if hostname_spread && !problem.nodes.is_empty() {
-        variants.push(Variant { node_floor: true, ..base });
+        variants.push(Variant { node_floor: true, ..BASE });
     }
-    let first = problem.groups.first().map(|group| group.priority);
-    let mixed = problem.groups.iter().any(|group| Some(group.priority) != first);
-    let with = |variants: &mut Vec<Variant>, change: fn(&mut Variant)| {
+    variants
+}
+
+/// What is tried when pods were left over or a limit stood in the way.
+fn insistent(problem: &Problem, first: &[Variant]) -> Vec<Variant> {
+    let priority = problem.groups.first().map(|group| group.priority);
+    let priorities = problem.groups.iter().any(|group| Some(group.priority) != priority);
+    let affine = problem.affinities.iter().any(|a| a.cost.is_none() && !a.groups.is_empty());
+    let mut changes: Vec<fn(&mut Variant)> = Vec::new();
+    if priorities {
+        changes.push(|variant| variant.by_priority = true);
+    }
+    if !problem.limits.is_empty() {
+        changes.push(|variant| variant.heed_limits = true);
+    }
+    if affine {
+        changes.push(|variant| variant.affine_first = true);
+    }
+    let small = problem.pods() <= SMALL;
+    let mut variants = if small { first.to_vec() } else { first[..2].to_vec() };
+    for change in changes {
         for mut variant in variants.clone() {
             change(&mut variant);
             variants.push(variant);
         }
-    };
-    if mixed && small {
-        with(&mut variants, |variant| variant.by_priority = true);
-    } else if mixed {
-        variants.push(Variant { by_priority: true, ..base });
     }
-    let affine = problem.affinities.iter().any(|a| a.cost.is_none() && !a.groups.is_empty());
-    if affine && small {
-        with(&mut variants, |variant| variant.affine_first = true);
-    } else if affine {
-        variants.push(Variant { affine_first: true, ..base });
-    }
-    if small && !problem.limits.is_empty() {
-        with(&mut variants, |variant| variant.heed_limits = true);
-    }
+    variants.retain(|variant| variant.by_priority || variant.heed_limits || variant.affine_first);
     variants
 }
 

@@ -249,7 +249,7 @@ impl<'a> Run<'a> {
                 continue;
             }
             let total = self.total_worth(&open);
-            if total < considered * 0.5 {
+            if total < considered * 0.25 {
                 considered = total;
                 kinds =
                     undominated(prepared, tier, &open, &self.bucket_left, self.variant.heed_limits);
