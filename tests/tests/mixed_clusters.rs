@@ -7,7 +7,7 @@ use std::{
     env,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
 };
@@ -80,13 +80,17 @@ fn both_checks_accept_every_plan() {
     let cases = number("TENON_CASES", 1000);
     let tally = Tally::default();
     let threads = thread::available_parallelism().map_or(1, usize::from) as u64;
+    let next = AtomicU64::new(0);
     let failed: Vec<String> = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
-            .map(|worker| {
-                let (kwok, azure, tally) = (&kwok, &azure, &tally);
-                scope.spawn(move || {
-                    let seeds = (first + worker..first + cases).step_by(threads as usize);
-                    seeds.filter_map(|seed| run(seed, kwok, azure, tally)).collect::<Vec<_>>()
+            .map(|_| {
+                scope.spawn(|| {
+                    // Cases differ much in length, so each worker takes the next one.
+                    let seeds = std::iter::from_fn(|| {
+                        let at = next.fetch_add(1, Ordering::Relaxed);
+                        (at < cases).then_some(first + at)
+                    });
+                    seeds.filter_map(|seed| run(seed, &kwok, &azure, &tally)).collect::<Vec<_>>()
                 })
             })
             .collect();

@@ -974,15 +974,17 @@ pub(super) fn flexible(problem: &Problem, offering: u32, pods: &[(u32, u32)]) ->
             load.iter().zip(&problem.offerings[o].capacity).all(|(need, have)| need <= have)
                 && pods.iter().all(|(g, _)| problem.class_of(*g).offerings.contains(o))
         };
-        let mut values: Vec<u32> = rule
-            .values
-            .iter()
-            .filter(|(o, _)| holds(*o as usize))
-            .map(|(_, value)| *value)
-            .collect();
-        values.sort_unstable();
-        values.dedup();
-        if values.len() < rule.min as usize {
+        // Only as many values as the rule asks for are looked for.
+        let mut seen: Vec<u32> = Vec::with_capacity(rule.min as usize);
+        for &(other, value) in &rule.values {
+            if seen.len() == rule.min as usize {
+                break;
+            }
+            if !seen.contains(&value) && holds(other as usize) {
+                seen.push(value);
+            }
+        }
+        if seen.len() < rule.min as usize {
             return false;
         }
     }
