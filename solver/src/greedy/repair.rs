@@ -41,6 +41,17 @@ fn domain(problem: &Problem, host: Host, key: u8, at: usize) -> usize {
     if domain == NO_DOMAIN { usize::MAX } else { domain as usize }
 }
 
+/// The domain of a spot. By node, a launch is a domain of its own under its number, and a node that
+/// exists stands behind all spots.
+fn spot_domain(run: &Run<'_>, index: usize, key: u8) -> usize {
+    let host = run.spots[index].host;
+    let own = match host {
+        Host::Existing(node) => run.spots.len() + node as usize,
+        Host::Launch(_) => index,
+    };
+    domain(run.prepared.problem, host, key, own)
+}
+
 /// The end state of one spread: pods of the set per domain, whether a domain counts, and where the
 /// constraint's own pods stand.
 struct EndState {
@@ -76,11 +87,7 @@ fn end_state(run: &Run<'_>, at: usize, spread: &Spread) -> EndState {
     }
     let set = &problem.sets[spread.set as usize].groups;
     for (index, spot) in run.spots.iter().enumerate() {
-        let own = match spot.host {
-            Host::Existing(node) => place(node as usize),
-            Host::Launch(_) => index,
-        };
-        let to = domain(problem, spot.host, spread.key, own);
+        let to = spot_domain(run, index, spread.key);
         if to == usize::MAX {
             continue;
         }
@@ -123,21 +130,13 @@ fn level(run: &mut Run<'_>, at: usize, spread: &Spread) -> bool {
         clean = false;
         let excess = state.pods[over] - cap;
         let spots = run.spots.len();
-        let inside = |run: &Run<'_>, index: usize| {
-            let spot = &run.spots[index];
-            let own = match spot.host {
-                Host::Existing(node) => spots + node as usize,
-                Host::Launch(_) => index,
-            };
-            domain(problem, spot.host, spread.key, own) == over
-        };
         let members = &problem.sets[spread.set as usize].groups;
         let subjects = &run.prepared.spread_subjects[at];
         let mut rest = excess;
         // Pods that count and state the constraint go first; if none counts, those that state it.
         for pass in 0..3 {
             for index in 0..spots {
-                if rest == 0 || !inside(run, index) {
+                if rest == 0 || spot_domain(run, index, spread.key) != over {
                     continue;
                 }
                 let leaves = |group: u32| {

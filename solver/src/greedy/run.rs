@@ -7,7 +7,7 @@ use crate::{
     greedy::{
         dominance::undominated,
         fill::{Ask, Pattern, Share, fill, worths},
-        ledger::{Host, Ledger, Spot},
+        ledger::{Host, Ledger, Spot, fits},
         prepare::{Cap, Prepared},
     },
     problem::{Money, NODE_KEY},
@@ -599,7 +599,7 @@ impl<'a> Run<'a> {
             if !accepts(kind.offerings[0] as usize) {
                 continue;
             }
-            let times = crate::greedy::ledger::fits(&kind.capacity, &ask, bundles);
+            let times = fits(&kind.capacity, &ask, bundles);
             if times == 0 {
                 continue;
             }
@@ -612,11 +612,7 @@ impl<'a> Run<'a> {
         let Some((_, kind)) = best else { return };
         let mut rest = bundles;
         while rest > 0 {
-            let times = crate::greedy::ledger::fits(
-                &self.prepared.kinds[kind as usize].capacity,
-                &ask,
-                rest,
-            );
+            let times = fits(&self.prepared.kinds[kind as usize].capacity, &ask, rest);
             if times == 0 || !self.open_bundle(kind, sizes, times) {
                 return;
             }
@@ -917,9 +913,7 @@ impl<'a> Run<'a> {
 
     /// Takes pods off a spot for good.
     pub(super) fn evict(&mut self, at: usize, group: u32, count: u32) {
-        let mut spot = self.spots[at].clone();
-        self.ledger.remove(group, &mut spot, count);
-        self.spots[at] = spot;
+        self.ledger.remove(group, &mut self.spots[at], count);
     }
 
     /// Price of all launches.

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::domain;
+use super::{domain, spot_domain};
 use crate::{
     greedy::{ledger::Host, run::Run},
     problem::NODE_KEY,
@@ -32,13 +32,7 @@ pub(super) fn unsupported(run: &Run<'_>, hard: &[usize]) -> Vec<(usize, u32, u32
             }
         }
     }
-    let place = |index: usize, key: u8| {
-        let own = match run.spots[index].host {
-            Host::Existing(node) => base + node as usize,
-            Host::Launch(_) => index,
-        };
-        domain(problem, run.spots[index].host, key, if key == NODE_KEY { own } else { 0 })
-    };
+    let place = |index, key| spot_domain(run, index, key);
     let mut waiting: Vec<(usize, u32, u32)> = Vec::new();
     let mut ready: Vec<(usize, u32)> = Vec::new();
     for (index, spot) in run.spots.iter().enumerate() {
@@ -104,13 +98,7 @@ pub(super) fn unsupported(run: &Run<'_>, hard: &[usize]) -> Vec<(usize, u32, u32
 pub(super) fn alone(run: &Run<'_>, hard: &[usize]) -> Option<(usize, u32, u32)> {
     let problem = run.prepared.problem;
     let base = run.spots.len();
-    let place = |index: usize, key: u8| {
-        let own = match run.spots[index].host {
-            Host::Existing(node) => base + node as usize,
-            Host::Launch(_) => index,
-        };
-        domain(problem, run.spots[index].host, key, own)
-    };
+    let place = |index, key| spot_domain(run, index, key);
     for &at in hard {
         let affinity = &problem.affinities[at];
         let set = &problem.sets[affinity.set as usize];
