@@ -11,9 +11,14 @@
 pub mod bits;
 pub mod bound;
 pub mod check;
+mod columns;
 pub mod cost;
+pub mod effort;
 pub mod explain;
 mod greedy;
+mod master;
+mod pattern;
+mod presolve;
 pub mod problem;
 pub mod solution;
 pub mod strategy;

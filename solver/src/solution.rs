@@ -1,6 +1,6 @@
 //! What came out: launches, placements, what has no place and why, cost and bound.
 
-use crate::problem::Money;
+use crate::{effort::Effort, problem::Money};
 
 /// The answer to a [`crate::Problem`]; complete even when nothing could be placed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Solution {
     pub bound: Money,
     /// How the engine ended.
     pub status: Status,
+    /// What work was done.
+    pub effort: Effort,
 }
 
 /// `copies` nodes of one offering, each with the same pods.

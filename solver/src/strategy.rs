@@ -1,40 +1,106 @@
 //! Chooses and composes engines.
 
+use std::sync::{Arc, atomic::AtomicBool};
+
 use crate::{
-    Problem, Solution, bound, greedy,
+    Problem, Solution, bound, columns,
+    effort::Budget,
+    greedy,
+    problem::Money,
     solution::{Reason, Status, Unplaced},
     validate::validate,
 };
 
 /// How to solve. Everything that could make two runs differ is in here.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Threads to use; 0 leaves it to the caller's rayon pool. The answer does not depend on it.
     pub threads: usize,
+    /// Which engines may work.
+    pub engine: Engine,
+    /// Good enough: stop when cost is within this many parts per million of the bound.
+    pub gap_ppm: u32,
+    /// Units of work at most, each about a microsecond; 0 is the engine's own choice.
+    pub effort: u64,
+    /// Where dives take their chances from.
+    pub seed: u64,
+    /// Stops the engines soon after somebody sets it; the best plan so far is the answer. A plan
+    /// that was stopped this way may differ from run to run.
+    pub stop: Option<Arc<AtomicBool>>,
+}
+
+/// Which engines may work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// Whatever suits the problem.
+    #[default]
+    Auto,
+    /// The greedy alone: milliseconds, and a weak bound.
+    Greedy,
+    /// Column generation after the greedy.
+    Columns,
+    /// Search to proven optimality after the others.
+    Exact,
+}
+
+/// A step forward: a better plan or a better bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Price of the best plan so far.
+    pub cost: Money,
+    /// The best bound so far.
+    pub bound: Money,
+    /// Pods that the best plan leaves without a place.
+    pub unplaced: u64,
 }
 
 /// Solves a problem. Total: pods without a place are in the answer, and so is every pod of a
 /// problem that does not hold together ([`validate`]).
 pub fn solve(problem: &Problem, options: &Options) -> Solution {
+    watch(problem, options, &mut |_| {})
+}
+
+/// Like [`solve`], and tells of every step forward while it works.
+pub fn watch(
+    problem: &Problem,
+    options: &Options,
+    tell: &mut (dyn FnMut(Progress) + Send),
+) -> Solution {
     if validate(problem).is_err() {
         return nothing_placed(problem);
     }
-    let run = || {
-        let mut solution = greedy::solve(problem);
-        solution.bound = bound::resource_bound(problem, &solution).clamp(0, solution.cost);
-        if solution.bound == solution.cost && solution.penalty == 0 && solution.unplaced.is_empty()
-        {
-            solution.status = Status::Optimal;
-        }
-        solution
-    };
     match options.threads {
-        0 => run(),
+        0 => run(problem, options, tell),
         threads => match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
-            Ok(pool) => pool.install(run),
+            Ok(pool) => pool.install(|| run(problem, options, tell)),
             // No more threads are to be had; the calling thread's pool gives the same answer.
-            Err(_) => run(),
+            Err(_) => run(problem, options, tell),
         },
+    }
+}
+
+fn run(problem: &Problem, options: &Options, tell: &mut (dyn FnMut(Progress) + Send)) -> Solution {
+    let mut solution = greedy::solve(problem);
+    solution.bound = bound::resource_bound(problem, &solution).clamp(0, solution.cost);
+    tell(progress(&solution));
+    if options.engine != Engine::Greedy {
+        let effort = if options.effort == 0 { u64::MAX } else { options.effort };
+        let mut budget = Budget::new(effort, options.stop.clone());
+        columns::improve(problem, options, &mut solution, &mut budget, tell);
+        solution.effort = budget.done;
+    }
+    if solution.bound == solution.cost && solution.penalty == 0 && solution.unplaced.is_empty() {
+        solution.status = Status::Optimal;
+    }
+    solution
+}
+
+/// What there is to tell of a solution.
+pub(crate) fn progress(solution: &Solution) -> Progress {
+    Progress {
+        cost: solution.cost,
+        bound: solution.bound,
+        unplaced: solution.unplaced.iter().map(|missing| u64::from(missing.count)).sum(),
     }
 }
 

@@ -1,0 +1,400 @@
+//! Whole plans by diving: fix what the relaxation is sure of, price again for what remains.
+
+use crate::{
+    columns::{
+        generate::{Root, worth},
+        master::{Master, Range},
+        plan::{Plan, cheapest},
+        pool::{Column, Pool, price},
+    },
+    effort::Budget,
+    master::Outcome,
+    pattern::{Ask, Pattern},
+    presolve::{Core, Source},
+    problem::Money,
+};
+
+/// In what dives differ.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Style {
+    /// Decide the numbers of dear nodes before their patterns.
+    pub counts: bool,
+    /// Columns at least this share of the dearest one's price are fixed first.
+    pub large: f64,
+    /// Kinds take part whose best pattern comes this close to their price at the root.
+    pub kinds: f64,
+    /// How much chance plays in the choice of columns, and its seed.
+    pub noise: f64,
+    pub seed: u64,
+}
+
+/// Columns whose reduced cost is beyond this share of their price stay out.
+const DEAR: f64 = 0.2;
+/// Rounds of pricing after each decision.
+const ROUNDS: u32 = 3;
+/// Branches per pricing in a dive.
+const NODES: u32 = 8;
+/// Kinds this many times the price of the cheapest take part in every dive.
+const CHEAP: f64 = 8.0;
+/// A kind is counted when one node is this share of the whole cost.
+const GRAIN: f64 = 0.004;
+
+/// A plan cheaper than `cutoff`, if the dive finds one.
+pub(crate) fn dive(
+    root: &Root<'_>,
+    style: Style,
+    cutoff: Money,
+    budget: &mut Budget,
+) -> Option<Plan> {
+    budget.done.dives += 1;
+    let mut dive = Dive::new(root, style);
+    while dive.remains() {
+        if !dive.reprice(ROUNDS, budget) || budget.is_spent() {
+            return None;
+        }
+        if std::env::var_os("DBG2").is_some() { eprintln!("  paid {:.4} z {:.4} total {:.4} cols {} remaining {} fixed {}", dive.paid/1e6, dive.master.value()/1e6, (dive.paid+dive.master.value())/1e6, dive.pool.len(), dive.master.demand().iter().sum::<u32>(), dive.fixed.len()); }
+        if dive.paid + dive.master.value() > cutoff as f64 * (1.0 - 1e-6) {
+            return None;
+        }
+        if style.counts {
+            dive.decide_counts(budget);
+        }
+        dive.fix();
+    }
+    Plan::new(root.core, dive.fixed).filter(|plan| plan.cost < cutoff)
+}
+
+struct Dive<'a> {
+    core: &'a Core,
+    root: &'a Root<'a>,
+    style: Style,
+    pool: Pool,
+    master: Master<'a>,
+    /// Kinds that are priced.
+    kinds: Vec<u32>,
+    fixed: Vec<(Column, u32)>,
+    /// Price of what is fixed.
+    paid: f64,
+    random: u64,
+    /// Count rows were given up.
+    freed: bool,
+}
+
+impl<'a> Dive<'a> {
+    fn new(root: &'a Root<'a>, style: Style) -> Self {
+        let core = root.core;
+        let least = core.kinds.iter().map(|kind| kind.price).filter(|&price| price > 0).min();
+        let cheap = least.unwrap_or(0) as f64 * CHEAP;
+        let kinds: Vec<u32> = (0..core.kinds.len() as u32)
+            .filter(|&k| {
+                let kind = &core.kinds[k as usize];
+                matches!(kind.source, Source::Nodes(_))
+                    || kind.price as f64 <= cheap
+                    || root.worth[k as usize] >= style.kinds
+            })
+            .collect();
+        let counted: Vec<u32> = if style.counts {
+            let grain = root.value * GRAIN;
+            kinds.iter().copied().filter(|&k| price(core, k) >= grain).collect()
+        } else {
+            Vec::new()
+        };
+        let demand: Vec<u32> = core.items.iter().map(|item| item.demand).collect();
+        let mut dive = Self {
+            core,
+            root,
+            style,
+            pool: Pool::default(),
+            master: Master::new(core, &demand, &counted),
+            kinds,
+            fixed: Vec::new(),
+            paid: 0.0,
+            random: style.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            freed: false,
+        };
+        dive.start();
+        dive
+    }
+
+    /// Takes over the root's good columns.
+    fn start(&mut self) {
+        for at in 0..self.root.pool.len() as u32 {
+            let column = self.root.pool.get(at);
+            let cost = price(self.core, column.kind);
+            let reduced = cost - worth(&self.root.duals.items, &column.pattern);
+            let takes_part = self.kinds.binary_search(&column.kind).is_ok();
+            if (takes_part && reduced <= DEAR * cost) || column.pattern.len() == 1 {
+                self.add(column.clone());
+            }
+        }
+    }
+
+    fn add(&mut self, column: Column) -> bool {
+        let (at, new) = self.pool.add(column);
+        if new {
+            self.master.add(&self.pool, at);
+        }
+        new
+    }
+
+    fn remains(&self) -> bool {
+        self.master.demand().iter().any(|&pods| pods > 0)
+    }
+
+    fn solve(&mut self, budget: &mut Budget) -> bool {
+        let before = self.master.pivots();
+        let outcome = self.master.solve(budget.left());
+        budget.pivots(self.master.pivots() - before);
+        outcome == Outcome::Optimal
+    }
+
+    /// Solves the master and adds columns for what remains; false when the solver gave up.
+    fn reprice(&mut self, rounds: u32, budget: &mut Budget) -> bool {
+        for _ in 0..rounds {
+            if !self.solve(budget) {
+                return false;
+            }
+            if !self.price(budget) {
+                return true;
+            }
+        }
+        self.solve(budget)
+    }
+
+    /// One round of pricing; false when no column came.
+    fn price(&mut self, budget: &mut Budget) -> bool {
+        let duals = self.master.duals();
+        let mut added = false;
+        for at in 0..self.kinds.len() {
+            let kind = self.kinds[at];
+            if self.master.range(kind as usize).is_some_and(|range| range.most == Some(0)) {
+                continue;
+            }
+            let cost = price(self.core, kind) + self.master.surcharge(kind as usize);
+            let priced = self.root.pricers[kind as usize].price(&Ask {
+                profits: &duals,
+                limits: self.master.demand(),
+                enough: cost * (1.0 + 1e-4),
+                nodes: NODES,
+                keep: 1,
+                exact: false,
+            });
+            budget.prices(priced.nodes.into());
+            for (value, pattern) in priced.patterns {
+                if value > cost * (1.0 + 1e-6) + 1e-6 {
+                    added |= self.add(Column { kind, pattern });
+                }
+            }
+        }
+        added
+    }
+
+    /// Fixes columns: whole parts first, else the largest fraction, dear nodes before cheap ones.
+    fn fix(&mut self) {
+        let used = self.master.used();
+        let dearest = used
+            .iter()
+            .map(|(_, at, _)| price(self.core, self.pool.get(*at).kind))
+            .fold(0.0, f64::max);
+        let large: Vec<(u32, u32, f64)> = used
+            .iter()
+            .copied()
+            .filter(|(_, at, _)| {
+                price(self.core, self.pool.get(*at).kind) >= self.style.large * dearest
+            })
+            .collect();
+        let mut whole = false;
+        for &(_, at, value) in &large {
+            let copies = (value + 1e-6).floor() as u32;
+            whole |= copies > 0 && self.take(at, copies);
+        }
+        if !whole {
+            let mut best: Option<(f64, u32)> = None;
+            for &(_, at, value) in &large {
+                let score = value + self.style.noise * self.chance();
+                if best.is_none_or(|(top, _)| score > top) {
+                    best = Some((score, at));
+                }
+            }
+            let taken = best.is_some_and(|(_, at)| self.take(at, 1));
+            if !taken {
+                self.take_any();
+            }
+        }
+        self.close_improper();
+    }
+
+    /// Fixes copies of a column, no more than what remains can fill; false when none.
+    fn take(&mut self, at: u32, copies: u32) -> bool {
+        let column = self.pool.get(at).clone();
+        let demand = self.master.demand();
+        let fill = column.pattern.iter().map(|&(item, pods)| demand[item as usize] / pods);
+        let copies = fill.min().unwrap_or(0).min(copies);
+        if copies == 0 {
+            return false;
+        }
+        self.master.fix(&column, copies);
+        self.paid += price(self.core, column.kind) * f64::from(copies);
+        self.fixed.push((column, copies));
+        true
+    }
+
+    /// The relaxation offers nothing that fits: a node for the first item that remains.
+    fn take_any(&mut self) {
+        let demand = self.master.demand().to_vec();
+        let Some(item) = demand.iter().position(|&pods| pods > 0) else { return };
+        let offered = self.core.kinds.iter().enumerate().filter(|(_, kind)| {
+            matches!(kind.source, Source::Offerings(_)) && kind.items.contains(item)
+        });
+        let Some((kind, _)) = offered.min_by_key(|(at, kind)| (kind.price, *at)) else {
+            // Nothing for sale holds it; the caller sees an uncovered item.
+            self.master.fix(&Column { kind: 0, pattern: vec![(item as u32, demand[item])] }, 1);
+            return;
+        };
+        let column = Column { kind: kind as u32, pattern: vec![(item as u32, 1)] };
+        let (at, new) = self.pool.add(column);
+        if new {
+            self.master.add(&self.pool, at);
+        }
+        self.take(at, 1);
+    }
+
+    /// Closes every column that holds more of an item than remains: the relaxation would use a
+    /// fraction of it and promise that the last pods cost next to nothing. Those that were good
+    /// come back cut down to what remains, on the cheapest kind that holds it.
+    fn close_improper(&mut self) {
+        let demand = self.master.demand().to_vec();
+        let over =
+            |pattern: &Pattern| pattern.iter().any(|&(item, pods)| pods > demand[item as usize]);
+        let improper: Vec<(u32, u32)> =
+            self.master.open().filter(|(_, at)| over(&self.pool.get(*at).pattern)).collect();
+        let mut cut = Vec::new();
+        for (column, at) in improper {
+            let old = self.pool.get(at);
+            let good = self.master.reduced_cost(column) <= DEAR * price(self.core, old.kind);
+            self.master.close(column);
+            let mut pattern = old.pattern.clone();
+            pattern.iter_mut().for_each(|(item, pods)| *pods = (*pods).min(demand[*item as usize]));
+            pattern.retain(|(_, pods)| *pods > 0);
+            if good && !pattern.is_empty() {
+                let mut new = Column { kind: old.kind, pattern };
+                new.kind = cheapest(self.core, &new);
+                cut.push(new);
+            }
+        }
+        for column in cut {
+            self.add(column);
+        }
+    }
+
+    /// Between 0 and 1, from the dive's own seed (xorshift, Marsaglia 2003).
+    fn chance(&mut self) -> f64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        (self.random >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Decides how many nodes of each dear kind there are, while they are fractional.
+    fn decide_counts(&mut self, budget: &mut Budget) {
+        if self.freed {
+            return;
+        }
+        let start = self.master.value();
+        self.drop_rare(start, budget);
+        for _ in 0..self.kinds.len() {
+            let Some((kind, count)) = self.fractional() else { return };
+            if budget.is_spent() {
+                return;
+            }
+            let below = self.with_count(kind, count.floor() as u32, budget);
+            let above = self.with_count(kind, count.ceil() as u32, budget);
+            let (value, best) = if below.0 <= above.0 { below } else { above };
+            let Some(best) = best else { return self.free(budget) };
+            (self.master, self.pool) = best;
+            if value > start * 1.004 {
+                return self.free(budget);
+            }
+        }
+    }
+
+    /// Numbers of nodes per kind in the relaxation.
+    fn numbers(&self) -> Vec<f64> {
+        let mut numbers = vec![0.0; self.core.kinds.len()];
+        for (_, at, value) in self.master.used() {
+            numbers[self.pool.get(at).kind as usize] += value;
+        }
+        numbers
+    }
+
+    /// Is this kind's number still open?
+    fn undecided(&self, kind: u32) -> bool {
+        let core = &self.core.kinds[kind as usize];
+        matches!(core.source, Source::Offerings(_))
+            && self
+                .master
+                .range(kind as usize)
+                .is_some_and(|range| range.most != Some(range.least))
+    }
+
+    /// The dearest counted kind whose number is fractional.
+    fn fractional(&self) -> Option<(u32, f64)> {
+        let numbers = self.numbers();
+        let open = self.kinds.iter().copied().filter(|&kind| {
+            let number = numbers[kind as usize];
+            self.undecided(kind) && (number - number.round()).abs() > 1e-5
+        });
+        let dearest = open.max_by(|&a, &b| {
+            price(self.core, a).total_cmp(&price(self.core, b)).then(b.cmp(&a))
+        });
+        dearest.map(|kind| (kind, numbers[kind as usize]))
+    }
+
+    /// Kinds with a small part of a node are given up together when that costs next to nothing.
+    fn drop_rare(&mut self, start: f64, budget: &mut Budget) {
+        let numbers = self.numbers();
+        let rare: Vec<u32> = self
+            .kinds
+            .iter()
+            .copied()
+            .filter(|&k| self.undecided(k) && numbers[k as usize] < 0.2)
+            .collect();
+        if rare.is_empty() || rare.iter().all(|&k| numbers[k as usize] == 0.0) {
+            return;
+        }
+        let before = (self.master.clone(), self.pool.clone());
+        for kind in rare {
+            self.master.set_range(kind as usize, Range { least: 0, most: Some(0) });
+        }
+        if !self.reprice(2, budget) || self.master.value() > start * 1.001 {
+            (self.master, self.pool) = before;
+        }
+    }
+
+    #[expect(clippy::type_complexity, reason = "a value and the state behind it")]
+    fn with_count(
+        &mut self,
+        kind: u32,
+        count: u32,
+        budget: &mut Budget,
+    ) -> (f64, Option<(Master<'a>, Pool)>) {
+        let before = (self.master.clone(), self.pool.clone());
+        self.master.set_range(kind as usize, Range { least: count, most: Some(count) });
+        let solved = self.reprice(4, budget) && self.master.is_covered();
+        let value = if solved { self.master.value() } else { f64::INFINITY };
+        let after = std::mem::replace(&mut self.master, before.0);
+        let pool = std::mem::replace(&mut self.pool, before.1);
+        (value, solved.then_some((after, pool)))
+    }
+
+    /// Gives up all decisions on numbers.
+    fn free(&mut self, budget: &mut Budget) {
+        self.freed = true;
+        for &kind in &self.kinds {
+            if matches!(self.core.kinds[kind as usize].source, Source::Offerings(_)) {
+                self.master.set_range(kind as usize, Range::ANY);
+            }
+        }
+        self.reprice(1, budget);
+    }
+}

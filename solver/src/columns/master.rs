@@ -1,0 +1,236 @@
+//! The restricted master: which columns to buy, how often.
+
+use crate::{
+    columns::pool::{Column, Pool, price},
+    master::{Outcome, Sense, Simplex},
+    presolve::{Core, Source},
+};
+
+/// A linear programme over some columns of a pool.
+#[derive(Clone)]
+pub(crate) struct Master<'a> {
+    core: &'a Core,
+    lp: Simplex,
+    /// Pool numbers by column of the programme; none for the helpers of the count rows.
+    columns: Vec<Option<u32>>,
+    counts: Vec<Option<Count>>,
+    limit_rows: Vec<u32>,
+    /// What remains of each limit.
+    limits: Vec<i64>,
+    /// Pods to cover, per item.
+    demand: Vec<u32>,
+}
+
+/// The row that counts a kind's nodes: nodes − `over` + `under` = its right-hand side.
+#[derive(Clone, Copy, Debug)]
+struct Count {
+    row: u32,
+    /// Open when there may be more nodes than the row says.
+    over: u32,
+    /// Open when there may be fewer.
+    under: u32,
+    range: Range,
+}
+
+/// How many nodes of a kind there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub least: u32,
+    /// `None`: any number.
+    pub most: Option<u32>,
+}
+
+impl Range {
+    pub(crate) const ANY: Self = Self { least: 0, most: None };
+
+    fn less(self, copies: u32) -> Self {
+        Self {
+            least: self.least.saturating_sub(copies),
+            most: self.most.map(|most| most.saturating_sub(copies)),
+        }
+    }
+}
+
+/// Beyond any price that a sound problem's dual can take.
+const ELASTIC: f64 = 20.0;
+
+impl<'a> Master<'a> {
+    /// A master without columns. `counted` kinds get a row for their number of nodes.
+    pub(crate) fn new(core: &'a Core, demand: &[u32], counted: &[u32]) -> Self {
+        let mut lp = Simplex::new();
+        for (item, &pods) in demand.iter().enumerate() {
+            lp.add_row(Sense::AtLeast, f64::from(pods), dearest(core, item) * ELASTIC);
+        }
+        let top = core.kinds.iter().map(|kind| kind.price).max().unwrap_or(0).max(1) as f64;
+        let limit_rows = core
+            .limits
+            .iter()
+            .map(|&left| lp.add_row(Sense::AtMost, left.max(0) as f64, top * ELASTIC))
+            .collect();
+        let mut master = Self {
+            core,
+            lp,
+            columns: Vec::new(),
+            counts: vec![None; core.kinds.len()],
+            limit_rows,
+            limits: core.limits.clone(),
+            demand: demand.to_vec(),
+        };
+        for (at, kind) in core.kinds.iter().enumerate() {
+            if matches!(kind.source, Source::Nodes(_)) {
+                master.count(at, Range { least: 0, most: Some(kind.most) }, top * ELASTIC);
+            } else if counted.contains(&(at as u32)) {
+                master.count(at, Range::ANY, top * ELASTIC);
+            }
+        }
+        master
+    }
+
+    fn count(&mut self, kind: usize, range: Range, elastic: f64) {
+        let row = self.lp.add_row(Sense::Equal, 0.0, elastic);
+        let over = self.lp.add_column(0.0, &[(row, -1.0)]);
+        let under = self.lp.add_column(0.0, &[(row, 1.0)]);
+        self.columns.extend([None, None]);
+        self.counts[kind] = Some(Count { row, over, under, range });
+        self.set_range(kind, range);
+    }
+
+    /// What a counted kind's number of nodes may be.
+    pub(crate) fn range(&self, kind: usize) -> Option<Range> {
+        self.counts[kind].map(|count| count.range)
+    }
+
+    /// Sets how many nodes of a counted kind there may be. Of two different bounds only one can
+    /// be kept by one row; the lower one is dropped.
+    pub(crate) fn set_range(&mut self, kind: usize, range: Range) {
+        let Some(count) = &mut self.counts[kind] else { return };
+        count.range = range;
+        let (rhs, over, under) = match range.most {
+            Some(most) if most == range.least => (most, false, false),
+            Some(most) => (most, false, true),
+            None => (range.least, true, range.least == 0),
+        };
+        self.lp.set_rhs(count.row, f64::from(rhs));
+        for (column, open) in [(count.over, over), (count.under, under)] {
+            if open {
+                self.lp.open(column);
+            } else {
+                self.lp.close(column);
+            }
+        }
+    }
+
+    pub(crate) fn add(&mut self, pool: &Pool, at: u32) -> u32 {
+        let column = pool.get(at);
+        let kind = &self.core.kinds[column.kind as usize];
+        let mut entries: Vec<(u32, f64)> =
+            column.pattern.iter().map(|&(item, pods)| (item, f64::from(pods))).collect();
+        for &(limit, amount) in &kind.limits {
+            entries.push((self.limit_rows[limit as usize], amount as f64));
+        }
+        if let Some(count) = self.counts[column.kind as usize] {
+            entries.push((count.row, 1.0));
+        }
+        entries.retain(|(_, entry)| *entry != 0.0);
+        self.columns.push(Some(at));
+        self.lp.add_column(price(self.core, column.kind), &entries)
+    }
+
+    pub(crate) fn solve(&mut self, pivots: u64) -> Outcome {
+        self.lp.solve(pivots)
+    }
+
+    pub(crate) fn value(&self) -> f64 {
+        self.lp.objective()
+    }
+
+    pub(crate) fn pivots(&self) -> u64 {
+        self.lp.pivots()
+    }
+
+    /// Dual prices of the items, not negative.
+    pub(crate) fn duals(&self) -> Vec<f64> {
+        (0..self.demand.len()).map(|item| self.lp.dual(item as u32).max(0.0)).collect()
+    }
+
+    /// What a node of a kind costs beyond its price: its part of limits and counts.
+    pub(crate) fn surcharge(&self, kind: usize) -> f64 {
+        let limits = self.core.kinds[kind].limits.iter();
+        let limits = limits.map(|&(limit, amount)| {
+            -self.lp.dual(self.limit_rows[limit as usize]) * amount as f64
+        });
+        limits.sum::<f64>() - self.count_dual(kind)
+    }
+
+    /// Dual price of one more node of a counted kind.
+    pub(crate) fn count_dual(&self, kind: usize) -> f64 {
+        self.counts[kind].map_or(0.0, |count| self.lp.dual(count.row))
+    }
+
+    /// Dual prices of the limits, at most 0.
+    pub(crate) fn limit_duals(&self) -> Vec<f64> {
+        self.limit_rows.iter().map(|&row| self.lp.dual(row).min(0.0)).collect()
+    }
+
+    pub(crate) fn is_covered(&self) -> bool {
+        (0..self.demand.len()).all(|item| self.lp.violation(item as u32) < 1e-6)
+    }
+
+    /// Columns in use: (column of the programme, pool number, how often).
+    pub(crate) fn used(&self) -> Vec<(u32, u32, f64)> {
+        let mut used: Vec<(u32, u32, f64)> = self
+            .lp
+            .basic()
+            .filter(|(_, value)| *value > 1e-9)
+            .filter_map(|(column, value)| Some((column, self.columns[column as usize]?, value)))
+            .collect();
+        used.sort_unstable_by_key(|(column, _, _)| *column);
+        used
+    }
+
+    pub(crate) fn reduced_cost(&self, column: u32) -> f64 {
+        self.lp.reduced_cost(column)
+    }
+
+    /// Columns that may be used: (column of the programme, pool number).
+    pub(crate) fn open(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let open = |(at, number): (usize, &Option<u32>)| {
+            let column = at as u32;
+            number.filter(|_| self.lp.is_open(column)).map(|number| (column, number))
+        };
+        self.columns.iter().enumerate().filter_map(open)
+    }
+
+    pub(crate) fn demand(&self) -> &[u32] {
+        &self.demand
+    }
+
+    /// Takes `copies` of a pattern out of the demand and out of its kind's number.
+    pub(crate) fn fix(&mut self, column: &Column, copies: u32) {
+        if let Some(range) = self.range(column.kind as usize) {
+            self.set_range(column.kind as usize, range.less(copies));
+        }
+        for &(limit, amount) in &self.core.kinds[column.kind as usize].limits {
+            let left = &mut self.limits[limit as usize];
+            *left = left.saturating_sub(amount.saturating_mul(copies.into()));
+            self.lp.set_rhs(self.limit_rows[limit as usize], (*left).max(0) as f64);
+        }
+        for &(item, pods) in &column.pattern {
+            let left = &mut self.demand[item as usize];
+            *left = left.saturating_sub(pods.saturating_mul(copies));
+            self.lp.set_rhs(item, f64::from(*left));
+        }
+    }
+
+    pub(crate) fn close(&mut self, column: u32) {
+        self.lp.close(column);
+    }
+}
+
+/// What one pod of an item needs to pay at most: a node of its own, or any node when none is for
+/// sale.
+fn dearest(core: &Core, item: usize) -> f64 {
+    let own = core.kinds.iter().filter(|kind| kind.price > 0 && kind.items.contains(item));
+    let any = || core.kinds.iter().map(|kind| kind.price).max();
+    own.map(|kind| kind.price).min().or_else(any).unwrap_or(0).max(1) as f64
+}

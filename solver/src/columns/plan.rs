@@ -1,0 +1,117 @@
+//! Whole plans: patterns with numbers of copies.
+
+use crate::{
+    columns::pool::Column,
+    pattern::Pattern,
+    presolve::{Core, Source},
+    problem::Money,
+};
+
+/// Nodes that together hold every pod of the core.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    /// Columns with their copies.
+    pub nodes: Vec<(Column, u32)>,
+    /// Price of all.
+    pub cost: Money,
+}
+
+impl Plan {
+    /// Makes a plan of columns that cover every item at least: pods too many are taken off, from
+    /// cheap nodes first, and every node becomes the cheapest kind that holds what is left on it.
+    /// `None` when something is not covered.
+    pub(crate) fn new(core: &Core, mut nodes: Vec<(Column, u32)>) -> Option<Self> {
+        let mut surplus: Vec<i64> =
+            core.items.iter().map(|item| -i64::from(item.demand)).collect();
+        for (column, copies) in &nodes {
+            for &(item, pods) in &column.pattern {
+                surplus[item as usize] += i64::from(pods) * i64::from(*copies);
+            }
+        }
+        if surplus.iter().any(|&surplus| surplus < 0) {
+            return None;
+        }
+        let price = |column: &Column| core.kinds[column.kind as usize].price;
+        nodes.sort_by(|a, b| {
+            (price(&a.0), a.0.kind, &a.0.pattern).cmp(&(price(&b.0), b.0.kind, &b.0.pattern))
+        });
+        let mut stripped = Vec::with_capacity(nodes.len());
+        for (column, copies) in nodes {
+            strip(column, copies, &mut surplus, &mut stripped);
+        }
+        for (column, _) in &mut stripped {
+            column.kind = cheapest(core, column);
+        }
+        let cost = stripped.iter().fold(0, |sum: Money, (column, copies)| {
+            sum.saturating_add(price(column).saturating_mul((*copies).into()))
+        });
+        Some(Self { nodes: stripped, cost })
+    }
+}
+
+/// Takes pods that are too many off copies of a column.
+fn strip(
+    mut column: Column,
+    mut copies: u32,
+    surplus: &mut [i64],
+    stripped: &mut Vec<(Column, u32)>,
+) {
+    while copies > 0 {
+        let over = |(item, _): &(u32, u32)| surplus[*item as usize] > 0;
+        if !column.pattern.iter().any(over) {
+            if !column.pattern.is_empty() {
+                stripped.push((column, copies));
+            }
+            return;
+        }
+        let mut lighter = column.clone();
+        for (item, pods) in &mut lighter.pattern {
+            let off = surplus[*item as usize].clamp(0, i64::from(*pods));
+            surplus[*item as usize] -= off;
+            *pods -= off as u32;
+        }
+        lighter.pattern.retain(|(_, pods)| *pods > 0);
+        copies -= 1;
+        if copies == 0 {
+            column = lighter;
+            if !column.pattern.is_empty() {
+                stripped.push((column, 1));
+            }
+            return;
+        }
+        if !lighter.pattern.is_empty() {
+            stripped.push((lighter, 1));
+        }
+    }
+}
+
+/// What a pattern asks of a node.
+pub(crate) fn load(core: &Core, pattern: &Pattern) -> Vec<i64> {
+    let mut load = vec![0; core.dims];
+    for &(item, pods) in pattern {
+        for (sum, ask) in load.iter_mut().zip(&core.items[item as usize].request) {
+            *sum += ask * i64::from(pods);
+        }
+    }
+    load
+}
+
+/// The cheapest kind for sale that can take a column's place without using more of any limit.
+pub(crate) fn cheapest(core: &Core, column: &Column) -> u32 {
+    let now = &core.kinds[column.kind as usize];
+    if matches!(now.source, Source::Nodes(_)) {
+        return column.kind;
+    }
+    let load = load(core, &column.pattern);
+    let better = core.kinds.iter().position(|kind| {
+        matches!(kind.source, Source::Offerings(_))
+            && kind.price < now.price
+            && load.iter().zip(&kind.capacity).all(|(need, have)| need <= have)
+            && column.pattern.iter().all(|(item, _)| kind.items.contains(*item as usize))
+            && kind
+                .limits
+                .iter()
+                .all(|(limit, amount)| now.limits.iter().any(|(l, a)| l == limit && a >= amount))
+    });
+    better.map_or(column.kind, |kind| kind as u32)
+}

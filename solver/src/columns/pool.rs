@@ -1,0 +1,47 @@
+//! Every pattern seen so far, once.
+
+use rustc_hash::FxHashMap;
+
+use crate::{pattern::Pattern, presolve::Core};
+
+/// A pattern on a kind.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Column {
+    /// Index into [`Core::kinds`].
+    pub kind: u32,
+    /// What one node holds.
+    pub pattern: Pattern,
+}
+
+/// The columns, in the order they were found.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pool {
+    columns: Vec<Column>,
+    index: FxHashMap<Column, u32>,
+}
+
+impl Pool {
+    /// The number of a column, and whether it is new.
+    pub(crate) fn add(&mut self, column: Column) -> (u32, bool) {
+        if let Some(&at) = self.index.get(&column) {
+            return (at, false);
+        }
+        let at = self.columns.len() as u32;
+        self.columns.push(column.clone());
+        self.index.insert(column, at);
+        (at, true)
+    }
+
+    pub(crate) fn get(&self, at: u32) -> &Column {
+        &self.columns[at as usize]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.columns.len()
+    }
+}
+
+/// What one node of a column costs, as a float for the linear programme.
+pub(crate) fn price(core: &Core, kind: u32) -> f64 {
+    core.kinds[kind as usize].price as f64
+}

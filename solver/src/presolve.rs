@@ -1,0 +1,322 @@
+//! From a problem to its packing core: what one node can hold, and what a node costs.
+//!
+//! The core forgets what spans nodes, so every solution of the problem is one of the core, and a
+//! bound on the core is a bound on the problem. What it keeps:
+//!
+//! - *items*: groups whose pods no node can tell apart (same request, same class, same caps);
+//! - *kinds*: offerings that differ only in what spans nodes, and existing nodes with equal room;
+//!   a kind that another one replaces for every pattern at no higher price is dropped;
+//! - *caps*: sets of items of which a node takes at most so many (hostname anti-affinity, ports);
+//! - *limits*: what launches may use in all.
+//!
+//! Every item keeps its groups and every kind its offerings, so a plan of the core is turned back
+//! exactly.
+
+use rustc_hash::FxHashMap;
+
+use crate::{
+    BitSet, Problem,
+    problem::{Money, NODE_KEY},
+};
+
+/// Pods that no node can tell apart.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    /// Per dimension.
+    pub request: Vec<i64>,
+    /// Pods to place.
+    pub demand: u32,
+    /// Index into [`Problem::classes`].
+    pub class: u32,
+    /// (group, pods to place of it).
+    pub groups: Vec<(u32, u32)>,
+    /// Index into [`Core::caps`].
+    pub cap: Option<u32>,
+}
+
+/// Offerings or existing nodes that hold the same patterns at the same price.
+#[derive(Clone, Debug)]
+pub(crate) struct Kind {
+    /// Per dimension, not negative.
+    pub capacity: Vec<i64>,
+    /// Of one node; existing nodes cost nothing.
+    pub price: Money,
+    /// How many there can be at most.
+    pub most: u32,
+    /// Over [`Core::items`]: accepted, and at least one fits.
+    pub items: BitSet,
+    /// (index into [`Problem::limits`], amount per node).
+    pub limits: Vec<(u32, i64)>,
+    /// Where a kind's nodes come from.
+    pub source: Source,
+}
+
+/// What stands behind a kind.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// Indices into [`Problem::offerings`].
+    Offerings(Vec<u32>),
+    /// Indices into [`Problem::nodes`].
+    Nodes(Vec<u32>),
+}
+
+/// The packing core of a problem.
+#[derive(Clone, Debug)]
+pub(crate) struct Core {
+    /// Length of every request and capacity.
+    pub dims: usize,
+    /// In order of their first group.
+    pub items: Vec<Item>,
+    /// Existing nodes first, then offerings ascending by price.
+    pub kinds: Vec<Kind>,
+    /// At most this many pods of a cap's items share a node.
+    pub caps: Vec<u32>,
+    /// Pairs of items that cannot share a node, by item, ascending.
+    pub conflicts: Vec<Vec<u32>>,
+    /// What remains of each limit.
+    pub limits: Vec<i64>,
+}
+
+/// Why pods of a group keep others of a set of groups off their node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Rule {
+    Exclusion(u32),
+    Port(u32),
+}
+
+impl Core {
+    /// The core for placing `pods[group]` pods of each group.
+    pub(crate) fn new(problem: &Problem, pods: &[u32]) -> Self {
+        let rules = rules(problem);
+        let (items, caps, item_of) = items(problem, pods, &rules);
+        let conflicts = conflicts(problem, &items, &item_of);
+        let mut kinds = nodes(problem, &items);
+        kinds.extend(offerings(problem, &items));
+        let limits = problem.limits.iter().map(|limit| limit.remaining).collect();
+        Self { dims: problem.dims, items, kinds, caps, conflicts, limits }
+    }
+}
+
+/// Per group, the rule that lets only one pod of several groups stand on a node.
+fn rules(problem: &Problem) -> Vec<Option<Rule>> {
+    let mut rules = vec![None; problem.groups.len()];
+    for &(a, b) in &problem.conflicts {
+        if a == b {
+            rules[a as usize] = Some(Rule::Port(a));
+        }
+    }
+    for (at, exclusion) in problem.exclusions.iter().enumerate() {
+        if exclusion.key != NODE_KEY || exclusion.cost.is_some() {
+            continue;
+        }
+        let set = &problem.sets[exclusion.set as usize].groups;
+        for &group in &exclusion.groups {
+            if set.contains(group as usize) {
+                rules[group as usize] = Some(Rule::Exclusion(at as u32));
+            }
+        }
+    }
+    rules
+}
+
+type Items = (Vec<Item>, Vec<u32>, Vec<Option<u32>>);
+
+fn items(problem: &Problem, pods: &[u32], rules: &[Option<Rule>]) -> Items {
+    let mut index = FxHashMap::default();
+    let mut cap_index: FxHashMap<Rule, u32> = FxHashMap::default();
+    let mut items: Vec<Item> = Vec::new();
+    let mut item_of = vec![None; problem.groups.len()];
+    for (at, group) in problem.groups.iter().enumerate() {
+        if pods[at] == 0 {
+            continue;
+        }
+        let cap = rules[at].map(|rule| {
+            let next = cap_index.len() as u32;
+            *cap_index.entry(rule).or_insert(next)
+        });
+        let item = *index.entry((&group.request, group.class, cap)).or_insert_with(|| {
+            items.push(Item {
+                request: group.request.clone(),
+                demand: 0,
+                class: group.class,
+                groups: Vec::new(),
+                cap,
+            });
+            items.len() - 1
+        });
+        items[item].demand = items[item].demand.saturating_add(pods[at]);
+        items[item].groups.push((at as u32, pods[at]));
+        item_of[at] = Some(item as u32);
+    }
+    (items, vec![1; cap_index.len()], item_of)
+}
+
+/// Pairs of items of which no two pods share a node. A pair counts only when every group of the
+/// one conflicts with every group of the other, so that nothing is forbidden that may be.
+fn conflicts(problem: &Problem, items: &[Item], item_of: &[Option<u32>]) -> Vec<Vec<u32>> {
+    let mut pairs: FxHashMap<(u32, u32), u64> = FxHashMap::default();
+    let mut seen: FxHashMap<(u32, u32), ()> = FxHashMap::default();
+    let mut note = |a: u32, b: u32| {
+        let (Some(x), Some(y)) = (item_of[a as usize], item_of[b as usize]) else { return };
+        if x != y && seen.insert((a.min(b), a.max(b)), ()).is_none() {
+            *pairs.entry((x.min(y), x.max(y))).or_default() += 1;
+        }
+    };
+    for &(a, b) in &problem.conflicts {
+        note(a, b);
+    }
+    for exclusion in &problem.exclusions {
+        if exclusion.key != NODE_KEY || exclusion.cost.is_some() {
+            continue;
+        }
+        let set = &problem.sets[exclusion.set as usize].groups;
+        for &group in &exclusion.groups {
+            for other in set.iter() {
+                note(group, other as u32);
+            }
+        }
+    }
+    let mut conflicts = vec![Vec::new(); items.len()];
+    for ((x, y), count) in pairs {
+        let (one, other) = (&items[x as usize], &items[y as usize]);
+        let every = one.groups.len() as u64 * other.groups.len() as u64;
+        // Items under one cap exclude each other already.
+        if count == every && (one.cap.is_none() || one.cap != other.cap) {
+            conflicts[x as usize].push(y);
+            conflicts[y as usize].push(x);
+        }
+    }
+    conflicts.iter_mut().for_each(|list| list.sort_unstable());
+    conflicts
+}
+
+fn fits(request: &[i64], capacity: &[i64]) -> bool {
+    request.iter().zip(capacity).all(|(ask, have)| *ask == 0 || ask <= have)
+}
+
+fn nodes(problem: &Problem, items: &[Item]) -> Vec<Kind> {
+    let mut index = FxHashMap::default();
+    let mut kinds: Vec<Kind> = Vec::new();
+    for (at, node) in problem.nodes.iter().enumerate() {
+        let accepted = items.iter().enumerate().filter(|(_, item)| {
+            problem.classes[item.class as usize].nodes.contains(at)
+                && fits(&item.request, &node.free)
+        });
+        let accepted = BitSet::from_indices(items.len(), accepted.map(|(item, _)| item));
+        if accepted.iter().next().is_none() {
+            continue;
+        }
+        let kind = *index.entry((&node.free, accepted.clone())).or_insert_with(|| {
+            kinds.push(Kind {
+                capacity: node.free.clone(),
+                price: 0,
+                most: 0,
+                items: accepted,
+                limits: Vec::new(),
+                source: Source::Nodes(Vec::new()),
+            });
+            kinds.len() - 1
+        });
+        kinds[kind].most += 1;
+        if let Source::Nodes(nodes) = &mut kinds[kind].source {
+            nodes.push(at as u32);
+        }
+    }
+    kinds
+}
+
+fn offerings(problem: &Problem, items: &[Item]) -> Vec<Kind> {
+    let mut by_class: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
+    for (at, item) in items.iter().enumerate() {
+        by_class.entry(item.class).or_default().push(at as u32);
+    }
+    let mut classes: Vec<(u32, Vec<u32>)> = by_class.into_iter().collect();
+    classes.sort_unstable();
+    let largest = largest_loads(problem, items);
+    let mut order: Vec<u32> = (0..problem.offerings.len() as u32).collect();
+    order.sort_by_key(|&o| (problem.offerings[o as usize].price, o));
+    let mut index: FxHashMap<(Vec<i64>, Money, Vec<(u32, i64)>, Vec<bool>), usize> =
+        FxHashMap::default();
+    let mut kinds: Vec<Kind> = Vec::new();
+    for at in order {
+        let offering = &problem.offerings[at as usize];
+        let open: Vec<bool> = classes
+            .iter()
+            .map(|(class, _)| problem.classes[*class as usize].offerings.contains(at as usize))
+            .collect();
+        let capacity: Vec<i64> = offering
+            .capacity
+            .iter()
+            .zip(&largest)
+            .map(|(have, need)| i64::try_from(*need).map_or(*have, |need| need.min(*have)).max(0))
+            .collect();
+        let limits = offering.limits.clone();
+        let key = (capacity, offering.price, limits, open);
+        if let Some(&kind) = index.get(&key) {
+            if let Source::Offerings(offerings) = &mut kinds[kind].source {
+                offerings.push(at);
+            }
+            continue;
+        }
+        let (capacity, price, limits, open) = key.clone();
+        let candidates = classes.iter().zip(&open).filter(|(_, open)| **open);
+        let fitting = candidates
+            .flat_map(|((_, members), _)| members)
+            .filter(|&&item| fits(&items[item as usize].request, &capacity));
+        let accepted = BitSet::from_indices(items.len(), fitting.map(|&item| item as usize));
+        if accepted.iter().next().is_none() {
+            continue;
+        }
+        index.insert(key, kinds.len());
+        kinds.push(Kind {
+            capacity,
+            price,
+            most: u32::MAX,
+            items: accepted,
+            limits,
+            source: Source::Offerings(vec![at]),
+        });
+    }
+    undominated(kinds)
+}
+
+/// What all pods together ask, per dimension: no node needs more.
+fn largest_loads(problem: &Problem, items: &[Item]) -> Vec<i128> {
+    let mut sums = vec![0i128; problem.dims];
+    for item in items {
+        for (sum, ask) in sums.iter_mut().zip(&item.request) {
+            *sum += i128::from(*ask) * i128::from(item.demand);
+        }
+    }
+    sums
+}
+
+/// Drops kinds that a cheaper (or equal) one replaces for every pattern.
+fn undominated(kinds: Vec<Kind>) -> Vec<Kind> {
+    let mut kept: Vec<Kind> = Vec::new();
+    for kind in kinds {
+        let replaces = |other: &Kind| {
+            kind.capacity.iter().zip(&other.capacity).all(|(need, have)| need <= have)
+                && other.limits.iter().all(|(limit, amount)| {
+                    kind.limits.iter().any(|(l, a)| l == limit && a >= amount)
+                })
+                && kind.items.is_subset(&other.items)
+        };
+        if !kept.iter().any(replaces) {
+            kept.push(kind);
+        }
+    }
+    kept
+}
+
+/// How many pods of an item an empty node of a kind holds, at most its demand.
+pub(crate) fn most(core: &Core, item: &Item, kind: &Kind) -> u32 {
+    let cap = item.cap.map_or(u32::MAX, |cap| core.caps[cap as usize]);
+    let mut most = item.demand.min(cap);
+    for (&ask, &have) in item.request.iter().zip(&kind.capacity) {
+        if ask > 0 {
+            most = most.min(u32::try_from(have / ask).unwrap_or(u32::MAX));
+        }
+    }
+    most
+}
