@@ -14,6 +14,8 @@ pub mod check;
 pub mod cost;
 pub mod explain;
 mod greedy;
+#[cfg_attr(not(test), expect(dead_code, reason = "column generation will be the caller"))]
+mod master;
 pub mod problem;
 pub mod solution;
 pub mod strategy;
