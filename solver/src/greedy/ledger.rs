@@ -106,7 +106,7 @@ impl SpreadAccount {
 /// The account.
 #[derive(Clone, Debug)]
 pub(super) struct Ledger<'a> {
-    prepared: &'a Prepared<'a>,
+    pub prepared: &'a Prepared<'a>,
     /// Pods left per group.
     pub left: Vec<u32>,
     /// What remains of each limit.
