@@ -20,12 +20,12 @@ use crate::{
     Problem, Solution, cost,
     greedy::{
         fill::Share,
-        ledger::Host,
+        ledger::{Host, Ledger},
         prepare::Prepared,
         run::{Run, Variant},
     },
     problem::NODE_KEY,
-    solution::{Launch, Placement, Unplaced},
+    solution::{Launch, Placement, Reason, Unplaced},
 };
 
 /// Solves greedily. `bound` and `status` of the result are left at their defaults.
@@ -33,17 +33,37 @@ pub(crate) fn solve(problem: &Problem) -> Solution {
     let prepared = Prepared::new(problem);
     let first = variants(problem, &prepared);
     let mut tried = construct_all(&prepared, &first);
-    let unplaced = tried.iter().all(|(solution, _)| !solution.unplaced.is_empty());
-    let limited = tried.iter().any(|(_, limited)| *limited);
+    let unplaced = tried.iter().all(|built| !built.solution.unplaced.is_empty());
+    let limited = tried.iter().any(|built| built.limited);
     if unplaced || limited {
         tried.extend(construct_all(&prepared, &insistent(problem, &first)));
     }
     // The first of equals is kept, so the order of the knobs decides and not the threads.
-    let best = tried.into_iter().min_by_key(|(solution, _)| rank(problem, solution));
-    best.map(|(solution, _)| solution).unwrap_or_default()
+    let best = tried.into_iter().min_by_key(|built| rank(problem, &built.solution));
+    best.map(Built::explained).unwrap_or_default()
 }
 
-fn construct_all(prepared: &Prepared<'_>, variants: &[Variant]) -> Vec<(Solution, bool)> {
+/// What a construction came to.
+struct Built<'a> {
+    /// Without the reasons of what has no place.
+    solution: Solution,
+    /// The account at its end.
+    ledger: Ledger<'a>,
+    /// A limit stood in the way of a launch.
+    limited: bool,
+}
+
+impl Built<'_> {
+    /// The solution with its reasons, which are worth their time only for the one that is kept.
+    fn explained(mut self) -> Solution {
+        for missing in &mut self.solution.unplaced {
+            missing.reason = reason::reason(&self.ledger, missing.group);
+        }
+        self.solution
+    }
+}
+
+fn construct_all<'a>(prepared: &'a Prepared<'_>, variants: &[Variant]) -> Vec<Built<'a>> {
     variants.par_iter().map(|&variant| construct(prepared, variant)).collect()
 }
 
@@ -104,7 +124,7 @@ fn insistent(problem: &Problem, first: &[Variant]) -> Vec<Variant> {
     variants
 }
 
-fn construct(prepared: &Prepared<'_>, variant: Variant) -> (Solution, bool) {
+fn construct<'a>(prepared: &'a Prepared<'_>, variant: Variant) -> Built<'a> {
     let mut run = Run::new(prepared, variant);
     run.construct();
     run.shrink();
@@ -113,7 +133,7 @@ fn construct(prepared: &Prepared<'_>, variant: Variant) -> (Solution, bool) {
     run.dissolve(run.price() / 1000);
     run.shrink();
     repair::repair(&mut run);
-    (solution(&run), run.limited)
+    Built { solution: solution(&run), limited: run.limited, ledger: run.ledger }
 }
 
 type Rank = (Vec<u64>, i64, usize);
@@ -150,9 +170,8 @@ fn solution(run: &Run<'_>) -> Solution {
     merge(&mut solution);
     for (group, &count) in run.ledger.left.iter().enumerate() {
         if count > 0 {
-            let group = group as u32;
-            let reason = reason::reason(run, group);
-            solution.unplaced.push(Unplaced { group, count, reason });
+            let missing = Unplaced { group: group as u32, count, reason: Reason::Combination };
+            solution.unplaced.push(missing);
         }
     }
     solution.cost = cost::price(problem, &solution);

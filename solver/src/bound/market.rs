@@ -57,27 +57,34 @@ impl Market {
 
     fn fill_buckets(&mut self, problem: &Problem, pods: &[u32], sold_to: &[Vec<u32>]) {
         let mut known: FxHashMap<(u32, BitSet), u32> = FxHashMap::default();
+        // Pods of one class that ask the same can use the same offerings.
+        let mut alike: FxHashMap<(u32, &[i64]), Option<u32>> = FxHashMap::default();
         for (index, group) in problem.groups.iter().enumerate().filter(|(at, _)| pods[*at] > 0) {
-            let wares = BitSet::from_indices(
-                self.wares.len(),
-                (sold_to[group.class as usize].iter().map(|&ware| ware as usize))
-                    .filter(|&ware| holds(&self.wares[ware].capacity, &group.request)),
-            );
-            if wares.is_empty() {
-                continue;
-            }
-            let bucket = *known.entry((group.class, wares)).or_insert_with_key(|(class, wares)| {
-                let request = vec![0.0; problem.dims];
-                self.buckets.push(Bucket { class: *class, wares: wares.clone(), request });
-                self.buckets.len() as u32 - 1
+            let bucket = *alike.entry((group.class, &group.request)).or_insert_with(|| {
+                let wares = self.holding(&sold_to[group.class as usize], &group.request);
+                (!wares.is_empty()).then(|| {
+                    *known.entry((group.class, wares)).or_insert_with_key(|(class, wares)| {
+                        let request = vec![0.0; problem.dims];
+                        self.buckets.push(Bucket { class: *class, wares: wares.clone(), request });
+                        self.buckets.len() as u32 - 1
+                    })
+                })
             });
-            self.bucket_of[index] = Some(bucket);
+            self.bucket_of[index] = bucket;
+            let Some(bucket) = bucket else { continue };
             for (dim, &request) in group.request.iter().enumerate() {
                 let sum = request as f64 * f64::from(pods[index]);
                 self.buckets[bucket as usize].request[dim] += sum;
                 self.demand[dim] += sum;
             }
         }
+    }
+
+    /// Which of these wares hold one such pod.
+    fn holding(&self, sold: &[u32], request: &[i64]) -> BitSet {
+        let fitting = sold.iter().map(|&ware| ware as usize);
+        let fitting = fitting.filter(|&ware| holds(&self.wares[ware].capacity, request));
+        BitSet::from_indices(self.wares.len(), fitting)
     }
 
     fn fill_rooms(&mut self, problem: &Problem, pods: &[u32]) {

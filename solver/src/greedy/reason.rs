@@ -2,16 +2,16 @@
 
 use crate::{
     greedy::{
-        ledger::{Host, Spot},
-        run::{Run, flexible},
+        ledger::{Host, Ledger, Spot},
+        run::flexible,
     },
     problem::NODE_KEY,
     solution::Reason,
 };
 
 /// The reason that stands nearest to a place for a pod of `group`, as things are at the end.
-pub(super) fn reason(run: &Run<'_>, group: u32) -> Reason {
-    let problem = run.prepared.problem;
+pub(super) fn reason(ledger: &Ledger<'_>, group: u32) -> Reason {
+    let problem = ledger.prepared.problem;
     let class = problem.class_of(group);
     if class.offerings.is_empty() && class.nodes.is_empty() {
         return Reason::Incompatible;
@@ -24,24 +24,28 @@ pub(super) fn reason(run: &Run<'_>, group: u32) -> Reason {
         let fits = request.iter().zip(capacity).all(|(ask, have)| ask <= have);
         let found = if !fits {
             Reason::TooLarge
-        } else if run.ledger.affords(offering as u32, 1) == 0 {
+        } else if ledger.affords(offering as u32, 1) == 0 {
             Reason::Limit
         } else if !flexible(problem, offering as u32, &[(group, 1)]) {
             Reason::Flexibility
         } else {
-            let host = Host::Launch(offering as u32);
-            let spot = Spot { host, room: capacity.clone(), pods: Vec::new(), copies: 1 };
-            blocked(run, group, &spot)
+            blocked(ledger, group, offering as u32)
         };
         nearest = nearest.max(found);
+        if nearest == Reason::Combination {
+            break;
+        }
     }
     nearest
 }
 
-fn blocked(run: &Run<'_>, group: u32, spot: &Spot) -> Reason {
-    let problem = run.prepared.problem;
-    let roles = &run.prepared.roles[group as usize];
-    if run.ledger.allowed(group, spot, 1) > 0 {
+fn blocked(ledger: &Ledger<'_>, group: u32, offering: u32) -> Reason {
+    let problem = ledger.prepared.problem;
+    let roles = &ledger.prepared.roles[group as usize];
+    // The pod fits; how much room there is does not matter here.
+    let host = Host::Launch(offering);
+    let spot = Spot { host, room: Vec::new(), pods: Vec::new(), copies: 1 };
+    if ledger.allowed(group, &spot, 1) > 0 {
         return Reason::Combination;
     }
     let hard_affinity =
