@@ -10,6 +10,7 @@
 
 pub mod bits;
 pub mod bound;
+pub mod certificate;
 pub mod check;
 mod columns;
 pub mod cost;
