@@ -16,6 +16,7 @@ mod generate;
 mod master;
 mod plan;
 mod pool;
+mod prove;
 
 use crate::{
     Problem, Solution,
@@ -52,6 +53,20 @@ pub(crate) fn improve(
     let limits = Limits { tolerance: 2e-3, keep: 1, rounds: 400, nodes: 64 };
     let root = root(&core, seeds(&core, solution), &limits, budget);
     if std::env::var_os("DBG").is_some() { eprintln!("root z {:.4} lb {:.4} kinds {} items {} pool {} {:?}", root.value/1e6, root.bound/1e6, core.kinds.len(), core.items.len(), root.pool.len(), budget.done); }
+    if std::env::var_os("DBG").is_some() {
+        let tree = prove::Tree { steps: vec![crate::certificate::Step::Leaf(0)], points: vec![prove::Point { duals: root.duals.clone(), counts: Vec::new() }] };
+        for nodes in [64, 512] {
+            let t = std::time::Instant::now();
+            let c = prove::certificate(problem, &core, &root.pricers, &tree, nodes, budget);
+            let t1 = t.elapsed();
+            let t = std::time::Instant::now();
+            let v = crate::certificate::verify(problem, solution, &c);
+            let t2 = t.elapsed();
+            let leaves: usize = c.prices[0].proofs.iter().map(|p| match p { crate::certificate::Proof::Tree(s) => s.len() / 2 + 1, _ => 0 }).sum();
+            let grids = c.prices[0].proofs.iter().filter(|p| matches!(p, crate::certificate::Proof::Grid(_))).count();
+            eprintln!("CERT nodes {nodes} bound {v:?} float {} z {} rel {:.2e} made {t1:?} verified {t2:?} leaves {leaves} grids {grids}", root.bound, root.value, v.clone().unwrap_or(0) as f64 / root.bound - 1.0);
+        }
+    }
     solution.bound = solution.bound.max(round_up(root.bound)).min(solution.cost);
     tell(progress(solution));
     for seed in 0..8u64 {

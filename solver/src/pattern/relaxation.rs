@@ -294,6 +294,12 @@ impl Relaxation {
         room + items
     }
 
+    /// Dual prices of the whole room per dimension, and of the caps, after a solve.
+    pub(super) fn prices(&self) -> (&[f64], impl Iterator<Item = (u32, f64)> + '_) {
+        let (room, caps) = self.prices.split_at(self.dims);
+        (room, self.caps.iter().map(|(cap, _)| *cap).zip(caps.iter().copied()))
+    }
+
     pub(super) fn values(&self) -> &[f64] {
         &self.values
     }
