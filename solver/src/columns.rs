@@ -20,6 +20,7 @@ mod prove;
 
 use crate::{
     Problem, Solution,
+    certificate::Certificate,
     columns::{
         dive::{Style, dive},
         expand::expand,
@@ -34,39 +35,27 @@ use crate::{
     strategy::{Options, Progress, progress},
 };
 
-/// Betters a solution's bound, and its plan where a better one is found.
+/// Betters a solution's bound, and its plan where a better one is found. The bound that it ends
+/// with is one that the certificate proves, or the one it started with.
 pub(crate) fn improve(
     problem: &Problem,
     options: &Options,
     solution: &mut Solution,
     budget: &mut Budget,
     tell: &mut (dyn FnMut(Progress) + Send),
-) {
+) -> Option<Certificate> {
+    let weak = solution.bound;
     let mut pods: Vec<u32> = problem.groups.iter().map(|group| group.count).collect();
     for missing in &solution.unplaced {
         pods[missing.group as usize] -= missing.count;
     }
     let core = Core::new(problem, &pods);
     if core.items.is_empty() {
-        return;
+        return None;
     }
     let limits = Limits { tolerance: 2e-3, keep: 1, rounds: 400, nodes: 64 };
     let root = root(&core, seeds(&core, solution), &limits, budget);
     if std::env::var_os("DBG").is_some() { eprintln!("root z {:.4} lb {:.4} kinds {} items {} pool {} {:?}", root.value/1e6, root.bound/1e6, core.kinds.len(), core.items.len(), root.pool.len(), budget.done); }
-    if std::env::var_os("DBG").is_some() {
-        let tree = prove::Tree { steps: vec![crate::certificate::Step::Leaf(0)], points: vec![prove::Point { duals: root.duals.clone(), counts: Vec::new() }] };
-        for nodes in [64, 512] {
-            let t = std::time::Instant::now();
-            let c = prove::certificate(problem, &core, &root.pricers, &tree, nodes, budget);
-            let t1 = t.elapsed();
-            let t = std::time::Instant::now();
-            let v = crate::certificate::verify(problem, solution, &c);
-            let t2 = t.elapsed();
-            let leaves: usize = c.prices[0].proofs.iter().map(|p| match p { crate::certificate::Proof::Tree(s) => s.len() / 2 + 1, _ => 0 }).sum();
-            let grids = c.prices[0].proofs.iter().filter(|p| matches!(p, crate::certificate::Proof::Grid(_))).count();
-            eprintln!("CERT nodes {nodes} bound {v:?} float {} z {} rel {:.2e} made {t1:?} verified {t2:?} leaves {leaves} grids {grids}", root.bound, root.value, v.clone().unwrap_or(0) as f64 / root.bound - 1.0);
-        }
-    }
     solution.bound = solution.bound.max(round_up(root.bound)).min(solution.cost);
     tell(progress(solution));
     for seed in 0..8u64 {
@@ -87,10 +76,12 @@ pub(crate) fn improve(
         }
     }
     let before = budget.done;
-    let bound = branch::branch(&root, solution.cost, 30, budget);
+    let (bound, record) = branch::branch(&root, solution.cost, 30, budget);
     if std::env::var_os("DBG").is_some() { eprintln!("branch {:.4} pivots {} prices {} nodes {}", bound/1e6, budget.done.pivots-before.pivots, budget.done.prices-before.prices, budget.done.nodes); }
-    solution.bound = solution.bound.max(round_up(bound)).min(solution.cost);
+    solution.bound = weak;
+    let certificate = prove::settle(problem, &root, &record, solution, budget);
     tell(progress(solution));
+    certificate
 }
 
 /// A float bound as money: costs are whole, so a fraction is rounded up.

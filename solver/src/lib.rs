@@ -27,7 +27,8 @@ pub mod text;
 pub mod validate;
 
 pub use bits::BitSet;
+pub use certificate::{Certificate, verify};
 pub use check::{Violation, check};
 pub use problem::Problem;
 pub use solution::Solution;
-pub use strategy::{Options, solve};
+pub use strategy::{Options, certify, solve};

@@ -3,7 +3,9 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use crate::{
-    Problem, Solution, bound, columns,
+    Problem, Solution, bound,
+    certificate::Certificate,
+    columns,
     effort::Budget,
     greedy,
     problem::Money,
@@ -66,8 +68,18 @@ pub fn watch(
     options: &Options,
     tell: &mut (dyn FnMut(Progress) + Send),
 ) -> Solution {
+    certify(problem, options, tell).0
+}
+
+/// Like [`watch`], with a certificate for the bound. There is none when no engine made one, as for
+/// the greedy alone; where the bound by resources is the higher one, the solution states that.
+pub fn certify(
+    problem: &Problem,
+    options: &Options,
+    tell: &mut (dyn FnMut(Progress) + Send),
+) -> (Solution, Option<Certificate>) {
     if validate(problem).is_err() {
-        return nothing_placed(problem);
+        return (nothing_placed(problem), None);
     }
     match options.threads {
         0 => run(problem, options, tell),
@@ -79,20 +91,25 @@ pub fn watch(
     }
 }
 
-fn run(problem: &Problem, options: &Options, tell: &mut (dyn FnMut(Progress) + Send)) -> Solution {
+fn run(
+    problem: &Problem,
+    options: &Options,
+    tell: &mut (dyn FnMut(Progress) + Send),
+) -> (Solution, Option<Certificate>) {
+    let mut certificate = None;
     let mut solution = greedy::solve(problem);
     solution.bound = bound::resource_bound(problem, &solution).clamp(0, solution.cost);
     tell(progress(&solution));
     if options.engine != Engine::Greedy {
         let effort = if options.effort == 0 { u64::MAX } else { options.effort };
         let mut budget = Budget::new(effort, options.stop.clone());
-        columns::improve(problem, options, &mut solution, &mut budget, tell);
+        certificate = columns::improve(problem, options, &mut solution, &mut budget, tell);
         solution.effort = budget.done;
     }
     if solution.bound == solution.cost && solution.penalty == 0 && solution.unplaced.is_empty() {
         solution.status = Status::Optimal;
     }
-    solution
+    (solution, certificate)
 }
 
 /// What there is to tell of a solution.

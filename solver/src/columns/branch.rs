@@ -4,6 +4,8 @@
 //! relaxation buys a fraction. Two branches, at most so many nodes of a kind and at least one
 //! more, cover every plan; the bound is the least over all branches that are open or closed.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use crate::{
@@ -11,6 +13,7 @@ use crate::{
         generate::{Duals, Root, worth},
         master::{Master, Range},
         pool::{Column, Pool, price},
+        prove::{Point, Record},
     },
     effort::Budget,
     master::Outcome,
@@ -34,14 +37,20 @@ struct Part<'a> {
     pool: Pool,
     ranges: Vec<(u32, Range)>,
     bound: f64,
+    /// The prices behind the bound.
+    point: Arc<Point>,
+    /// The part's number in the record.
+    number: usize,
     /// The kind to branch on and its number in the relaxation.
     split: Option<(u32, f64)>,
 }
 
 /// Raises the root's bound by up to `branches` branchings; plans that cost `cutoff` or more are of
 /// no interest.
-pub(crate) fn branch(root: &Root<'_>, cutoff: Money, branches: u32, budget: &mut Budget) -> f64 {
+pub(crate) fn branch(root: &Root<'_>, cutoff: Money, branches: u32, budget: &mut Budget) -> (f64, Record) {
     let core = root.core;
+    let point = Arc::new(Point { duals: root.duals.clone(), counts: Vec::new(), bound: root.bound });
+    let mut record = Record::new(point.clone());
     let counted: Vec<u32> = (0..core.kinds.len() as u32)
         .filter(|&k| {
             matches!(core.kinds[k as usize].source, Source::Offerings(_))
@@ -53,13 +62,15 @@ pub(crate) fn branch(root: &Root<'_>, cutoff: Money, branches: u32, budget: &mut
         pool: root.pool.clone(),
         ranges: Vec::new(),
         bound: root.bound,
+        point,
+        number: 0,
         split: None,
     };
     for at in 0..root.pool.len() as u32 {
         first.master.add(&root.pool, at);
     }
     if !solve(&mut first.master, budget) {
-        return root.bound;
+        return (root.bound, record);
     }
     first.split = split(root, &first);
     let mut open = vec![first];
@@ -76,8 +87,12 @@ pub(crate) fn branch(root: &Root<'_>, cutoff: Money, branches: u32, budget: &mut
             closed = closed.min(part.bound);
             continue;
         };
-        for (least, most) in [(0, Some(number.floor() as u32)), (number.floor() as u32 + 1, None)] {
-            let child = child(root, &part, kind, Range { least, most }, wanted, budget);
+        let below = number.floor() as u32;
+        let numbers = record.split(part.number, kind, below);
+        for ((least, most), number) in [(0, Some(below)), (below + 1, None)].into_iter().zip(numbers) {
+            let mut child = child(root, &part, kind, Range { least, most }, wanted, budget);
+            child.number = number;
+            record.set(number, child.point.clone());
             if child.bound > wanted || child.split.is_none() {
                 closed = closed.min(child.bound);
             } else {
@@ -86,7 +101,7 @@ pub(crate) fn branch(root: &Root<'_>, cutoff: Money, branches: u32, budget: &mut
         }
         budget.done.nodes += 1;
     }
-    open.iter().fold(closed, |least, part| least.min(part.bound)).max(root.bound)
+    (open.iter().fold(closed, |least, part| least.min(part.bound)).max(root.bound), record)
 }
 
 fn solve(master: &mut Master<'_>, budget: &mut Budget) -> bool {
@@ -125,6 +140,8 @@ fn child<'a>(
         pool: parent.pool.clone(),
         ranges,
         bound: parent.bound,
+        point: parent.point.clone(),
+        number: parent.number,
         split: None,
     };
     part.master.set_range(kind as usize, joint);
@@ -146,7 +163,11 @@ fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budg
         let priced = price_all(root, &duals, &counts);
         budget.prices(priced.iter().map(|priced| u64::from(priced.nodes)).sum());
         let bounds: Vec<f64> = priced.iter().map(|priced| priced.bound).collect();
-        part.bound = part.bound.max(bound(root, &duals, &counts, &part.ranges, &bounds));
+        let bound = bound(root, &duals, &counts, &part.ranges, &bounds);
+        if bound > part.bound {
+            part.bound = bound;
+            part.point = Arc::new(Point { duals: duals.clone(), counts: counts.clone(), bound });
+        }
         if part.bound > wanted || part.bound >= value * (1.0 - TOLERANCE) {
             return;
         }

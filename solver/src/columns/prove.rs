@@ -1,12 +1,16 @@
 //! From dual prices to a certificate: prices are made whole numbers, and every kind is priced once
 //! more at them, this time for the proof.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use crate::{
-    Problem,
-    certificate::{Cap, Certificate, LARGEST_PRICE, Members, Prices, Proof, Rents, Rule, Step},
-    columns::generate::Duals,
+    Problem, Solution,
+    certificate::{
+        Cap, Certificate, LARGEST_PRICE, Members, Prices, Proof, Rents, Rule, Step, verify,
+    },
+    columns::generate::{Duals, Root},
     effort::Budget,
     pattern::{self, Ask, Pricer, Proven, Shadow},
     presolve::{Core, Item, Kind, Source},
@@ -19,46 +23,127 @@ const BITS: u8 = 20;
 const LARGEST_BITS: i32 = 50;
 /// A kind is proven well enough when its worth is within this of its cost, relative.
 const TOLERANCE: f64 = 1e-6;
+/// Branches for the proof of any kind, and for those that hold the bound down.
+const NODES: [u32; 3] = [7, 64, 1024];
+/// Kinds that are looked into further side by side.
+const BATCH: usize = 4;
 
-/// Dual prices that the bound of some branches rests on.
+/// Dual prices that the bound of a branch rests on.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Point {
     pub duals: Duals,
     /// Dual prices of the numbers of nodes, per kind; empty for none.
     pub counts: Vec<f64>,
+    /// The bound that they give, in floats.
+    pub bound: f64,
 }
 
-/// Splits on numbers of nodes, and the prices at their leaves.
+/// The branchings so far, and the best prices known in each branch.
 #[derive(Clone, Debug)]
-pub(crate) struct Tree {
-    pub steps: Vec<Step<u32>>,
-    pub points: Vec<Point>,
+pub(crate) struct Record {
+    nodes: Vec<Node>,
 }
 
-/// A certificate for these prices. `limits.nodes` branches are spent on the proof for each kind.
-pub(crate) fn certificate(
+#[derive(Clone, Debug)]
+enum Node {
+    Leaf(Arc<Point>),
+    /// Kind, largest number of the lower branch, and the two branches.
+    Split(u32, u32, [usize; 2]),
+}
+
+impl Record {
+    /// No branching: one branch, number 0.
+    pub(crate) fn new(point: Arc<Point>) -> Self {
+        Self { nodes: vec![Node::Leaf(point)] }
+    }
+
+    /// Divides a branch: at most `at` nodes of a kind, or more. The numbers of the two branches,
+    /// which keep the prices of their parent until they have better ones.
+    pub(crate) fn split(&mut self, branch: usize, kind: u32, at: u32) -> [usize; 2] {
+        let below = self.nodes.len();
+        let children = [below, below + 1];
+        if let Node::Leaf(point) = &self.nodes[branch] {
+            let point = point.clone();
+            self.nodes.extend([Node::Leaf(point.clone()), Node::Leaf(point)]);
+            self.nodes[branch] = Node::Split(kind, at, children);
+        }
+        children
+    }
+
+    /// Better prices for a branch.
+    pub(crate) fn set(&mut self, branch: usize, point: Arc<Point>) {
+        if let Node::Leaf(old) = &mut self.nodes[branch] {
+            *old = point;
+        }
+    }
+
+    /// The tree in pre-order, and the prices at its leaves, each once.
+    fn write(&self) -> (Vec<Step<u32>>, Vec<Arc<Point>>) {
+        let mut steps = Vec::with_capacity(self.nodes.len());
+        let mut points: Vec<Arc<Point>> = Vec::new();
+        let mut next = vec![0];
+        while let Some(at) = next.pop() {
+            match &self.nodes[at] {
+                &Node::Split(on, at, [below, above]) => {
+                    steps.push(Step::Split { on, at });
+                    next.extend([above, below]);
+                }
+                Node::Leaf(point) => {
+                    let known = points.iter().position(|other| Arc::ptr_eq(other, point));
+                    let at = known.unwrap_or(points.len());
+                    if at == points.len() {
+                        points.push(point.clone());
+                    }
+                    steps.push(Step::Leaf(at as u32));
+                }
+            }
+        }
+        (steps, points)
+    }
+}
+
+/// Certifies what the record says, and raises the solution's bound to what is proven.
+pub(crate) fn settle(
+    problem: &Problem,
+    root: &Root<'_>,
+    record: &Record,
+    solution: &mut Solution,
+    budget: &mut Budget,
+) -> Option<Certificate> {
+    let certificate = certificate(problem, root.core, &root.pricers, record, budget);
+    // A refusal would be a mistake of ours; the bound then stays the one that needs no proof.
+    let bound = verify(problem, solution, &certificate).ok()?;
+    debug_assert!(bound <= solution.cost, "a proof of what is not so: {bound}");
+    solution.bound = solution.bound.max(bound).min(solution.cost);
+    Some(certificate)
+}
+
+fn certificate(
     problem: &Problem,
     core: &Core,
     pricers: &[Pricer],
-    tree: &Tree,
-    nodes: u32,
+    record: &Record,
     budget: &mut Budget,
 ) -> Certificate {
-    let bits = bits(core, &tree.points);
-    let mut certificate = Certificate {
+    let (tree, points) = record.write();
+    let bits = bits(core, &points);
+    let least = points.iter().map(|point| point.bound).fold(f64::INFINITY, f64::min);
+    let prices = points.iter().map(|point| {
+        // The bound is the least of all; a branch that is better than that needs less care.
+        let spare = (point.bound / least.max(1.0) - 1.0) / 2.0;
+        let tolerance = if spare > TOLERANCE { spare } else { TOLERANCE };
+        prices(&Task { core, pricers, point, bits, tolerance }, budget)
+    });
+    let prices = prices.collect();
+    Certificate {
         bits,
         items: core.items.iter().map(groups).collect(),
         caps: caps(problem, core),
         conflicts: conflicts(core),
         kinds: members(problem, core),
-        tree: tree.steps.clone(),
-        prices: Vec::with_capacity(tree.points.len()),
-    };
-    for point in &tree.points {
-        let prices = prices(core, pricers, point, bits, nodes, budget);
-        certificate.prices.push(prices);
+        tree,
+        prices,
     }
-    certificate
 }
 
 fn groups(item: &Item) -> Vec<u32> {
@@ -160,7 +245,7 @@ fn replacement(problem: &Problem, core: &Core, at: usize) -> Option<usize> {
 }
 
 /// How finely money can be split without leaving what floats hold exactly.
-fn bits(core: &Core, points: &[Point]) -> u8 {
+fn bits(core: &Core, points: &[Arc<Point>]) -> u8 {
     let prices = core.kinds.iter().map(|kind| kind.price as f64);
     let duals = points.iter().flat_map(|point| {
         let limits = point.duals.limits.iter().zip(&core.limits);
@@ -171,41 +256,82 @@ fn bits(core: &Core, points: &[Point]) -> u8 {
     (LARGEST_BITS - largest.log2().ceil() as i32).clamp(0, BITS.into()) as u8
 }
 
-/// The prices of a point as whole numbers, and the proofs at these.
-fn prices(
-    core: &Core,
-    pricers: &[Pricer],
-    point: &Point,
+/// What is to be proven.
+struct Task<'a> {
+    core: &'a Core,
+    pricers: &'a [Pricer],
+    point: &'a Point,
     bits: u8,
-    nodes: u32,
-    budget: &mut Budget,
-) -> Prices {
-    let unit = f64::from(1u32 << bits);
+    /// How far a kind's worth may be above its cost, relative.
+    tolerance: f64,
+}
+
+/// The prices of a point as whole numbers, and the proofs at these.
+fn prices(task: &Task<'_>, budget: &mut Budget) -> Prices {
+    let Task { core, point, .. } = *task;
+    let unit = f64::from(1u32 << task.bits);
     // Items are rounded down and charges up, which leaves every pattern below its cost.
-    let items: Vec<i64> = point.duals.items.iter().map(|dual| whole((dual * unit).floor())).collect();
+    let items = point.duals.items.iter().map(|dual| whole((dual * unit).floor()));
+    let items: Vec<i64> = items.collect();
     let limits = point.duals.limits.iter().zip(&core.limits);
-    let limits: Vec<i64> =
-        limits.map(|(dual, &left)| whole((-dual * left.max(0) as f64 * unit).ceil())).collect();
+    let limits = limits.map(|(dual, &left)| whole((-dual * left.max(0) as f64 * unit).ceil()));
+    let limits = limits.collect();
     let profits: Vec<f64> = items.iter().map(|&price| price as f64 / unit).collect();
-    let demand: Vec<u32> = core.items.iter().map(|item| item.demand).collect();
-    let proven: Vec<Proven> = pricers
-        .par_iter()
-        .enumerate()
-        .map(|(kind, pricer)| {
-            let cost = point.duals.cost(core, kind) - point.counts.get(kind).unwrap_or(&0.0);
-            pricer.prove(&Ask {
-                profits: &profits,
-                limits: &demand,
-                enough: cost.max(0.0) * (1.0 + TOLERANCE),
-                nodes,
-                keep: 0,
-                exact: true,
-            })
-        })
-        .collect();
-    budget.prices(proven.iter().map(|proven| u64::from(proven.nodes)).sum());
+    let proven = task.prove(&profits, budget);
     let proofs = proven.into_iter().map(|proven| proof(core, proven.proof, unit)).collect();
     Prices { items, limits, proofs }
+}
+
+impl Task<'_> {
+    /// Proves all kinds: each with a little work, then those that stand furthest above their cost
+    /// with more. All prices are divided by the worst of them, so the others need not be better.
+    fn prove(&self, profits: &[f64], budget: &mut Budget) -> Vec<Proven> {
+        let demand: Vec<u32> = self.core.items.iter().map(|item| item.demand).collect();
+        let costs: Vec<f64> = (0..self.pricers.len())
+            .map(|kind| {
+                let count = self.point.counts.get(kind).unwrap_or(&0.0);
+                (self.point.duals.cost(self.core, kind) - count).max(0.0)
+            })
+            .collect();
+        let ask = |kind: usize, nodes: u32| {
+            self.pricers[kind].prove(&Ask {
+                profits,
+                limits: &demand,
+                enough: costs[kind] * (1.0 + self.tolerance),
+                nodes,
+                keep: 0,
+                exact: nodes > NODES[0],
+            })
+        };
+        let kinds = 0..self.pricers.len();
+        let mut proven: Vec<Proven> = kinds.clone().into_par_iter().map(|k| ask(k, NODES[0])).collect();
+        budget.prices(proven.iter().map(|proven| u64::from(proven.nodes)).sum());
+        for nodes in [NODES[1], NODES[2]] {
+            let over = |kind: usize, proven: &[Proven]| proven[kind].bound / costs[kind].max(1.0);
+            let mut open: Vec<usize> =
+                kinds.clone().filter(|&k| over(k, &proven) > 1.0 + self.tolerance).collect();
+            open.sort_by(|&a, &b| over(b, &proven).total_cmp(&over(a, &proven)).then(a.cmp(&b)));
+            let mut settled: f64 = 0.0;
+            for batch in open.chunks(BATCH) {
+                if budget.is_spent() || over(batch[0], &proven) <= settled {
+                    break;
+                }
+                let again: Vec<Proven> = batch.par_iter().map(|&kind| ask(kind, nodes)).collect();
+                for (&kind, new) in batch.iter().zip(again) {
+                    budget.prices(new.nodes.into());
+                    proven[kind] = new;
+                    if nodes == NODES[2] && self.is_for_sale(kind) {
+                        settled = settled.max(over(kind, &proven));
+                    }
+                }
+            }
+        }
+        proven
+    }
+
+    fn is_for_sale(&self, kind: usize) -> bool {
+        matches!(self.core.kinds[kind].source, Source::Offerings(_))
+    }
 }
 
 /// A float price as a whole number that a certificate may hold.
