@@ -3,6 +3,8 @@
 //! Cases are numbered; a failure names its case and shows the problem as text. A small case is a
 //! low number of pods, not a shrunk large one: sizes grow with the case number.
 
+/// Certificates prove bounds, and changed ones do not prove too much.
+mod certificate;
 /// The check and the oracle agree on what is right.
 mod check_agrees;
 /// Random problems.
