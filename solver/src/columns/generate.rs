@@ -77,7 +77,10 @@ pub(crate) fn root<'a>(
         master: Master::new(core, &demand, &[]),
         value: f64::INFINITY,
         bound: 0.0,
-        duals: Duals::default(),
+        duals: Duals {
+            items: vec![0.0; core.items.len()],
+            limits: vec![0.0; core.limits.len()],
+        },
         worth: vec![1.0; core.kinds.len()],
         pricers,
     };
@@ -163,7 +166,7 @@ impl Root<'_> {
     ) -> bool {
         let round = self.price(duals, nodes, exact, limits);
         budget.prices(round.priced.iter().map(|priced| u64::from(priced.nodes)).sum());
-        if round.bound > self.bound || self.duals.items.is_empty() {
+        if round.bound > self.bound || self.duals.is_nothing() {
             self.bound = self.bound.max(round.bound);
             self.duals = duals.clone();
             self.worth = round.worth;
@@ -212,8 +215,13 @@ pub(crate) fn worth(duals: &[f64], pattern: &Pattern) -> f64 {
 }
 
 impl Duals {
+    /// Whether no pod has a price, as before the first pricing.
+    fn is_nothing(&self) -> bool {
+        self.items.iter().all(|&dual| dual == 0.0)
+    }
+
     fn blend(&self, current: &Self, weight: f64) -> Self {
-        if self.items.is_empty() {
+        if self.is_nothing() {
             return current.clone();
         }
         let mix = |best: &[f64], now: &[f64]| {

@@ -129,8 +129,11 @@ fn certificate(
     let bits = bits(core, &points);
     let least = points.iter().map(|point| point.bound).fold(f64::INFINITY, f64::min);
     let prices = points.iter().map(|point| {
-        // The bound is the least of all; a branch that is better than that needs less care.
-        let spare = (point.bound / least.max(1.0) - 1.0) / 2.0;
+        // The bound is the least of all; a branch that is better than that needs less care. What
+        // carelessness costs is a part of what all pods are worth.
+        let pods = point.duals.items.iter().zip(&core.items);
+        let worth: f64 = pods.map(|(dual, item)| dual * f64::from(item.demand)).sum();
+        let spare = (point.bound - least) / (2.0 * worth.max(1.0));
         let tolerance = if spare > TOLERANCE { spare } else { TOLERANCE };
         prices(&Task { core, pricers, point, bits, tolerance }, budget)
     });

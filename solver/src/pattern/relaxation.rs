@@ -74,12 +74,13 @@ impl Relaxation {
                 cap_of[k] = Some(row as u32);
             }
         }
-        let sizes = weights.chunks_exact(rows.max(1)).map(|w| w.iter().sum::<f64>().max(1e-9));
+        let size = |k: usize| weights[k * rows..(k + 1) * rows].iter().sum::<f64>().max(1e-9);
+        let sizes = (0..items).map(size).collect();
         Self {
             items,
             rows,
             dims,
-            sizes: sizes.collect(),
+            sizes,
             profits: profits.to_vec(),
             weights,
             caps,
