@@ -52,6 +52,21 @@ impl Budget {
         self.spend(count.saturating_mul(8));
     }
 
+    /// A part of what is left, for one of `parts` that work side by side.
+    pub(crate) fn fork(&self, parts: u64) -> Self {
+        Self { left: self.left / parts.max(1), stop: self.stop.clone(), done: Effort::default() }
+    }
+
+    /// Takes account of what a fork did.
+    pub(crate) fn join(&mut self, fork: &Self, given: u64) {
+        self.spend(given.saturating_sub(fork.left));
+        self.done.columns += fork.done.columns;
+        self.done.pivots += fork.done.pivots;
+        self.done.prices += fork.done.prices;
+        self.done.dives += fork.done.dives;
+        self.done.nodes += fork.done.nodes;
+    }
+
     fn spend(&mut self, units: u64) {
         self.left = self.left.saturating_sub(units);
     }

@@ -11,7 +11,7 @@ mod relaxation;
 use std::{cmp::Ordering, collections::BinaryHeap};
 
 use crate::presolve::{Core, Kind};
-use relaxation::Relaxation;
+use relaxation::{Basis, Relaxation};
 
 /// Floats err by less than this, relative, so bounds are raised by it.
 const MARGIN: f64 = 1e-10;
@@ -22,7 +22,7 @@ pub(crate) type Pattern = Vec<(u32, u32)>;
 /// What is asked of a kind.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask<'a> {
-    /// Profit of one pod, per item; items at or below 0 stay out.
+    /// Profit of one pod, per item, penalties not taken off; items at or below 0 stay out.
     pub profits: &'a [f64],
     /// At most so many pods of each item.
     pub limits: &'a [u32],
@@ -59,6 +59,8 @@ pub(crate) struct Pricer {
     shares: Vec<f64>,
     /// How many pods of an item fit into an empty node.
     fits: Vec<u32>,
+    /// What unmet preferences cost per pod of an item; empty when nothing does.
+    penalties: Vec<f64>,
     /// Per item, the cap and how many it allows.
     caps: Vec<Option<(u32, u32)>>,
     /// Per item, the positions of those that keep off its node.
@@ -78,11 +80,16 @@ impl Pricer {
             shares: Vec::with_capacity(items.len() * dims.len()),
             fits: Vec::with_capacity(items.len()),
             caps: Vec::with_capacity(items.len()),
+            penalties: Vec::new(),
             conflicts: Vec::with_capacity(items.len()),
             dims: dims.len(),
             capacity,
             items,
         };
+        if !kind.penalties.is_empty() {
+            let penalty = |&item: &u32| kind.penalties[item as usize] as f64;
+            pricer.penalties = pricer.items.iter().map(penalty).collect();
+        }
         for &item in &pricer.items {
             let of = &core.items[item as usize];
             let mut most = of.cap.map_or(u32::MAX, |cap| core.caps[cap as usize]);
@@ -120,6 +127,11 @@ impl Pricer {
         search.finish(bound)
     }
 
+    /// What one pod of an item brings on this kind.
+    fn profit(&self, at: usize, profits: &[f64]) -> f64 {
+        profits[self.items[at] as usize] - self.penalties.get(at).copied().unwrap_or(0.0)
+    }
+
     fn request(&self, at: usize) -> &[i64] {
         &self.requests[at * self.dims..(at + 1) * self.dims]
     }
@@ -133,6 +145,7 @@ struct Branch {
     /// The item to branch on, and its value in the relaxation.
     on: usize,
     value: f64,
+    basis: Basis,
 }
 
 impl PartialEq for Branch {
@@ -173,7 +186,7 @@ impl<'a> Search<'a> {
         let mut chosen = Vec::with_capacity(pricer.items.len());
         let mut profits = Vec::with_capacity(pricer.items.len());
         for (at, &item) in pricer.items.iter().enumerate() {
-            let profit = ask.profits[item as usize];
+            let profit = pricer.profit(at, ask.profits);
             if profit > 0.0 && ask.limits[item as usize] > 0 && pricer.fits[at] > 0 {
                 chosen.push(at as u32);
                 profits.push(profit);
@@ -201,7 +214,7 @@ impl<'a> Search<'a> {
         });
         let mut bounds = vec![0; self.chosen.len()];
         bounds.extend(upper);
-        self.look(bounds);
+        self.look(bounds, None);
         while self.nodes < self.ask.nodes {
             let Some(branch) = self.open.peek() else { return };
             if branch.bound <= self.useful() {
@@ -213,8 +226,8 @@ impl<'a> Search<'a> {
             below[n + branch.on] = branch.value.floor() as u32;
             let mut above = branch.bounds;
             above[branch.on] = branch.value.floor() as u32 + 1;
-            self.look(below);
-            self.look(above);
+            self.look(below, Some(&branch.basis));
+            self.look(above, Some(&branch.basis));
         }
     }
 
@@ -229,7 +242,7 @@ impl<'a> Search<'a> {
     }
 
     /// Solves a branch's relaxation, rounds it to patterns, and keeps the branch when it matters.
-    fn look(&mut self, mut bounds: Vec<u32>) {
+    fn look(&mut self, mut bounds: Vec<u32>, start: Option<&Basis>) {
         self.nodes += 1;
         let n = self.chosen.len();
         let (lower, upper) = bounds.split_at_mut(n);
@@ -237,7 +250,7 @@ impl<'a> Search<'a> {
         if !self.take_lower(lower, &mut room) || !self.tighten(lower, upper, &room) {
             return;
         }
-        let bound = self.relaxation.solve(lower, upper, &room);
+        let bound = self.relaxation.solve(lower, upper, &room, start);
         if bound <= self.useful() {
             self.closed = self.closed.max(bound);
             return;
@@ -246,7 +259,8 @@ impl<'a> Search<'a> {
         let split = self.relaxation.split(lower);
         match split {
             Some((on, value)) if bound > self.useful() => {
-                self.open.push(Branch { bound, bounds, on, value });
+                let basis = self.relaxation.basis();
+                self.open.push(Branch { bound, bounds, on, value, basis });
             }
             _ => self.closed = self.closed.max(bound),
         }

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 use crate::{
     Problem, Solution, bound, columns,
     effort::Budget,
-    greedy,
+    greedy::{self, Prepared},
     problem::Money,
     solution::{Reason, Status, Unplaced},
     validate::validate,
@@ -80,13 +80,14 @@ pub fn watch(
 }
 
 fn run(problem: &Problem, options: &Options, tell: &mut (dyn FnMut(Progress) + Send)) -> Solution {
-    let mut solution = greedy::solve(problem);
+    let prepared = Prepared::new(problem);
+    let mut solution = greedy::solve(&prepared);
     solution.bound = bound::resource_bound(problem, &solution).clamp(0, solution.cost);
     tell(progress(&solution));
     if options.engine != Engine::Greedy {
         let effort = if options.effort == 0 { u64::MAX } else { options.effort };
         let mut budget = Budget::new(effort, options.stop.clone());
-        columns::improve(problem, options, &mut solution, &mut budget, tell);
+        columns::improve(&prepared, options, &mut solution, &mut budget, tell);
         solution.effort = budget.done;
     }
     if solution.bound == solution.cost && solution.penalty == 0 && solution.unplaced.is_empty() {

@@ -10,7 +10,7 @@ use crate::{
 
 /// Offerings that differ only in their domains: one size, one price, several zones.
 #[derive(Debug)]
-pub(super) struct Kind {
+pub(crate) struct Kind {
     pub capacity: Vec<i64>,
     pub price: Money,
     pub tier: u16,
@@ -23,7 +23,7 @@ pub(super) struct Kind {
 /// Groups that fill a node alike: same request, same class, same preferences, and the same cap on
 /// how many of them share a node. They differ only in what spans nodes.
 #[derive(Clone, Debug)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     pub request: Vec<i64>,
     pub class: u32,
     pub priority: i32,
@@ -51,7 +51,7 @@ impl Bucket {
 
 /// Which constraint caps the pods per node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Cap {
+pub(crate) enum Cap {
     Spread(u32),
     Exclusion(u32),
     Conflict(u32),
@@ -59,7 +59,7 @@ pub(super) enum Cap {
 
 /// A group's part in a constraint.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Role {
+pub(crate) struct Role {
     pub constraint: u32,
     /// States the constraint.
     pub subject: bool,
@@ -69,7 +69,7 @@ pub(super) struct Role {
 
 /// The constraints that look at a group.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Roles {
+pub(crate) struct Roles {
     pub spreads: Vec<Role>,
     pub exclusions: Vec<Role>,
     /// Affinities that the group states.
@@ -91,7 +91,7 @@ impl Roles {
 
 /// Everything derived from a problem that does not change while pods are placed.
 #[derive(Debug)]
-pub(super) struct Prepared<'a> {
+pub(crate) struct Prepared<'a> {
     pub problem: &'a Problem,
     /// Ascending by price.
     pub kinds: Vec<Kind>,
@@ -121,7 +121,7 @@ pub(super) struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    pub(super) fn new(problem: &'a Problem) -> Self {
+    pub(crate) fn new(problem: &'a Problem) -> Self {
         let (tables, affinity_tables, exclusion_table) = tables(problem);
         let roles = roles(problem, &tables);
         let spread_subjects =

@@ -1,5 +1,7 @@
 //! One greedy construction: existing room first, then the best pattern again and again.
 
+pub(crate) mod follow;
+
 use rustc_hash::FxHashMap;
 
 use crate::{
