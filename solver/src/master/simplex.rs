@@ -126,6 +126,8 @@ enum End {
 #[derive(Clone)]
 pub(crate) struct Simplex {
     columns: Columns,
+    /// The largest sum of absolute entries of a column.
+    longest: f64,
     cost: Vec<f64>,
     status: Vec<u8>,
     sense: Vec<Sense>,
@@ -177,6 +179,7 @@ impl Simplex {
     pub(crate) fn new() -> Self {
         Simplex {
             columns: Columns::new(),
+            longest: 0.0,
             cost: Vec::new(),
             status: Vec::new(),
             sense: Vec::new(),
@@ -240,6 +243,7 @@ impl Simplex {
         debug_assert!(cost.is_finite() && entries.iter().all(|entry| entry.1.is_finite()));
         let column = self.columns.len();
         self.columns.push(entries);
+        self.longest = self.longest.max(entries.iter().map(|entry| entry.1.abs()).sum());
         self.cost.push(cost);
         self.work.push(cost);
         self.status.push(0);

@@ -110,6 +110,7 @@ impl Simplex {
             self.work.copy_from_slice(&self.cost);
             self.logical_work.copy_from_slice(&self.logical_cost);
             self.compute_duals();
+            self.reduced_valid = false;
         }
     }
 
@@ -161,9 +162,15 @@ impl Simplex {
         for position in 0..self.head.len() {
             self.scratch[position] = self.work_cost(self.head[position]);
         }
+        std::mem::swap(&mut self.y, &mut self.rho);
         self.inverse.left_times(&self.scratch, &mut self.y);
+        // Duals recomputed at the end of a solve differ by rounding, hardly worth pricing again.
+        let moved = self.y.iter().zip(&self.rho).map(|(new, old)| (new - old).abs());
+        let moved = moved.fold(0.0, |most, change| if change <= most { most } else { change });
+        if !(moved * self.longest <= 0.01 * self.tolerance.dual) {
+            self.reduced_valid = false;
+        }
         self.y_valid = true;
-        self.reduced_valid = false;
     }
 }
 
