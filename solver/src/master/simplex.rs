@@ -149,10 +149,13 @@ pub(crate) struct Simplex {
     y: Vec<f64>,
     /// Whether `y` belongs to basis and costs.
     y_valid: bool,
-    /// Reduced costs of the columns that may enter.
+    /// Reduced costs of the open columns at the duals `priced`.
     reduced: Vec<f64>,
-    /// Whether `reduced` belongs to `y`.
+    priced: Vec<f64>,
+    /// Whether `priced` is `y`.
     reduced_valid: bool,
+    /// Whether `reduced` must be computed from the columns, lest rounding errors add up.
+    price_afresh: bool,
     /// Pivots since the inverse was computed, and since values and duals were.
     age: u32,
     dirty: bool,
@@ -195,7 +198,9 @@ impl Simplex {
             y: Vec::new(),
             y_valid: true,
             reduced: Vec::new(),
+            priced: Vec::new(),
             reduced_valid: true,
+            price_afresh: false,
             age: 0,
             dirty: false,
             pivots: 0,
@@ -231,7 +236,10 @@ impl Simplex {
         self.head.push(Var::logical(index));
         self.inverse.grow(sign);
         self.x.push(rhs.abs());
-        self.y.push(sign * costs[usize::from(minus)]);
+        let dual = sign * costs[usize::from(minus)];
+        self.y.push(dual);
+        self.priced.push(dual);
+        self.columns.add_row();
         self.alpha.push(0.0);
         self.rho.push(0.0);
         self.scratch.push(0.0);
@@ -249,7 +257,7 @@ impl Simplex {
         self.status.push(0);
         self.primal.add_column(entries);
         self.dual.add_column();
-        self.reduced.push(cost - self.columns.dot(column, &self.y));
+        self.reduced.push(cost - self.columns.dot(column, &self.priced));
         column as u32
     }
 
@@ -285,7 +293,7 @@ impl Simplex {
         let column = column as usize;
         self.status[column] &= !CLOSED;
         // Reduced costs of closed columns are not kept up.
-        self.reduced[column] = self.work[column] - self.columns.dot(column, &self.y);
+        self.reduced[column] = self.work[column] - self.columns.dot(column, &self.priced);
     }
 
     pub(crate) fn is_open(&self, column: u32) -> bool {

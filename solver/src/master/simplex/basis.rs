@@ -105,6 +105,8 @@ impl Simplex {
     fn settle(&mut self) {
         self.age = 0;
         self.dirty = false;
+        self.price_afresh = true;
+        self.reduced_valid = false;
         self.compute_values();
         self.compute_duals();
     }

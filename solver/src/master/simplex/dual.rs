@@ -101,6 +101,7 @@ impl Simplex {
         if let Kind::Column(column) = leaving.kind() {
             self.reduced[column] = -theta;
         }
+        self.priced.copy_from_slice(&self.y);
         self.reduced_valid = true;
     }
 
@@ -144,12 +145,22 @@ impl Simplex {
                 pass(Var::logical(index), rho.abs(), self.logical_work[index] - dual);
             }
         }
-        for (column, entry) in self.dual.entries.iter_mut().enumerate() {
-            *entry = 0.0;
-            if self.status[column] == 0 {
-                *entry = self.columns.dot(column, &self.rho);
-                pass(Var::column(column), sign * *entry, self.reduced[column]);
+        let entries = &mut self.dual.entries;
+        let by_row = self.columns.is_sparse(&self.rho);
+        if by_row {
+            entries.fill(0.0);
+            self.columns.add_rows(&self.rho, entries);
+        }
+        let states = self.status.iter().zip(&self.reduced);
+        for (column, (entry, (&status, &reduced))) in entries.iter_mut().zip(states).enumerate() {
+            if status != 0 {
+                *entry = 0.0;
+                continue;
             }
+            if !by_row {
+                *entry = self.columns.dot(column, &self.rho);
+            }
+            pass(Var::column(column), sign * *entry, reduced);
         }
         self.dual.limit = limit;
     }
@@ -195,7 +206,6 @@ impl Simplex {
         for column in 0..self.reduced.len() {
             if self.reduced[column] < -tolerance && self.status[column] == 0 {
                 self.raise(Var::column(column), self.reduced[column]);
-                self.reduced[column] = 0.0;
             }
         }
         for index in 0..self.logical_basic.len() {
@@ -211,7 +221,10 @@ impl Simplex {
         if reduced < 0.0 {
             self.shifted = true;
             match var.kind() {
-                Kind::Column(column) => self.work[column] -= reduced,
+                Kind::Column(column) => {
+                    self.work[column] -= reduced;
+                    self.reduced[column] = 0.0;
+                }
                 Kind::Logical { index, .. } => self.logical_work[index] -= reduced,
             }
         }

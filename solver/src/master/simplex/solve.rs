@@ -1,7 +1,8 @@
 //! The rounds of a solve: dual method, primal method, and the proof that nothing is left to do.
 
 use super::{
-    CAREFUL, DUAL_SHARE, End, FEASIBILITY, Kind, OPTIMALITY, Outcome, ROUNDS, Simplex, Tolerance,
+    CAREFUL, CLOSED, DUAL_SHARE, End, FEASIBILITY, Kind, OPTIMALITY, Outcome, ROUNDS, Simplex,
+    Tolerance,
 };
 
 impl Simplex {
@@ -95,11 +96,20 @@ impl Simplex {
         if self.reduced_valid {
             return;
         }
-        for column in 0..self.reduced.len() {
-            if self.status[column] == 0 {
-                self.reduced[column] = self.work[column] - self.columns.dot(column, &self.y);
+        for ((change, &old), &new) in self.scratch.iter_mut().zip(&self.priced).zip(&self.y) {
+            *change = old - new;
+        }
+        if self.columns.is_sparse(&self.scratch) && !self.price_afresh {
+            self.columns.add_rows(&self.scratch, &mut self.reduced);
+        } else {
+            for column in 0..self.reduced.len() {
+                if self.status[column] & CLOSED == 0 {
+                    self.reduced[column] = self.work[column] - self.columns.dot(column, &self.y);
+                }
             }
         }
+        self.priced.copy_from_slice(&self.y);
+        self.price_afresh = false;
         self.reduced_valid = true;
     }
 
@@ -107,10 +117,14 @@ impl Simplex {
     fn restore_costs(&mut self) {
         if self.shifted {
             self.shifted = false;
-            self.work.copy_from_slice(&self.cost);
+            for ((reduced, work), &cost) in
+                self.reduced.iter_mut().zip(&mut self.work).zip(&self.cost)
+            {
+                *reduced += cost - *work;
+                *work = cost;
+            }
             self.logical_work.copy_from_slice(&self.logical_cost);
             self.compute_duals();
-            self.reduced_valid = false;
         }
     }
 
@@ -167,7 +181,9 @@ impl Simplex {
         // Duals recomputed at the end of a solve differ by rounding, hardly worth pricing again.
         let moved = self.y.iter().zip(&self.rho).map(|(new, old)| (new - old).abs());
         let moved = moved.fold(0.0, |most, change| if change <= most { most } else { change });
-        if !(moved * self.longest <= 0.01 * self.tolerance.dual) {
+        if self.reduced_valid && moved * self.longest <= 0.001 * self.tolerance.dual {
+            self.priced.copy_from_slice(&self.y);
+        } else {
             self.reduced_valid = false;
         }
         self.y_valid = true;
