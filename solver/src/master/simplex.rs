@@ -104,7 +104,7 @@ impl Var {
             return Kind::Column(self.0 as usize);
         }
         let index = (self.0 & !Var::LOGICAL) as usize;
-        let sign = if index % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = if index.is_multiple_of(2) { 1.0 } else { -1.0 };
         Kind::Logical { row: index / 2, sign, index }
     }
 }
@@ -156,9 +156,12 @@ pub(crate) struct Simplex {
     reduced_valid: bool,
     /// Whether `reduced` must be computed from the columns, lest rounding errors add up.
     price_afresh: bool,
-    /// Pivots since the inverse was computed, and since values and duals were.
+    /// Pivots since the inverse was computed.
     age: u32,
+    /// Whether there were pivots since values and duals were last seen to fit the basis.
     dirty: bool,
+    /// Whether the primal method moved the values on purpose.
+    perturbed: bool,
     pivots: u64,
     tolerance: Tolerance,
 
@@ -203,6 +206,7 @@ impl Simplex {
             price_afresh: false,
             age: 0,
             dirty: false,
+            perturbed: false,
             pivots: 0,
             tolerance: Tolerance::default(),
             primal: primal::Pricing::default(),
@@ -269,7 +273,6 @@ impl Simplex {
         if change != 0.0 {
             self.rhs[row] = rhs;
             self.inverse.add_column(row, change, &mut self.x);
-            self.dirty = true;
         }
     }
 

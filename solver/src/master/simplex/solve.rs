@@ -33,7 +33,7 @@ impl Simplex {
                 end = self.run_primal(budget, careful);
             }
             match end {
-                End::Done if !self.dirty => return Outcome::Optimal,
+                End::Done if self.is_proven() => return Outcome::Optimal,
                 End::Budget => {
                     self.refresh();
                     return Outcome::Stopped;
@@ -47,6 +47,15 @@ impl Simplex {
             }
         }
         Outcome::Failed
+    }
+
+    /// Whether values and duals as the pivots left them fit the basis, and the values their bounds:
+    /// the residuals cost less than computing both again.
+    fn is_proven(&mut self) -> bool {
+        if self.dirty {
+            self.dirty = self.perturbed || self.has_drifted() || self.is_infeasible();
+        }
+        !self.dirty
     }
 
     /// Sets the tolerances by the size of right-hand sides, costs and duals.
@@ -88,7 +97,7 @@ impl Simplex {
     #[inline]
     pub(super) fn logical_reduced(&self, index: usize) -> f64 {
         let dual = self.y[index / 2];
-        self.logical_work[index] - if index % 2 == 0 { dual } else { -dual }
+        self.logical_work[index] - if index.is_multiple_of(2) { dual } else { -dual }
     }
 
     /// Makes `reduced` belong to `y`.
@@ -169,6 +178,7 @@ impl Simplex {
     /// Values from the right-hand sides.
     pub(super) fn compute_values(&mut self) {
         self.inverse.times(&self.rhs, &mut self.x);
+        self.perturbed = false;
     }
 
     /// Duals from the costs of the basic columns.
