@@ -16,11 +16,13 @@ pub(super) struct Kind {
     pub tier: u16,
     /// Index of any member in [`Problem::offerings`]; all accept the same classes.
     pub offerings: Vec<u32>,
+    /// The members' places, as numbers of [`Prepared::place_of`].
+    pub places: BitSet,
 }
 
 /// Groups that fill a node alike: same request, same class, same preferences, and the same cap on
 /// how many of them share a node. They differ only in what spans nodes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Bucket {
     pub request: Vec<i64>,
     pub class: u32,
@@ -88,7 +90,13 @@ pub(super) struct Prepared<'a> {
     pub kinds: Vec<Kind>,
     /// The kind of each offering.
     pub kind_of: Vec<u32>,
+    /// Where each offering is: offerings with the same domains of every key share a number.
+    pub place_of: Vec<u32>,
+    /// How many such numbers there are.
+    pub places: usize,
     pub buckets: Vec<Bucket>,
+    /// How many different shapes the buckets have.
+    pub shapes: usize,
     pub roles: Vec<Roles>,
     /// Distinct (set, key) pairs that affinities and exclusions count by.
     pub tables: Vec<(u32, u8)>,
@@ -111,16 +119,20 @@ impl<'a> Prepared<'a> {
             problem.spreads.iter().map(|s| subjects(problem, &s.groups)).collect();
         let exclusion_subjects =
             problem.exclusions.iter().map(|x| subjects(problem, &x.groups)).collect();
-        let (kinds, kind_of) = kinds(problem);
+        let (place_of, places) = places(problem);
+        let (kinds, kind_of) = kinds(problem, &place_of, places);
         let mut tiers: Vec<u16> = kinds.iter().map(|kind| kind.tier).collect();
         tiers.sort_unstable();
         tiers.dedup();
-        let buckets = buckets(problem, &kinds, &roles);
+        let (buckets, shapes) = buckets(problem, &kinds, &roles);
         Self {
             problem,
             kinds,
             kind_of,
+            place_of,
+            places,
             buckets,
+            shapes,
             roles,
             tables,
             affinity_tables,
@@ -211,8 +223,19 @@ fn both(
         .collect()
 }
 
+/// Numbers the combinations of domains that offerings have.
+fn places(problem: &Problem) -> (Vec<u32>, usize) {
+    let mut index: FxHashMap<&[u32], u32> = FxHashMap::default();
+    let mut place_of = Vec::with_capacity(problem.offerings.len());
+    for offering in &problem.offerings {
+        let next = index.len() as u32;
+        place_of.push(*index.entry(&offering.domains).or_insert(next));
+    }
+    (place_of, index.len())
+}
+
 /// Merges offerings that no class, no preference and no counting rule tells apart.
-fn kinds(problem: &Problem) -> (Vec<Kind>, Vec<u32>) {
+fn kinds(problem: &Problem, place_of: &[u32], places: usize) -> (Vec<Kind>, Vec<u32>) {
     let mut columns = vec![0u64; problem.offerings.len()];
     for (row, class) in problem.classes.iter().enumerate() {
         let mark = (row as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23) | 1;
@@ -245,10 +268,12 @@ fn kinds(problem: &Problem) -> (Vec<Kind>, Vec<u32>) {
                 price: offering.price,
                 tier: offering.tier,
                 offerings: Vec::new(),
+                places: BitSet::empty(places),
             });
             kinds.len() - 1
         });
         kinds[kind].offerings.push(at as u32);
+        kinds[kind].places.insert(place_of[at] as usize);
     }
     kinds.sort_by(|a, b| (a.price, &a.offerings).cmp(&(b.price, &b.offerings)));
     let mut kind_of = vec![0; problem.offerings.len()];
@@ -260,14 +285,17 @@ fn kinds(problem: &Problem) -> (Vec<Kind>, Vec<u32>) {
     (kinds, kind_of)
 }
 
-fn buckets(problem: &Problem, kinds: &[Kind], roles: &[Roles]) -> Vec<Bucket> {
+/// The buckets, and how many shapes they have.
+fn buckets(problem: &Problem, kinds: &[Kind], roles: &[Roles]) -> (Vec<Bucket>, usize) {
     let mut preferences = vec![Vec::new(); problem.groups.len()];
     for preference in &problem.preferences {
         for &group in &preference.groups {
             preferences[group as usize].push((preference.class, preference.cost));
         }
     }
+    let hardness: Vec<_> = roles.iter().map(|roles| hardness(problem, roles)).collect();
     let mut index = FxHashMap::default();
+    // Per shape, its number and its first bucket.
     let mut shapes = FxHashMap::default();
     let mut buckets: Vec<Bucket> = Vec::new();
     for (at, group) in problem.groups.iter().enumerate() {
@@ -275,35 +303,32 @@ fn buckets(problem: &Problem, kinds: &[Kind], roles: &[Roles]) -> Vec<Bucket> {
             continue;
         }
         let cap = cap(problem, at as u32, &roles[at]);
-        let key = (&group.request, group.class, group.priority, cap, &preferences[at]);
-        let bucket = *index.entry(key).or_insert_with(|| {
-            let shape = (&group.request, group.class, group.priority, &preferences[at]);
-            let next = shapes.len() as u32;
-            let shape = *shapes.entry(shape).or_insert(next);
-            buckets.push(Bucket { shape, ..bucket(problem, kinds, at, cap, &preferences[at]) });
-            buckets.len() - 1
+        let shape = (&group.request, group.class, group.priority, &preferences[at]);
+        let bucket = *index.entry((shape, cap)).or_insert_with(|| {
+            let (next, new) = (shapes.len() as u32, buckets.len());
+            let (shape, first) = *shapes.entry(shape).or_insert((next, new));
+            let like = match buckets.get(first) {
+                Some(like) => {
+                    Bucket { groups: Vec::new(), free: true, affine: false, ..like.clone() }
+                }
+                None => bucket(problem, kinds, at, &preferences[at]),
+            };
+            buckets.push(Bucket { shape, cap, ..like });
+            new
         });
         buckets[bucket].groups.push(at as u32);
         buckets[bucket].free &= roles[at].is_empty();
-        buckets[bucket].affine |= hardness(problem, &roles[at]).0 > 0;
+        buckets[bucket].affine |= hardness[at].0 > 0;
     }
     // The groups that are harder to find a domain for come first, so that the free ones are still
     // there to fill what is left in any domain.
     for bucket in &mut buckets {
-        bucket
-            .groups
-            .sort_by_key(|&g| (std::cmp::Reverse(hardness(problem, &roles[g as usize])), g));
+        bucket.groups.sort_by_key(|&g| (std::cmp::Reverse(hardness[g as usize]), g));
     }
-    buckets
+    (buckets, shapes.len())
 }
 
-fn bucket(
-    problem: &Problem,
-    kinds: &[Kind],
-    group: usize,
-    cap: Option<(Cap, u32)>,
-    preferences: &[(u32, Money)],
-) -> Bucket {
+fn bucket(problem: &Problem, kinds: &[Kind], group: usize, preferences: &[(u32, Money)]) -> Bucket {
     let like = &problem.groups[group];
     let accepted = &problem.classes[like.class as usize].offerings;
     let fits = |kind: &Kind| {
@@ -327,7 +352,7 @@ fn bucket(
         class: like.class,
         priority: like.priority,
         groups: Vec::new(),
-        cap,
+        cap: None,
         kinds: BitSet::from_indices(kinds.len(), indices),
         penalty,
         free: true,

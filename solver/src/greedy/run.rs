@@ -49,8 +49,7 @@ pub(super) struct Run<'a> {
     bucket_left: Vec<u32>,
     /// Last worth per price of each kind.
     ratio: Vec<f64>,
-    /// Nodes launched per set of domains, to keep zones even.
-    domain_of: Vec<u32>,
+    /// Nodes launched per place, to keep zones even.
     launched: Vec<u32>,
     keyed: bool,
     /// Only buckets with required affinities take part for now.
@@ -60,12 +59,6 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     pub(super) fn new(prepared: &'a Prepared<'a>, variant: Variant) -> Self {
         let problem = prepared.problem;
-        let mut index: FxHashMap<&[u32], u32> = FxHashMap::default();
-        let mut domain_of = Vec::with_capacity(problem.offerings.len());
-        for offering in &problem.offerings {
-            let next = index.len() as u32;
-            domain_of.push(*index.entry(&offering.domains).or_insert(next));
-        }
         let requests = prepared
             .buckets
             .iter()
@@ -83,8 +76,7 @@ impl<'a> Run<'a> {
             requests,
             bucket_left: vec![0; prepared.buckets.len()],
             ratio: vec![f64::INFINITY; prepared.kinds.len()],
-            launched: vec![0; index.len()],
-            domain_of,
+            launched: vec![0; prepared.places],
             keyed,
             affine_only: false,
             variant,
@@ -415,7 +407,7 @@ impl<'a> Run<'a> {
         }
         let mut placed = 0;
         let mut offerings = prepared.kinds[kind as usize].offerings.clone();
-        offerings.sort_by_key(|&o| (self.launched[self.domain_of[o as usize] as usize], o));
+        offerings.sort_by_key(|&o| (self.launched[self.prepared.place_of[o as usize] as usize], o));
         let zones = offerings.len() as u32;
         for (at, offering) in offerings.into_iter().enumerate() {
             let share = copies / zones + u32::from((at as u32) < copies % zones);
@@ -433,7 +425,7 @@ impl<'a> Run<'a> {
                 placed += u64::from(count) * u64::from(share);
             }
             self.ledger.launch(offering, share);
-            self.launched[self.domain_of[offering as usize] as usize] += share;
+            self.launched[self.prepared.place_of[offering as usize] as usize] += share;
             self.spots.push(spot);
         }
         placed
@@ -454,7 +446,7 @@ impl<'a> Run<'a> {
         let prepared = self.prepared;
         let mut offerings = prepared.kinds[kind as usize].offerings.clone();
         offerings.retain(|&o| self.ledger.affords(o, 1) > 0 && self.ledger.opens_safely(o));
-        offerings.sort_by_key(|&o| (self.launched[self.domain_of[o as usize] as usize], o));
+        offerings.sort_by_key(|&o| (self.launched[self.prepared.place_of[o as usize] as usize], o));
         if !self.keyed {
             offerings.truncate(1);
         }
@@ -529,7 +521,7 @@ impl<'a> Run<'a> {
         self.keep_flexible(&mut spot, offering);
         if !spot.pods.is_empty() {
             self.ledger.launch(offering, 1);
-            self.launched[self.domain_of[offering as usize] as usize] += 1;
+            self.launched[self.prepared.place_of[offering as usize] as usize] += 1;
         }
         spot
     }
@@ -639,7 +631,7 @@ impl<'a> Run<'a> {
                 continue;
             }
             self.ledger.launch(offering, 1);
-            self.launched[self.domain_of[offering as usize] as usize] += 1;
+            self.launched[self.prepared.place_of[offering as usize] as usize] += 1;
             self.spots.push(spot);
             return true;
         }
@@ -873,10 +865,10 @@ impl<'a> Run<'a> {
         let prepared = self.prepared;
         let problem = prepared.problem;
         let mine = &problem.offerings[offering as usize];
-        let here = self.domain_of[offering as usize];
+        let here = self.prepared.place_of[offering as usize];
         let accepts = |o: &u32| {
             let fine = |(g, _): &(u32, u32)| problem.class_of(*g).offerings.contains(*o as usize);
-            self.domain_of[*o as usize] == here
+            self.prepared.place_of[*o as usize] == here
                 && spot.pods.iter().all(fine)
                 && self.ledger.affords(*o, spot.copies) == spot.copies
                 && self.ledger.opens_safely(*o)
