@@ -3,7 +3,7 @@
 use crate::{
     greedy::{
         ledger::fits,
-        prepare::{Cap, Prepared},
+        prepare::{Bucket, Cap, Prepared},
     },
     problem::Money,
 };
@@ -19,27 +19,34 @@ pub(super) enum Share {
 
 /// What every pod of a bucket is worth: the least it could cost on its own, in micro-dollars.
 pub(super) fn worths(prepared: &Prepared<'_>, share: Share) -> Vec<f64> {
-    let mut worths: Vec<Option<f64>> = Vec::with_capacity(prepared.buckets.len());
-    for bucket in &prepared.buckets {
-        let cost = |kind: usize| {
-            let offered = &prepared.kinds[kind];
-            let shares = bucket
-                .request
-                .iter()
-                .zip(&offered.capacity)
-                .filter(|(ask, _)| **ask > 0)
-                .map(|(&ask, &have)| ask as f64 / have as f64);
-            let load = match share {
-                Share::Largest => shares.fold(0.0, f64::max),
-                Share::Sum => shares.sum::<f64>() / 2.0,
-            };
-            (offered.price as f64).max(1.0) * load.clamp(1e-9, 1.0)
-        };
-        worths.push(bucket.kinds.iter().map(cost).reduce(f64::min));
-    }
+    // Nothing that is looked at here differs within a shape.
+    let mut known: Vec<Option<Option<f64>>> = vec![None; prepared.shapes];
+    let worths: Vec<Option<f64>> = (prepared.buckets.iter())
+        .map(|bucket| {
+            *known[bucket.shape as usize].get_or_insert_with(|| worth(prepared, bucket, share))
+        })
+        .collect();
     // A pod that nothing on sale can host may only use existing room, so it goes there first.
     let dearest = worths.iter().flatten().copied().fold(1.0, f64::max);
     worths.into_iter().map(|worth| worth.unwrap_or(dearest * 1e3)).collect()
+}
+
+fn worth(prepared: &Prepared<'_>, bucket: &Bucket, share: Share) -> Option<f64> {
+    let cost = |kind: usize| {
+        let offered = &prepared.kinds[kind];
+        let shares = bucket
+            .request
+            .iter()
+            .zip(&offered.capacity)
+            .filter(|(ask, _)| **ask > 0)
+            .map(|(&ask, &have)| ask as f64 / have as f64);
+        let load = match share {
+            Share::Largest => shares.fold(0.0, f64::max),
+            Share::Sum => shares.sum::<f64>() / 2.0,
+        };
+        (offered.price as f64).max(1.0) * load.clamp(1e-9, 1.0)
+    };
+    bucket.kinds.iter().map(cost).reduce(f64::min)
 }
 
 /// A mix of buckets for one node.
@@ -51,6 +58,87 @@ pub(super) struct Pattern {
     pub worth: f64,
 }
 
+impl Pattern {
+    /// Puts the pods of each bucket together, where its first stood.
+    pub(super) fn merge(&mut self) {
+        let mut kept = 0;
+        for at in 0..self.pods.len() {
+            let (bucket, count) = self.pods[at];
+            match self.pods[..kept].iter_mut().find(|(other, _)| *other == bucket) {
+                Some((_, pods)) => *pods += count,
+                None => {
+                    self.pods[kept] = (bucket, count);
+                    kept += 1;
+                }
+            }
+        }
+        self.pods.truncate(kept);
+    }
+}
+
+/// The buckets that a fill may choose from, put together by shape. Made once for many fills.
+#[derive(Debug, Default)]
+pub(super) struct Choice {
+    shapes: Vec<Shape>,
+    /// The buckets of each shape, one shape after the other. One with a cap stands first where
+    /// there is any: it is the harder one to find a node for.
+    buckets: Vec<u32>,
+    /// Where each shape stands in `shapes`, while they are put together.
+    at: Vec<u32>,
+}
+
+/// Buckets of one shape: a node accepts and holds all of them or none.
+#[derive(Debug)]
+struct Shape {
+    /// Range in [`Choice::buckets`].
+    start: u32,
+    len: u32,
+    /// Pods left of all of them.
+    left: u32,
+}
+
+impl Choice {
+    /// Chooses from these buckets from now on.
+    pub(super) fn set(&mut self, prepared: &Prepared<'_>, buckets: &[u32], left: &[u32]) {
+        self.shapes.clear();
+        self.at.clear();
+        self.at.resize(prepared.shapes, u32::MAX);
+        let open = || buckets.iter().copied().filter(|&bucket| left[bucket as usize] > 0);
+        for bucket in open() {
+            let at = &mut self.at[prepared.buckets[bucket as usize].shape as usize];
+            if *at == u32::MAX {
+                *at = self.shapes.len() as u32;
+                self.shapes.push(Shape { start: 0, len: 0, left: 0 });
+            }
+            let shape = &mut self.shapes[*at as usize];
+            shape.len += 1;
+            shape.left += left[bucket as usize];
+        }
+        let mut start = 0;
+        for shape in &mut self.shapes {
+            shape.start = start;
+            start += std::mem::take(&mut shape.len);
+        }
+        self.buckets.clear();
+        self.buckets.resize(start as usize, 0);
+        for bucket in open() {
+            let of = &prepared.buckets[bucket as usize];
+            let shape = &mut self.shapes[self.at[of.shape as usize] as usize];
+            let last = (shape.start + shape.len) as usize;
+            self.buckets[last] = bucket;
+            if of.cap.is_some() {
+                self.buckets.swap(shape.start as usize, last);
+            }
+            shape.len += 1;
+        }
+    }
+
+    fn of(&self, shape: usize) -> &[u32] {
+        let Shape { start, len, .. } = self.shapes[shape];
+        &self.buckets[start as usize..(start + len) as usize]
+    }
+}
+
 /// What [`fill`] is asked.
 pub(super) struct Ask<'a> {
     pub prepared: &'a Prepared<'a>,
@@ -58,7 +146,7 @@ pub(super) struct Ask<'a> {
     /// Requests as floats, row-major by bucket.
     pub requests: &'a [f64],
     /// Buckets to choose from.
-    pub buckets: &'a [u32],
+    pub choice: &'a Choice,
     /// Pods left per bucket.
     pub left: &'a [u32],
     /// A bucket that must come first, one pod of it.
@@ -67,11 +155,20 @@ pub(super) struct Ask<'a> {
     pub budget: f64,
 }
 
-/// Buckets of one shape while a room is filled.
-struct Shape {
-    /// Those with a cap first: they are the harder ones to find a node for.
-    buckets: Vec<u32>,
-    left: u32,
+/// A room half filled. Kept from fill to fill, so that none of them allocates.
+#[derive(Debug, Default)]
+pub(super) struct Filling {
+    room: Vec<i64>,
+    /// One over what is free, per dimension.
+    scale: Vec<f64>,
+    /// How many pods each cap has seen.
+    caps: Vec<(Cap, u32)>,
+    /// How many pods of each bucket are in.
+    taken: Vec<(u32, u32)>,
+    /// Shapes that may still come, and what they have left.
+    open: Vec<(u32, u32)>,
+    /// What came of it.
+    pub pattern: Pattern,
 }
 
 /// Fills `room` greedily: always the shape with most worth per share of what is still free.
@@ -81,106 +178,91 @@ pub(super) fn fill(
     room: &[i64],
     accepts: impl Fn(u32) -> bool,
     penalty: impl Fn(u32) -> Money,
-) -> Pattern {
-    let mut filling = Filling {
-        ask,
-        room: room.to_vec(),
-        caps: Vec::new(),
-        taken: Vec::new(),
-        pattern: Pattern::default(),
-    };
+    filling: &mut Filling,
+) {
+    filling.start(room);
     if let Some(first) = ask.first {
-        if !filling.holds(first) || !accepts(first) {
-            return Pattern::default();
+        if !filling.holds(ask, first) || !accepts(first) {
+            return;
         }
-        filling.take(first, 1, penalty(first));
+        filling.take(ask, first, 1, penalty(first));
     }
-    let mut shapes = shapes(ask, &filling, accepts);
-    let dims = room.len();
-    let mut scale = vec![0.0; dims];
+    let choice = ask.choice;
+    for (at, shape) in choice.shapes.iter().enumerate() {
+        let bucket = choice.buckets[shape.start as usize];
+        if filling.holds(ask, bucket) && accepts(bucket) {
+            filling.open.push((at as u32, shape.left));
+        }
+    }
     while filling.pattern.worth < ask.budget {
-        for (scale, &free) in scale.iter_mut().zip(&filling.room) {
-            *scale = if free > 0 { 1.0 / free as f64 } else { 1e12 };
-        }
-        shapes.retain(|shape| shape.left > 0 && filling.holds(shape.buckets[0]));
-        let score = |shape: &Shape| {
-            let bucket = shape.buckets[0] as usize;
-            let request = &ask.requests[bucket * dims..(bucket + 1) * dims];
-            let load: f64 = request.iter().zip(&scale).map(|(ask, scale)| ask * scale).sum();
-            ask.worth[bucket] / load.max(1e-12)
-        };
-        let mut best: Option<(f64, usize)> = None;
-        for (at, shape) in shapes.iter().enumerate() {
-            let score = score(shape);
-            if best.is_none_or(|(top, _)| score > top) {
-                best = Some((score, at));
-            }
-        }
-        let Some((_, at)) = best else { break };
-        let bucket = shapes[at].buckets.iter().copied().find(|&b| filling.most(b) > 0);
-        let Some(bucket) = bucket else {
-            shapes.swap_remove(at);
+        let Some(at) = filling.best(ask) else { break };
+        let (shape, left) = filling.open[at];
+        let buckets = choice.of(shape as usize).iter().copied();
+        let Some((bucket, most)) =
+            buckets.map(|b| (b, filling.most(ask, b))).find(|&(_, most)| most > 0)
+        else {
+            filling.open.swap_remove(at);
             continue;
         };
         let request = &ask.prepared.buckets[bucket as usize].request;
-        let whole = fits(&filling.room, request, filling.most(bucket));
+        let whole = fits(&filling.room, request, most);
         // Half of what fits, so that the mix can answer to what runs short.
         let count = if whole > 3 { whole.div_ceil(2) } else { 1 };
-        shapes[at].left -= count.min(shapes[at].left);
-        filling.take(bucket, count, penalty(bucket));
+        filling.open[at].1 = left.saturating_sub(count);
+        filling.take(ask, bucket, count, penalty(bucket));
     }
-    filling.pattern
 }
 
-fn shapes(ask: &Ask<'_>, filling: &Filling<'_>, accepts: impl Fn(u32) -> bool) -> Vec<Shape> {
-    let mut shapes: Vec<Shape> = Vec::new();
-    let mut index: Vec<u32> = Vec::new();
-    for &bucket in ask.buckets {
-        let left = ask.left[bucket as usize];
-        if left == 0 || !filling.holds(bucket) || !accepts(bucket) {
-            continue;
-        }
-        let of = &ask.prepared.buckets[bucket as usize];
-        let shape = of.shape as usize;
-        if index.len() <= shape {
-            index.resize(shape + 1, u32::MAX);
-        }
-        if index[shape] == u32::MAX {
-            index[shape] = shapes.len() as u32;
-            shapes.push(Shape { buckets: Vec::new(), left: 0 });
-        }
-        let shape = &mut shapes[index[shape] as usize];
-        shape.left += left;
-        shape.buckets.push(bucket);
-        if of.cap.is_some() {
-            let last = shape.buckets.len() - 1;
-            shape.buckets.swap(0, last);
-        }
+impl Filling {
+    fn start(&mut self, room: &[i64]) {
+        self.room.clear();
+        self.room.extend_from_slice(room);
+        self.caps.clear();
+        self.taken.clear();
+        self.open.clear();
+        self.pattern.pods.clear();
+        self.pattern.worth = 0.0;
     }
-    shapes
-}
 
-/// A room half filled.
-struct Filling<'a> {
-    ask: &'a Ask<'a>,
-    room: Vec<i64>,
-    /// How many pods each cap has seen.
-    caps: Vec<(Cap, u32)>,
-    taken: Vec<(u32, u32)>,
-    pattern: Pattern,
-}
-
-impl Filling<'_> {
-    fn holds(&self, bucket: u32) -> bool {
-        let request = &self.ask.prepared.buckets[bucket as usize].request;
+    fn holds(&self, ask: &Ask<'_>, bucket: u32) -> bool {
+        let request = &ask.prepared.buckets[bucket as usize].request;
         request.iter().zip(&self.room).all(|(ask, room)| ask <= room)
     }
 
+    /// The open shape with most worth per share of what is free; drops those that are used up or
+    /// too large by now.
+    fn best(&mut self, ask: &Ask<'_>) -> Option<usize> {
+        self.scale.clear();
+        let scale = |&free: &i64| if free > 0 { 1.0 / free as f64 } else { 1e12 };
+        self.scale.extend(self.room.iter().map(scale));
+        let dims = self.room.len();
+        let mut best: Option<(f64, usize)> = None;
+        let mut kept = 0;
+        for at in 0..self.open.len() {
+            let (shape, left) = self.open[at];
+            let bucket = ask.choice.buckets[ask.choice.shapes[shape as usize].start as usize];
+            if left == 0 || !self.holds(ask, bucket) {
+                continue;
+            }
+            let bucket = bucket as usize;
+            let request = &ask.requests[bucket * dims..(bucket + 1) * dims];
+            let load: f64 = request.iter().zip(&self.scale).map(|(ask, scale)| ask * scale).sum();
+            let score = ask.worth[bucket] / load.max(1e-12);
+            if best.is_none_or(|(top, _)| score > top) {
+                best = Some((score, kept));
+            }
+            self.open[kept] = (shape, left);
+            kept += 1;
+        }
+        self.open.truncate(kept);
+        best.map(|(_, at)| at)
+    }
+
     /// How many more pods of a bucket the pods left and the cap allow.
-    fn most(&self, bucket: u32) -> u32 {
+    fn most(&self, ask: &Ask<'_>, bucket: u32) -> u32 {
         let taken = self.taken.iter().find(|(b, _)| *b == bucket).map_or(0, |(_, taken)| *taken);
-        let left = self.ask.left[bucket as usize].saturating_sub(taken);
-        match self.ask.prepared.buckets[bucket as usize].cap {
+        let left = ask.left[bucket as usize].saturating_sub(taken);
+        match ask.prepared.buckets[bucket as usize].cap {
             Some((cap, most)) => {
                 let used = self.caps.iter().find(|(c, _)| *c == cap).map_or(0, |(_, used)| *used);
                 left.min(most.saturating_sub(used))
@@ -189,8 +271,8 @@ impl Filling<'_> {
         }
     }
 
-    fn take(&mut self, bucket: u32, count: u32, penalty: Money) {
-        let chosen = &self.ask.prepared.buckets[bucket as usize];
+    fn take(&mut self, ask: &Ask<'_>, bucket: u32, count: u32, penalty: Money) {
+        let chosen = &ask.prepared.buckets[bucket as usize];
         for (room, request) in self.room.iter_mut().zip(&chosen.request) {
             *room -= request * i64::from(count);
         }
@@ -205,7 +287,7 @@ impl Filling<'_> {
             None => self.taken.push((bucket, count)),
         }
         self.pattern.pods.push((bucket, count));
-        let worth = self.ask.worth[bucket as usize] - penalty as f64;
+        let worth = ask.worth[bucket as usize] - penalty as f64;
         self.pattern.worth += worth * f64::from(count);
     }
 }

@@ -109,6 +109,8 @@ pub(super) struct Ledger<'a> {
     pub prepared: &'a Prepared<'a>,
     /// Pods left per group.
     pub left: Vec<u32>,
+    /// Pods left per bucket.
+    pub left_in: Vec<u32>,
     /// What remains of each limit.
     pub limits: Vec<i64>,
     spreads: Vec<SpreadAccount>,
@@ -146,6 +148,7 @@ impl<'a> Ledger<'a> {
         let mut ledger = Self {
             prepared,
             left: problem.groups.iter().map(|group| group.count).collect(),
+            left_in: prepared.buckets.iter().map(|bucket| bucket.pods(problem)).collect(),
             limits: problem.limits.iter().map(|limit| limit.remaining).collect(),
             spreads: Vec::new(),
             tables,
@@ -370,6 +373,7 @@ impl<'a> Ledger<'a> {
     pub(super) fn place(&mut self, group: u32, spot: &mut Spot, count: u32) {
         let total = count * spot.copies;
         self.left[group as usize] -= total;
+        self.left_in[self.prepared.bucket_of[group as usize] as usize] -= total;
         self.account(group, spot, i64::from(total));
         let request = &self.prepared.problem.groups[group as usize].request;
         for (room, ask) in spot.room.iter_mut().zip(request) {
@@ -385,6 +389,7 @@ impl<'a> Ledger<'a> {
     pub(super) fn remove(&mut self, group: u32, spot: &mut Spot, count: u32) {
         let total = count * spot.copies;
         self.left[group as usize] += total;
+        self.left_in[self.prepared.bucket_of[group as usize] as usize] += total;
         self.account(group, spot, -i64::from(total));
         let request = &self.prepared.problem.groups[group as usize].request;
         for (room, ask) in spot.room.iter_mut().zip(request) {

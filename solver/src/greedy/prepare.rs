@@ -42,6 +42,13 @@ pub(super) struct Bucket {
     pub shape: u32,
 }
 
+impl Bucket {
+    /// Pods of all its groups.
+    pub(super) fn pods(&self, problem: &Problem) -> u32 {
+        self.groups.iter().map(|&group| problem.groups[group as usize].count).sum()
+    }
+}
+
 /// Which constraint caps the pods per node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Cap {
@@ -95,6 +102,8 @@ pub(super) struct Prepared<'a> {
     /// How many such numbers there are.
     pub places: usize,
     pub buckets: Vec<Bucket>,
+    /// The bucket of each group that has pods.
+    pub bucket_of: Vec<u32>,
     /// How many different shapes the buckets have.
     pub shapes: usize,
     pub roles: Vec<Roles>,
@@ -125,6 +134,10 @@ impl<'a> Prepared<'a> {
         tiers.sort_unstable();
         tiers.dedup();
         let (buckets, shapes) = buckets(problem, &kinds, &roles);
+        let mut bucket_of = vec![u32::MAX; problem.groups.len()];
+        for (at, bucket) in buckets.iter().enumerate() {
+            bucket.groups.iter().for_each(|&group| bucket_of[group as usize] = at as u32);
+        }
         Self {
             problem,
             kinds,
@@ -132,6 +145,7 @@ impl<'a> Prepared<'a> {
             place_of,
             places,
             buckets,
+            bucket_of,
             shapes,
             roles,
             tables,

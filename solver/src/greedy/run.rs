@@ -6,7 +6,7 @@ use crate::{
     BitSet, Problem,
     greedy::{
         dominance::undominated,
-        fill::{Ask, Pattern, Share, fill, worths},
+        fill::{Ask, Choice, Filling, Pattern, Share, fill, worths},
         ledger::{Host, Ledger, Spot, fits},
         prepare::{Cap, Prepared},
     },
@@ -46,7 +46,6 @@ pub(super) struct Run<'a> {
     variant: Variant,
     worth: Vec<f64>,
     requests: Vec<f64>,
-    bucket_left: Vec<u32>,
     /// Last worth per price of each kind.
     ratio: Vec<f64>,
     /// Nodes launched per place, to keep zones even.
@@ -54,6 +53,9 @@ pub(super) struct Run<'a> {
     keyed: bool,
     /// Only buckets with required affinities take part for now.
     affine_only: bool,
+    /// What one fill leaves to the next.
+    choice: Choice,
+    filling: Filling,
 }
 
 impl<'a> Run<'a> {
@@ -74,11 +76,12 @@ impl<'a> Run<'a> {
             limited: false,
             worth: worths(prepared, variant.share),
             requests,
-            bucket_left: vec![0; prepared.buckets.len()],
             ratio: vec![f64::INFINITY; prepared.kinds.len()],
             launched: vec![0; prepared.places],
             keyed,
             affine_only: false,
+            choice: Choice::default(),
+            filling: Filling::default(),
             variant,
         }
     }
@@ -114,17 +117,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn open_buckets(&mut self, lowest: i32) -> Vec<u32> {
-        let mut open = Vec::new();
-        for (at, bucket) in self.prepared.buckets.iter().enumerate() {
-            let left = bucket.groups.iter().map(|&g| self.ledger.left[g as usize]).sum();
-            self.bucket_left[at] = left;
+    /// The buckets with pods left whose turn it is.
+    fn open_buckets(&self, lowest: i32) -> Vec<u32> {
+        let buckets = self.prepared.buckets.iter().zip(&self.ledger.left_in).enumerate();
+        let open = buckets.filter(|(_, (bucket, left))| {
             let turn = !self.affine_only || bucket.affine;
-            if left > 0 && bucket.priority >= lowest && turn {
-                open.push(at as u32);
-            }
-        }
-        open
+            **left > 0 && bucket.priority >= lowest && turn
+        });
+        open.map(|(at, _)| at as u32).collect()
     }
 
     /// Fills the room of nodes that exist: it costs nothing.
@@ -135,7 +135,7 @@ impl<'a> Run<'a> {
             let accepted: Vec<u32> = open
                 .iter()
                 .copied()
-                .filter(|&b| self.bucket_left[b as usize] > 0)
+                .filter(|&b| self.ledger.left_in[b as usize] > 0)
                 .filter(|&b| {
                     let class = self.prepared.buckets[b as usize].class as usize;
                     problem.classes[class].nodes.contains(node)
@@ -163,18 +163,18 @@ impl<'a> Run<'a> {
 
     /// Fills what room a node has left, until nothing more goes in.
     fn top_up(&mut self, spot: &mut Spot, mut buckets: Vec<u32>) {
+        let mut refused = Vec::new();
         while !buckets.is_empty() {
-            let pattern =
-                fill(&self.ask(&buckets, None, f64::INFINITY), &spot.room, |_| true, |_| 0);
-            if pattern.pods.is_empty() {
-                return;
-            }
-            let mut refused = Vec::new();
-            for (bucket, want) in pattern.pods {
+            self.choice.set(self.prepared, &buckets, &self.ledger.left_in);
+            self.fill(&spot.room, None, f64::INFINITY, |_| true, |_| 0);
+            let mut pattern = std::mem::take(&mut self.filling.pattern);
+            refused.clear();
+            for &(bucket, want) in &pattern.pods {
                 if self.place(spot, bucket, want) < want {
                     refused.push(bucket);
                 }
             }
+            std::mem::swap(&mut self.filling.pattern, &mut pattern);
             if refused.is_empty() {
                 return;
             }
@@ -182,16 +182,25 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn ask<'b>(&'b self, buckets: &'b [u32], first: Option<u32>, budget: f64) -> Ask<'b> {
-        Ask {
+    /// Fills a room on paper with what is in `choice`; the pattern is in `filling`.
+    fn fill(
+        &mut self,
+        room: &[i64],
+        first: Option<u32>,
+        budget: f64,
+        accepts: impl Fn(u32) -> bool,
+        penalty: impl Fn(u32) -> Money,
+    ) {
+        let ask = Ask {
             prepared: self.prepared,
             worth: &self.worth,
             requests: &self.requests,
-            buckets,
-            left: &self.bucket_left,
+            choice: &self.choice,
+            left: &self.ledger.left_in,
             first,
             budget,
-        }
+        };
+        fill(&ask, room, accepts, penalty, &mut self.filling);
     }
 
     /// Puts up to `want` pods of a bucket on a node; says how many went.
@@ -215,21 +224,22 @@ impl<'a> Run<'a> {
                 placed += count;
             }
         }
-        self.bucket_left[bucket as usize] -= placed;
         placed
     }
 
     fn launch_tier(&mut self, tier: u16, lowest: i32) {
         let prepared = self.prepared;
+        let sold: Vec<bool> = (prepared.buckets.iter())
+            .map(|bucket| bucket.kinds.iter().any(|kind| prepared.kinds[kind].tier == tier))
+            .collect();
+        let mut pattern = Pattern::default();
         let mut blocked = BitSet::empty(prepared.buckets.len());
         let mut placed_since = false;
         let mut kinds = Vec::new();
         let mut considered = f64::INFINITY;
         loop {
             let mut open = self.open_buckets(lowest);
-            open.retain(|&b| {
-                prepared.buckets[b as usize].kinds.iter().any(|k| prepared.kinds[k].tier == tier)
-            });
+            open.retain(|&b| sold[b as usize]);
             let before = open.len();
             open.retain(|&b| !blocked.contains(b as usize));
             if open.is_empty() {
@@ -243,12 +253,12 @@ impl<'a> Run<'a> {
             let total = self.total_worth(&open);
             if total < considered * 0.25 {
                 considered = total;
-                kinds =
-                    undominated(prepared, tier, &open, &self.bucket_left, self.variant.heed_limits);
+                let left = &self.ledger.left_in;
+                kinds = undominated(prepared, tier, &open, left, self.variant.heed_limits);
                 kinds.retain(|&kind| self.can_launch(kind));
                 kinds.iter().for_each(|&kind| self.ratio[kind as usize] = f64::INFINITY);
             }
-            let Some((kind, pattern)) = self.best_pattern(&kinds, &open, total) else {
+            let Some(kind) = self.best_pattern(&kinds, &open, total, &mut pattern) else {
                 open.iter().for_each(|&b| blocked.insert(b as usize));
                 continue;
             };
@@ -270,7 +280,9 @@ impl<'a> Run<'a> {
     }
 
     fn total_worth(&self, open: &[u32]) -> f64 {
-        open.iter().map(|&b| self.worth[b as usize] * f64::from(self.bucket_left[b as usize])).sum()
+        open.iter()
+            .map(|&b| self.worth[b as usize] * f64::from(self.ledger.left_in[b as usize]))
+            .sum()
     }
 
     /// The bucket that forces most nodes into being, and how many.
@@ -280,7 +292,7 @@ impl<'a> Run<'a> {
             let bucket = &self.prepared.buckets[b as usize];
             if let Some((cap, most)) = bucket.cap {
                 let entry = by_cap.entry(cap).or_insert((0, most, b));
-                entry.0 += u64::from(self.bucket_left[b as usize]);
+                entry.0 += u64::from(self.ledger.left_in[b as usize]);
                 if self.worth[b as usize] > self.worth[entry.2 as usize] {
                     entry.2 = b;
                 }
@@ -292,8 +304,14 @@ impl<'a> Run<'a> {
             .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))
     }
 
-    /// The kind and the mix with most worth per price.
-    fn best_pattern(&mut self, kinds: &[u32], open: &[u32], total: f64) -> Option<(u32, Pattern)> {
+    /// The kind with most worth per price; its mix goes to `pattern`.
+    fn best_pattern(
+        &mut self,
+        kinds: &[u32],
+        open: &[u32],
+        total: f64,
+        pattern: &mut Pattern,
+    ) -> Option<u32> {
         let forced = self.variant.fair.and_then(|times| Some((self.forced(open)?, times)));
         let (first, budget) = match forced {
             Some(((bucket, nodes), times)) => (Some(bucket), times * total / nodes),
@@ -314,16 +332,20 @@ impl<'a> Run<'a> {
             list.sort_by(|&a, &b| self.ratio[b as usize].total_cmp(&self.ratio[a as usize]));
             list.truncate(SHORT_LIST);
         }
-        let mut best: Option<(f64, u32, Pattern)> = None;
+        self.choice.set(self.prepared, open, &self.ledger.left_in);
+        let mut best: Option<(f64, u32)> = None;
         for kind in list {
-            let pattern = self.pattern(kind, open, first, budget);
-            let ratio = pattern.worth / (self.prepared.kinds[kind as usize].price as f64).max(1.0);
+            self.pattern(kind, first, budget);
+            let found = &mut self.filling.pattern;
+            let ratio = found.worth / (self.prepared.kinds[kind as usize].price as f64).max(1.0);
             self.ratio[kind as usize] = ratio;
-            if !pattern.pods.is_empty() && best.as_ref().is_none_or(|(top, _, _)| ratio > *top) {
-                best = Some((ratio, kind, pattern));
+            if !found.pods.is_empty() && best.is_none_or(|(top, _)| ratio > top) {
+                best = Some((ratio, kind));
+                std::mem::swap(found, pattern);
             }
         }
-        best.map(|(_, kind, pattern)| (kind, pattern))
+        pattern.merge();
+        best.map(|(_, kind)| kind)
     }
 
     /// Kinds whose price is about what the budget buys, or the cheapest above it.
@@ -345,22 +367,13 @@ impl<'a> Run<'a> {
         near
     }
 
-    fn pattern(&self, kind: u32, open: &[u32], first: Option<u32>, budget: f64) -> Pattern {
-        let prepared = self.prepared;
-        let accepts = |b: u32| prepared.buckets[b as usize].kinds.contains(kind as usize);
-        let penalty =
-            |b: u32| prepared.buckets[b as usize].penalty.get(kind as usize).copied().unwrap_or(0);
-        let room = &prepared.kinds[kind as usize].capacity;
-        let mut pattern = fill(&self.ask(open, first, budget), room, accepts, penalty);
-        let mut merged: Vec<(u32, u32)> = Vec::with_capacity(pattern.pods.len());
-        for (bucket, count) in pattern.pods {
-            match merged.iter_mut().find(|(other, _)| *other == bucket) {
-                Some((_, pods)) => *pods += count,
-                None => merged.push((bucket, count)),
-            }
-        }
-        pattern.pods = merged;
-        pattern
+    /// Fills a node of a kind on paper.
+    fn pattern(&mut self, kind: u32, first: Option<u32>, budget: f64) {
+        let buckets = &self.prepared.buckets;
+        let accepts = |b: u32| buckets[b as usize].kinds.contains(kind as usize);
+        let penalty = |b: u32| buckets[b as usize].penalty.get(kind as usize).copied().unwrap_or(0);
+        let room = &self.prepared.kinds[kind as usize].capacity;
+        self.fill(room, first, budget, accepts, penalty);
     }
 
     /// Opens nodes by a pattern for as long as it can be repeated; says how many pods went.
@@ -382,7 +395,7 @@ impl<'a> Run<'a> {
             placed += spot.pods.iter().map(|(_, count)| u64::from(*count)).sum::<u64>();
             self.spots.push(spot);
             let again =
-                pattern.pods.iter().all(|&(b, count)| self.bucket_left[b as usize] >= count);
+                pattern.pods.iter().all(|&(b, count)| self.ledger.left_in[b as usize] >= count);
             if !whole || !again {
                 return placed;
             }
@@ -450,35 +463,25 @@ impl<'a> Run<'a> {
         if !self.keyed {
             offerings.truncate(1);
         }
+        let mut spot = self.blank(*offerings.first()?, 1);
         let mut best: Option<(f64, u32)> = None;
         let wanted: u32 = pattern.pods.iter().map(|(_, count)| count).sum();
         for &offering in &offerings {
-            let mut spot = self.blank(offering, 1);
+            spot.host = Host::Launch(offering);
             let (pods, worth) = self.realise(&mut spot, pattern);
             if pods == wanted && worth >= pattern.worth - 1e-6 {
                 return Some((self.close(spot, open, true), true));
             }
-            let placed = std::mem::take(&mut spot.pods);
-            for (group, count) in placed {
-                spot.pods.push((group, count));
+            while let Some(&(group, count)) = spot.pods.last() {
                 self.ledger.remove(group, &mut spot, count);
-                let bucket = self.bucket_of(pattern, group);
-                self.bucket_left[bucket as usize] += count;
             }
             if pods > 0 && best.is_none_or(|(top, _)| worth > top) {
                 best = Some((worth, offering));
             }
         }
-        let (_, offering) = best?;
-        let mut spot = self.blank(offering, 1);
+        spot.host = Host::Launch(best?.1);
         let (pods, _) = self.realise(&mut spot, pattern);
         Some((self.close(spot, open, pods == wanted), pods == wanted))
-    }
-
-    fn bucket_of(&self, pattern: &Pattern, group: u32) -> u32 {
-        let holds =
-            |&&(b, _): &&(u32, u32)| self.prepared.buckets[b as usize].groups.contains(&group);
-        pattern.pods.iter().find(holds).map_or(0, |(bucket, _)| *bucket)
     }
 
     /// Places what a pattern asks and the constraints allow: pods, and their worth less what
@@ -532,11 +535,6 @@ impl<'a> Run<'a> {
             let Some(&(group, count)) = spot.pods.last() else { return };
             let off = count.div_ceil(2);
             self.ledger.remove(group, spot, off);
-            if let Some(bucket) =
-                self.prepared.buckets.iter().position(|b| b.groups.contains(&group))
-            {
-                self.bucket_left[bucket] += off;
-            }
         }
     }
 
