@@ -16,6 +16,10 @@ use relaxation::{Basis, Relaxation};
 /// Floats err by less than this, relative, so bounds are raised by it.
 const MARGIN: f64 = 1e-10;
 
+/// The first branches are filled up to whole patterns, later only one in so many.
+const OFTEN: u32 = 12;
+const SELDOM: u32 = 8;
+
 /// (item, pods), ascending by item; counts are above zero.
 pub(crate) type Pattern = Vec<(u32, u32)>;
 
@@ -322,13 +326,17 @@ impl<'a> Search<'a> {
             let count = (value + 1e-7).floor() as u32;
             self.add(k, count, &mut counts, upper, &mut room);
         }
-        let mut other = (counts.clone(), room.clone());
-        self.fill_by_value(&mut counts, upper, &mut room);
-        self.keep(&counts);
-        if self.nodes <= 4 {
+        if self.nodes == 1 {
+            let mut other = (counts.clone(), room.clone());
             self.fill_by_share(&mut other.0, upper, &mut other.1);
             self.keep(&other.0);
         }
+        // Deep in the search it is the bound that matters, and filling up takes longer than that.
+        if self.nodes <= OFTEN || self.nodes % SELDOM == 0 {
+            self.relaxation.rank();
+            self.fill_by_value(&mut counts, upper, &mut room);
+        }
+        self.keep(&counts);
     }
 
     /// Adds up to `want` pods of the k-th item as far as room, caps and conflicts allow.

@@ -419,7 +419,7 @@ impl Relaxation {
         }
     }
 
-    /// Values beyond the lower bounds, and the order of worth per price of room.
+    /// Values beyond the lower bounds.
     fn read(&mut self) {
         for k in 0..self.items {
             self.values[k] = if self.state[k] == State::Upper { self.range[k] } else { 0.0 };
@@ -430,6 +430,10 @@ impl Relaxation {
             }
         }
         self.update_prices();
+    }
+
+    /// Orders the items by worth per price of room.
+    pub(super) fn rank(&mut self) {
         self.order.clear();
         self.order.extend((0..self.items as u32).filter(|&k| self.range[k as usize] > 0.0));
         let worth = |k: u32| {
