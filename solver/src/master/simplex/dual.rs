@@ -232,7 +232,7 @@ impl Simplex {
     }
 
     /// Raises the costs of all columns that may enter a little, each by another amount.
-    fn perturb_costs(&mut self) {
+    pub(super) fn perturb_costs(&mut self) {
         let size = PERTURBATION * self.tolerance.dual / super::OPTIMALITY;
         for column in 0..self.reduced.len() {
             if self.status[column] == 0 {

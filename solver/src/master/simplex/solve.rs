@@ -123,7 +123,7 @@ impl Simplex {
     }
 
     /// Takes back what the dual method did to the costs.
-    fn restore_costs(&mut self) {
+    pub(super) fn restore_costs(&mut self) {
         if self.shifted {
             self.shifted = false;
             for ((reduced, work), &cost) in
@@ -138,7 +138,7 @@ impl Simplex {
     }
 
     /// Recomputes values and duals, and the inverse too when they do not fit the basis.
-    fn refresh(&mut self) {
+    pub(super) fn refresh(&mut self) {
         self.compute_values();
         self.compute_duals();
         self.measure();
