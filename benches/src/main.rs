@@ -1,14 +1,19 @@
-//! `tenon-bench`: one table of time, cost, bound and memory over the stored workloads.
+//! `tenon-bench`: time, cost, bound and memory over stored and generated workloads.
 //!
-//! Prints Markdown. Each row runs in this one process; memory is the peak of live heap bytes from
-//! the moment the snapshot is in memory.
+//! `plan`, also without a command, prints a table of whole plans as Markdown: each row runs in this
+//! one process; memory is the peak of live heap bytes from the moment the snapshot is in memory.
+//! `generate` writes an instance as text.
+
+mod cli;
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
+    process::ExitCode,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
     time::Instant,
 };
 
+use clap::{Parser, Subcommand};
 use provisioner::{
     formulate::{self, formulate},
     snapshot::Snapshot,
@@ -16,7 +21,39 @@ use provisioner::{
 };
 use tenon_bench::{benchmark_catalog, diverse, eastus, preferences, web};
 
-fn main() {
+#[derive(Debug, Parser)]
+#[command(name = "tenon-bench", version, about, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plan the stored workloads and print a table.
+    Plan,
+    /// Write a generated instance as `tenon-problem` text.
+    Generate(cli::generate::GenerateArgs),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command.unwrap_or(Command::Plan) {
+        Command::Plan => {
+            plans();
+            Ok(())
+        }
+        Command::Generate(args) => cli::generate::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn plans() {
     println!(
         "| workload | pods | groups | offerings | nodes | unplaced | $/h | lower bound $/h | gap | formulate ms | solve ms | check ms | pods/s | peak MiB |"
     );

@@ -24,4 +24,4 @@ pub use bits::BitSet;
 pub use check::{Violation, check};
 pub use problem::Problem;
 pub use solution::Solution;
-pub use strategy::{Options, solve};
+pub use strategy::{Engine, Options, solve};

@@ -1,5 +1,7 @@
 //! Chooses and composes engines.
 
+use std::sync::{Arc, atomic::AtomicBool};
+
 use crate::{
     Problem, Solution, bound, greedy,
     solution::{Reason, Status, Unplaced},
@@ -7,10 +9,35 @@ use crate::{
 };
 
 /// How to solve. Everything that could make two runs differ is in here.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Threads to use; 0 leaves it to the caller's rayon pool. The answer does not depend on it.
     pub threads: usize,
+    /// Who is to solve it.
+    pub engine: Engine,
+    /// Stop when the plan is within this of the bound, in parts per million of its cost.
+    pub gap_ppm: u32,
+    /// How much work may be done, in the engine's units; 0 is the engine's own measure.
+    pub effort: u64,
+    /// Where random choices start.
+    pub seed: u64,
+    /// Once set, the engine comes back with the best it has. When that happens is the caller's
+    /// business, so it is the one thing that makes two runs differ.
+    pub stop: Option<Arc<AtomicBool>>,
+}
+
+/// Who is to solve a problem.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Engine {
+    /// Whoever suits the problem.
+    #[default]
+    Auto,
+    /// A good plan in milliseconds, with a bound by resources.
+    Greedy,
+    /// Column generation: close to the optimum, and a proof of how close.
+    Columns,
+    /// To the proven optimum, for small problems.
+    Exact,
 }
 
 /// Solves a problem. Total: pods without a place are in the answer, and so is every pod of a

@@ -1,0 +1,3 @@
+//! The commands of `tenon-bench`.
+
+pub mod generate;
