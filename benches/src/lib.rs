@@ -1,8 +1,11 @@
 //! Workloads that the benches share: Karpenter's own benchmark pods, web-like pods of our own, and
-//! generated packing problems ([`generate`]).
+//! packing problems, stored and generated ([`sets`]).
 
+pub mod first_fit;
 pub mod generate;
+pub mod plot;
 pub mod rng;
+pub mod sets;
 
 use std::{collections::BTreeMap, sync::Arc};
 

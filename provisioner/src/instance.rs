@@ -5,11 +5,12 @@
 //! sizes ([`sizes`], a catalog); [`market::join`] puts these together. Identical pods are one group.
 
 pub mod answer;
-pub mod csv;
+mod csv;
 pub mod error;
 pub mod format;
+pub mod maneuver;
 pub mod market;
-pub mod number;
+mod number;
 pub mod pods;
 pub mod sizes;
 pub mod vbp;

@@ -10,9 +10,12 @@ use catalog::{
     CapacityType,
     azure::{ManagedDiskPrice, NodeSettings, Region},
 };
-use provisioner::instance::{Demand, Instance, Market, ReadError, Shape, market, sizes};
+use provisioner::instance::{Demand, Instance, Market, ReadError, Shape, market};
 
-use crate::rng::{SplitMix, zipf};
+use crate::{
+    rng::{SplitMix, zipf},
+    sets,
+};
 
 /// What a generated set is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +87,7 @@ fn draw(random: &mut SplitMix) -> (i64, i64) {
 /// size alone costs: the price of its OS disk, the same for most sizes, is left out.
 pub fn sizes_of(prices: Prices) -> Market {
     let capacity_types: &[CapacityType] = match prices {
-        Prices::Aws => return aws(),
+        Prices::Aws => return sets::aws(),
         Prices::OnDemand => &[CapacityType::OnDemand],
         Prices::Spot => &[CapacityType::OnDemand, CapacityType::Spot],
     };
@@ -97,10 +100,6 @@ pub fn sizes_of(prices: Prices) -> Market {
     let types = Region::load("eastus").map(|region| region.instance_types(&settings));
     let types: Vec<Arc<_>> = types.unwrap_or_default().into_iter().map(Arc::new).collect();
     Market::of_catalog(types.iter().map(Arc::as_ref), capacity_types)
-}
-
-fn aws() -> Market {
-    sizes::read("").unwrap_or_default()
 }
 
 #[cfg(test)]

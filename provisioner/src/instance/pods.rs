@@ -72,13 +72,18 @@ impl Columns {
         gpu_models.sort_unstable();
         gpu_models.dedup();
         Ok(Shape {
-            name: self.name.map_or_else(String::new, |column| row.text(column).to_owned()),
+            name: self.name(row),
             cpu_milli: row.read(self.cpu, "cpu_milli", amount)?,
             memory_mib: row.read(self.memory, "memory_mib", amount)?,
             gpu_milli: self.gpu_milli(row)?,
             gpu_models,
             count: row.optional(self.count, "count", count)?.unwrap_or(1),
         })
+    }
+
+    fn name(&self, row: &Row<'_>) -> String {
+        let name = self.name.map_or("", |column| row.text(column));
+        if name.is_empty() { format!("line {}", row.line) } else { name.to_owned() }
     }
 
     /// A share of one GPU, or whole GPUs.

@@ -14,6 +14,8 @@ use super::{
 
 /// Micro-dollars in a dollar.
 const MICRO: i64 = 1_000_000;
+/// What the column of prices is called.
+const PRICE: [&str; 2] = ["price", "price_hr"];
 
 /// Reads a price list or a node list.
 ///
@@ -22,11 +24,10 @@ const MICRO: i64 = 1_000_000;
 /// The first row or column that is missing or wrong.
 pub fn read(text: &str) -> Result<Market, ReadError> {
     let table = Table::new(text)?;
-    let price = table.column(&["price", "price_hr"]);
-    if price.is_none() && table.column(&["sn"]).is_some() {
+    if table.column(&PRICE).is_none() && table.column(&["sn"]).is_some() {
         return nodes(&table);
     }
-    let price = table.required(&["price"])?;
+    let price = table.required(&PRICE)?;
     let columns = Columns::new(&table)?;
     let mut sizes = Vec::new();
     for row in table.rows() {
@@ -82,7 +83,10 @@ impl Columns {
     fn size(&self, row: &Row<'_>) -> Result<Size, ReadError> {
         let text = |column: Option<Column>| column.map(|column| row.text(column));
         Ok(Size {
-            name: text(self.name).unwrap_or_default().to_owned(),
+            name: match text(self.name).unwrap_or_default() {
+                "" => format!("line {}", row.line),
+                name => name.to_owned(),
+            },
             cpu_milli: row.read(self.cpu, "cpu_milli", amount)?,
             memory_mib: row.read(self.memory, "memory_mib", amount)?,
             pods: row.optional(self.pods, "pods", amount)?,

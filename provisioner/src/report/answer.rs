@@ -43,12 +43,16 @@ fn headline(solved: &Solved<'_>) -> String {
     let pods = solved.instance.problem_of(solved.answer).pods();
     let placed = pods - solved.answer.unplaced();
     let nodes = counted(solved.answer.nodes(), bought(solved.instance.unit));
-    let what = counted(pods, if solved.instance.unit == Unit::Bins { "item" } else { "pod" });
+    let what = counted(pods, held_by(solved.instance.unit));
     format!("{} {nodes}, {placed} of {what} placed.\n", paint(BOLD, "Solution:"))
 }
 
 fn bought(unit: Unit) -> &'static str {
     if unit == Unit::Bins { "bin" } else { "node" }
+}
+
+fn held_by(unit: Unit) -> &'static str {
+    if unit == Unit::Bins { "item" } else { "pod" }
 }
 
 fn counted(number: u64, noun: &str) -> String {
@@ -72,8 +76,8 @@ fn launches(solved: &Solved<'_>) -> String {
             let row = vec![
                 format!("{copies} ×"),
                 solved.instance.offerings[offering as usize].clone(),
-                cost(solved.instance.unit, price),
-                counted(total, "pod"),
+                each(solved.instance.unit, price),
+                counted(total, held_by(solved.instance.unit)),
                 named(solved.instance, &pods),
             ];
             (price.saturating_mul(i64::try_from(copies).unwrap_or(i64::MAX)), row)
@@ -152,6 +156,11 @@ fn totals(solved: &Solved<'_>) -> String {
     text
 }
 
+/// The price of one node; bins and nodes of a fleet all cost 1.
+fn each(unit: Unit, price: i64) -> String {
+    if unit == Unit::MicroDollars { cost(unit, price) } else { String::new() }
+}
+
 fn cost(unit: Unit, cost: i64) -> String {
     match unit {
         Unit::MicroDollars => format!("{}/h", hourly(cost)),
@@ -165,7 +174,10 @@ fn unplaced(solved: &Solved<'_>) -> String {
     if unplaced.is_empty() {
         return String::new();
     }
-    let head = format!("Without a place: {}", counted(solved.answer.unplaced(), "pod"));
+    let head = format!(
+        "Without a place: {}",
+        counted(solved.answer.unplaced(), held_by(solved.instance.unit))
+    );
     let mut text = format!("\n{}\n", paint(BOLD, &head));
     for entry in unplaced {
         let name = &solved.instance.groups[entry.group as usize];

@@ -20,7 +20,8 @@ use super::{
     Capacity, MarketArgs, SolveArgs,
 };
 use crate::instance::{
-    Demand, Fault, Format, Instance, Market, ReadError, Unit, market, pods, sizes, vbp, vm_stream,
+    Demand, Fault, Format, Instance, Market, ReadError, Unit, maneuver, market, pods, sizes, vbp,
+    vm_stream,
 };
 
 /// The largest text that is read, unpacked: far above every published instance.
@@ -40,7 +41,10 @@ pub(super) fn instance(args: &SolveArgs) -> Result<Instance, Failure> {
     match format {
         Format::Text => own_text(&text).map_err(wrong),
         Format::Vbp => vbp::read(&text).map_err(wrong),
-        Format::Maneuver => Err(wrong(ReadError::text(Fault::Unrecognised))),
+        Format::Maneuver => {
+            let offers = args.market.offers(&name)?;
+            maneuver::read(&text, &offers).map_err(wrong)
+        }
         Format::Pods => {
             let demand = pods::read(&text).map_err(wrong)?;
             market::join(&demand, &args.market.read()?).map_err(wrong)
@@ -77,6 +81,24 @@ fn stream(name: &str, text: &str, market: &MarketArgs) -> Result<Demand, Failure
 }
 
 impl MarketArgs {
+    /// The text of the offers of an application.
+    fn offers(&self, name: &str) -> Result<String, Failure> {
+        let Some(path) = self.catalog.as_ref().filter(|path| path.as_os_str() != "kwok") else {
+            return Err(Failure::usage(format!(
+                "{name}: an application needs --catalog FILE with MANeUveR's offers"
+            )));
+        };
+        let text = text_of(path)?;
+        if !maneuver::is_offers(&text) {
+            return Err(Failure::data(format!(
+                "{}: not a list of offers, which an application needs: a name for each, with cpu, \
+                 memory, storage and price",
+                path.display()
+            )));
+        }
+        Ok(text)
+    }
+
     /// The sizes to buy.
     fn read(&self) -> Result<Market, Failure> {
         if let Some(path) = self.catalog.as_ref().filter(|path| path.as_os_str() != "kwok") {
