@@ -5,20 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// Work done by the engines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Effort {
-    /// Patterns generated.
-    pub columns: u64,
-    /// Simplex pivots of the master.
-    pub pivots: u64,
-    /// Branches of pricing.
-    pub prices: u64,
-    /// Dives for whole plans.
-    pub dives: u64,
-    /// Branches on offering counts, and of the exact search.
-    pub nodes: u64,
-}
+use crate::solution::Effort;
 
 /// What is left to spend. Work is counted in units of about a microsecond on a desktop of 2020.
 #[derive(Clone, Debug)]
