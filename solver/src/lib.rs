@@ -12,6 +12,7 @@ pub mod bits;
 pub mod bound;
 pub mod check;
 pub mod cost;
+mod exact;
 pub mod explain;
 mod greedy;
 pub mod problem;

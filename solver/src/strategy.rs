@@ -1,7 +1,7 @@
 //! Chooses and composes engines.
 
 use crate::{
-    Problem, Solution, bound, greedy,
+    Problem, Solution, bound, exact, greedy,
     solution::{Reason, Status, Unplaced},
     validate::validate,
 };
@@ -13,6 +13,12 @@ pub struct Options {
     pub threads: usize,
 }
 
+/// Problems up to this many pods are given to the exact engine.
+const EXACT_PODS: u64 = 40;
+
+/// What the exact engine may spend, in units of work: less than a second.
+const EXACT_WORK: u64 = 50_000_000;
+
 /// Solves a problem. Total: pods without a place are in the answer, and so is every pod of a
 /// problem that does not hold together ([`validate`]).
 pub fn solve(problem: &Problem, options: &Options) -> Solution {
@@ -21,6 +27,10 @@ pub fn solve(problem: &Problem, options: &Options) -> Solution {
     }
     let run = || {
         let mut solution = greedy::solve(problem);
+        if problem.pods() <= EXACT_PODS {
+            return exact::solve(problem, solution, &mut exact::Budget::new(EXACT_WORK, None))
+                .solution;
+        }
         solution.bound = bound::resource_bound(problem, &solution).clamp(0, solution.cost);
         if solution.bound == solution.cost && solution.penalty == 0 && solution.unplaced.is_empty()
         {

@@ -5,6 +5,8 @@
 
 /// The check and the oracle agree on what is right.
 mod check_agrees;
+/// The exact engine finds the best of all solutions and says no more than it knows.
+mod exact;
 /// Random problems.
 mod generate;
 /// What the engine returns is right, the same every time, and not far from the best.
