@@ -110,7 +110,7 @@ impl<'a, 'b, 'f> Search<'a, 'b, 'f> {
 
     fn visit(&mut self, state: State, cells: &mut Vec<u32>, limits: Vec<i64>) -> Option<()> {
         self.nodes += 1;
-        self.budget.spend(4 + cells.len() as u64 / 8)?;
+        self.budget.spend(16 + cells.len() as u64 / 2)?;
         if self.is_known(state, cells, &limits) {
             return Some(());
         }
@@ -173,6 +173,7 @@ impl<'a, 'b, 'f> Search<'a, 'b, 'f> {
         cells: &[u32],
         limits: &[i64],
     ) -> Option<()> {
+        self.budget.spend(8 + cells.len() as u64)?;
         let mut limits = limits.to_vec();
         let mut cells = cells.to_vec();
         let mut due: Money = 0;

@@ -15,7 +15,7 @@ use crate::exact::model::{Host, Kind, Model};
 use crate::problem::{Affinity, Money, NODE_KEY, Problem};
 
 use affinity::{Preferred, Required};
-use company::Company;
+use company::{Company, Concern};
 use exclusion::{Avoidance, Separation};
 use spread::{DomainSpread, NodeSpread};
 
@@ -220,7 +220,8 @@ impl Span {
                     span.add(Box::new(Preferred::new(places, affinity.set, key, masks, cost)?));
                 }
                 (cost, _) => {
-                    tangled.push((masks, keys.clone(), affinity.set, cost.is_some()));
+                    let (set, preferred) = (affinity.set, cost.is_some());
+                    tangled.push(Concern { masks, keys: keys.clone(), set, preferred });
                     if cost.is_none() {
                         let rule = Required::new(places, affinity.set, &keys, masks)?;
                         span.add(Box::new(rule));
@@ -261,7 +262,9 @@ impl Span {
         }
         if let Some(company) = &self.company {
             let first = self.rules.last().map_or(0, |(_, range)| range.end);
-            company.close(cells, first, node);
+            if !company.close(cells, first, node) {
+                return None;
+            }
         }
         Some(due)
     }
