@@ -25,14 +25,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::{
     Problem, Solution, bound, cost,
     explain::explain,
-    solution::{Launch, Placement, Reason, Status, Unplaced},
+    problem::Money,
+    solution::{Launch, Placement, Reason, Unplaced},
 };
 
 use lattice::Lattice;
 use model::{Kind, Model, Scale};
 use pattern::Book;
 use relaxed::Relaxed;
-use search::{Search, Step};
+use search::{Search, Step, Tables};
 use span::{Places, Span};
 
 /// What the engine may do: units of work, each some nanoseconds.
@@ -57,17 +58,20 @@ impl<'f> Budget<'f> {
 
 /// What came out.
 pub(crate) struct Outcome {
-    /// The best solution known: the incumbent unless a better one was found. Its `bound` and
-    /// `status` are set.
+    /// The best solution known: the incumbent unless a better one was found. Its `bound` is set.
     pub solution: Solution,
     /// Whether no solution ranks better.
     pub proven: bool,
     /// States looked at.
+    #[expect(dead_code, reason = "for the effort that solutions are going to state")]
     pub nodes: u64,
 }
 
 /// More vectors of pods left are not tabled.
-const MOST_VECTORS: usize = 1 << 18;
+const MOST_VECTORS: usize = 1 << 20;
+
+/// With more existing nodes that could take pods nothing is tried.
+const MOST_NODES: usize = 256;
 
 /// Improves on `incumbent` until nothing better is left or the budget ends.
 ///
@@ -76,23 +80,23 @@ const MOST_VECTORS: usize = 1 << 18;
 /// penalties; then fewer nodes. The problem must be sound ([`crate::validate::validate`]) and the
 /// incumbent right ([`crate::check`]).
 pub(crate) fn solve(problem: &Problem, incumbent: Solution, budget: &mut Budget<'_>) -> Outcome {
-    let (better, proven, nodes) = improve(problem, &incumbent, budget);
-    let mut outcome = Outcome { solution: better.unwrap_or(incumbent), proven, nodes };
-    let solution = &mut outcome.solution;
-    solution.bound = bound::resource_bound(problem, solution).clamp(0, solution.cost);
-    if proven {
-        solution.status = Status::Optimal;
-        if has_trade_offs(problem) {
-            outcome.nodes += raise_bound(problem, solution, budget);
-        } else {
-            solution.bound = solution.cost;
-        }
+    let first = improve(problem, &incumbent, budget);
+    let mut solution = first.better.unwrap_or(incumbent);
+    let (mut nodes, mut least) = (first.nodes, first.least_cost);
+    if has_trade_offs(problem) {
+        let priced = price_only(problem, &solution);
+        let plain = Solution { unplaced: Vec::new(), penalty: 0, ..solution.clone() };
+        let second = improve(&priced, &plain, budget);
+        nodes += second.nodes;
+        least = second.least_cost;
     }
-    outcome
+    let resources = bound::resource_bound(problem, &solution);
+    solution.bound = least.unwrap_or(0).max(resources).clamp(0, solution.cost);
+    Outcome { solution, proven: first.proven, nodes }
 }
 
 /// Whether a solution of the best rank may cost more than another that places the same pods.
-pub(crate) fn has_trade_offs(problem: &Problem) -> bool {
+fn has_trade_offs(problem: &Problem) -> bool {
     let tier = problem.offerings.first().map(|offering| offering.tier);
     problem.offerings.iter().any(|offering| Some(offering.tier) != tier)
         || problem.preferences.iter().any(|preference| preference.cost > 0)
@@ -101,9 +105,9 @@ pub(crate) fn has_trade_offs(problem: &Problem) -> bool {
         || problem.exclusions.iter().any(|exclusion| exclusion.cost > Some(0))
 }
 
-/// Finds the least price of launches for the pods that the solution places, with all preferences
-/// and tiers forgotten; returns the states looked at.
-fn raise_bound(problem: &Problem, solution: &mut Solution, budget: &mut Budget<'_>) -> u64 {
+/// The problem of placing the pods that a solution places, with all preferences and tiers
+/// forgotten: its best solution has the least price of launches.
+fn price_only(problem: &Problem, solution: &Solution) -> Problem {
     let mut problem = problem.clone();
     for unplaced in &solution.unplaced {
         problem.groups[unplaced.group as usize].count -= unplaced.count;
@@ -115,49 +119,53 @@ fn raise_bound(problem: &Problem, solution: &mut Solution, budget: &mut Budget<'
     problem.spreads.retain(|spread| spread.cost.is_none());
     problem.affinities.retain(|affinity| affinity.cost.is_none());
     problem.exclusions.retain(|exclusion| exclusion.cost.is_none());
-    let incumbent = Solution { unplaced: Vec::new(), penalty: 0, ..solution.clone() };
-    let (cheaper, proven, nodes) = improve(&problem, &incumbent, budget);
-    if proven {
-        solution.bound = cheaper.map_or(solution.cost, |cheaper| cheaper.cost);
-    }
-    nodes
+    problem
 }
 
-/// A solution that is better than the incumbent if one was found, whether the best is known now,
-/// and the states looked at.
-fn improve(
-    problem: &Problem,
-    incumbent: &Solution,
-    budget: &mut Budget<'_>,
-) -> (Option<Solution>, bool, u64) {
-    let prepare = |budget: &mut Budget<'_>| -> Option<_> {
-        budget.spend(problem.groups.len() as u64 * problem.offerings.len() as u64 / 4)?;
-        let scale = Scale::new(problem)?;
-        let model = Model::new(problem, |a, b| span::differ(problem, a, b))?;
-        let lattice = Lattice::new(&model.counts, MOST_VECTORS)?;
-        Some((scale, model, lattice))
-    };
-    let Some((scale, model, lattice)) = prepare(budget) else { return (None, false, 0) };
+/// What an attempt to improve came to.
+#[derive(Default)]
+struct Attempt {
+    /// Better than the incumbent.
+    better: Option<Solution>,
+    /// Whether nothing is better than what is known now.
+    proven: bool,
+    /// States looked at.
+    nodes: u64,
+    /// What is known of the price of launches of any solution that places the same pods as the
+    /// best; only for problems without trade-offs.
+    least_cost: Option<Money>,
+}
+
+fn improve(problem: &Problem, incumbent: &Solution, budget: &mut Budget<'_>) -> Attempt {
+    attempt(problem, incumbent, budget).unwrap_or_default()
+}
+
+/// `None` when the problem is too large or the budget ended before the search began.
+fn attempt(problem: &Problem, incumbent: &Solution, budget: &mut Budget<'_>) -> Option<Attempt> {
+    let hosts = problem.nodes.len() + problem.offerings.len();
+    budget.spend((problem.groups.len() * hosts) as u64 / 4)?;
+    let scale = Scale::new(problem)?;
+    let model = Model::new(problem, |a, b| span::differ(problem, a, b))?;
+    if model.nodes.len() > MOST_NODES {
+        return None;
+    }
+    let lattice = Lattice::new(&model.counts, MOST_VECTORS)?;
     let places = Places::new(&model);
-    let tables = |budget: &mut Budget<'_>| {
-        let span = Span::new(&places)?;
-        let book = Book::new(&model, &lattice, &scale, places.of_launches(), budget)?;
-        let relaxed = Relaxed::new(&model, &lattice, &scale, &book, budget)?;
-        Some((span, book, relaxed))
-    };
-    let Some((span, book, relaxed)) = tables(budget) else { return (None, false, 0) };
-    let mut search = Search::new(&model, &lattice, &scale, &book, &relaxed, &places, &span, budget);
-    search.best = scale.of(problem, incumbent);
-    let hopeless = (0u32..).zip(&problem.groups).filter(|(at, _)| !model.groups.contains(at));
-    search.base =
-        hopeless.map(|(at, group)| scale.unplaced[at as usize] * u128::from(group.count)).sum();
+    let span = Span::new(&places)?;
+    let book = Book::new(&model, &lattice, &scale, places.of_launches(), budget)?;
+    let relaxed = Relaxed::new(&model, &lattice, &scale, &book, budget)?;
+    let tables = Tables { model: &model, lattice, scale, book, relaxed, places: &places, span };
+    let mut search = Search::new(&tables, budget);
+    search.best = tables.scale.of(problem, incumbent);
     let proven = search.run().is_some();
-    let nodes = search.nodes;
-    let mut found = search.found;
-    if let Some(solution) = &mut found {
+    let (nodes, best) = (search.nodes, search.best);
+    let least = if proven { best } else { search.least() };
+    let least_cost = tables.scale.money_in(least, best);
+    let mut better = search.found;
+    if let Some(solution) = &mut better {
         give_reasons(problem, solution);
     }
-    (found, proven, nodes)
+    Some(Attempt { better, proven, nodes, least_cost })
 }
 
 /// The solution of a finished path.
@@ -209,3 +217,6 @@ fn give_reasons(problem: &Problem, solution: &mut Solution) {
         unplaced.reason = reason;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,8 +16,8 @@ pub struct Options {
 /// Problems up to this many pods are given to the exact engine.
 const EXACT_PODS: u64 = 40;
 
-/// What the exact engine may spend, in units of work: less than a second.
-const EXACT_WORK: u64 = 50_000_000;
+/// What the exact engine may spend, in units of work: some hundredths of a second.
+const EXACT_WORK: u64 = 5_000_000;
 
 /// Solves a problem. Total: pods without a place are in the answer, and so is every pod of a
 /// problem that does not hold together ([`validate`]).
@@ -28,8 +28,10 @@ pub fn solve(problem: &Problem, options: &Options) -> Solution {
     let run = || {
         let mut solution = greedy::solve(problem);
         if problem.pods() <= EXACT_PODS {
-            return exact::solve(problem, solution, &mut exact::Budget::new(EXACT_WORK, None))
-                .solution;
+            let outcome =
+                exact::solve(problem, solution, &mut exact::Budget::new(EXACT_WORK, None));
+            let status = if outcome.proven { Status::Optimal } else { Status::Feasible };
+            return Solution { status, ..outcome.solution };
         }
         solution.bound = bound::resource_bound(problem, &solution).clamp(0, solution.cost);
         if solution.bound == solution.cost && solution.penalty == 0 && solution.unplaced.is_empty()

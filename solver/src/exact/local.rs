@@ -1,7 +1,7 @@
 //! What one node's pods mean for each other, whatever is on other nodes: host ports, and
 //! everything between pods whose topology key is the node itself.
 
-use crate::exact::model::{Kind, Model};
+use crate::exact::model::{Host, Model};
 use crate::problem::{Affinity, Exclusion, Money, NODE_KEY};
 
 /// Pods of `set` and those of `subjects`, one bit per group of the model.
@@ -50,6 +50,8 @@ struct Soft {
     cost: Money,
     /// Whether the pods want to be near the set (or else far from it).
     near: bool,
+    /// Keys that a host must carry for this to matter there.
+    keys: Vec<u8>,
     /// Bound pods per existing node of the model.
     bound: Vec<u32>,
 }
@@ -79,14 +81,14 @@ impl Local {
             match exclusion.cost {
                 None => local.exclusions.push(masks),
                 Some(cost) => {
-                    local.soft.push(Soft::new(model, masks, cost, false, exclusion.set));
+                    local.soft.push(Soft::new(model, masks, cost, None, exclusion.set));
                 }
             }
         }
         for affinity in problem.affinities.iter().filter(|a| is_local(a)) {
             let masks = Masks::new(model, affinity.set, &affinity.groups);
             let cost = affinity.cost.unwrap_or(0);
-            local.soft.push(Soft::new(model, masks, cost, true, affinity.set));
+            local.soft.push(Soft::new(model, masks, cost, Some(affinity), affinity.set));
         }
         local
     }
@@ -107,8 +109,17 @@ impl Local {
     }
 
     /// What preferences between these pods, and with bound ones of an existing node, cost.
-    pub(super) fn penalty(&self, pods: &[(u8, u32)], node: Option<usize>) -> Money {
-        let costs = self.soft.iter().map(|soft| {
+    pub(super) fn penalty(
+        &self,
+        model: &Model<'_>,
+        pods: &[(u8, u32)],
+        host: &Host,
+        node: Option<usize>,
+    ) -> Money {
+        // Where a key is missing, the host's own cost for the pod says so.
+        let has_keys =
+            |soft: &&Soft| soft.keys.iter().all(|&key| host.domain(model.problem, key).is_some());
+        let costs = self.soft.iter().filter(has_keys).map(|soft| {
             let tally = soft.masks.tally(pods);
             let bound = node.map_or(0, |node| soft.bound[node]);
             let members = tally.members.saturating_add(bound);
@@ -126,14 +137,17 @@ impl Local {
 }
 
 impl Soft {
-    fn new(model: &Model<'_>, masks: Masks, cost: Money, near: bool, set: u32) -> Self {
-        let bound = &model.problem.sets[set as usize].bound;
-        let on = |kind: Kind| {
-            let here = bound.iter().find(|(node, _)| kind == Kind::Node(*node));
-            here.map_or(0, |(_, count)| *count)
-        };
-        let bound = model.nodes.iter().map(|host| on(host.kind)).collect();
-        Self { masks, cost, near, bound }
+    /// `near`: the affinity, unless it is an exclusion.
+    fn new(
+        model: &Model<'_>,
+        masks: Masks,
+        cost: Money,
+        near: Option<&Affinity>,
+        set: u32,
+    ) -> Self {
+        let bound = model.nodes.iter().map(|host| host.bound(model.problem, set)).collect();
+        let keys = near.map_or_else(Vec::new, |affinity| affinity.keys.clone());
+        Self { masks, cost, near: near.is_some(), keys, bound }
     }
 }
 
@@ -142,8 +156,9 @@ pub(super) fn is_local_exclusion(exclusion: &Exclusion) -> bool {
     exclusion.key == NODE_KEY
 }
 
-/// Whether an affinity is settled by what is on one node: a required one is not, as a pod may be
-/// the first of its set only while there is no other anywhere.
+/// Whether an affinity is settled by what is on one node: pods of one node share its other domains
+/// too. A required one is not, as a pod may be the first of its set only while there is no other
+/// anywhere.
 pub(super) fn is_local(affinity: &Affinity) -> bool {
-    affinity.cost.is_some() && affinity.keys.iter().all(|&key| key == NODE_KEY)
+    affinity.cost.is_some() && affinity.keys.contains(&NODE_KEY)
 }

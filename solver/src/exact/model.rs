@@ -48,6 +48,20 @@ impl Host {
         }
         Some(self.domains(problem)[key as usize]).filter(|&domain| domain != NO_DOMAIN)
     }
+
+    /// Pods of a set that are bound here.
+    pub(super) fn bound(&self, problem: &Problem, set: u32) -> u32 {
+        match self.kind {
+            Kind::Node(node) => bound_on(problem, set, node),
+            Kind::Launch(_) => 0,
+        }
+    }
+}
+
+/// Pods of a set that are bound on a node.
+pub(super) fn bound_on(problem: &Problem, set: u32, node: u32) -> u32 {
+    let bound = &problem.sets[set as usize].bound;
+    bound.binary_search_by_key(&node, |(node, _)| *node).map_or(0, |at| bound[at].1)
 }
 
 /// The groups in the order of the search, and their hosts.
@@ -165,21 +179,15 @@ impl<'a> Model<'a> {
         let members = self.mask(|group| set.groups.contains(group as usize));
         let mut changed = false;
         for &key in &affinity.keys {
-            let mut near: Vec<(Option<u32>, Kind)> = (set.bound.iter())
-                .map(|&(node, _)| (self.node_domain(node, key), Kind::Node(node)))
-                .collect();
-            let hosts = self.nodes.iter().chain(&self.launches);
-            near.extend(
-                (hosts.filter(|host| host.accepts & members != 0))
-                    .map(|host| (host.domain(self.problem, key), host.kind)),
-            );
+            let near = self.supported(affinity.set, key, members);
             let problem = self.problem;
             for host in self.nodes.iter_mut().chain(&mut self.launches) {
-                let domain = host.domain(problem, key);
-                let supported = near.iter().any(|&(theirs, kind)| {
-                    domain.is_some() && domain == theirs && (key != NODE_KEY || kind == host.kind)
-                });
-                if !supported && host.accepts & leaning != 0 {
+                let is_supported = if key == NODE_KEY {
+                    host.accepts & members != 0 || host.bound(problem, affinity.set) > 0
+                } else {
+                    host.domain(problem, key).is_some_and(|d| near.binary_search(&d).is_ok())
+                };
+                if !is_supported && host.accepts & leaning != 0 {
                     host.accepts &= !leaning;
                     changed = true;
                 }
@@ -188,12 +196,20 @@ impl<'a> Model<'a> {
         changed
     }
 
-    fn node_domain(&self, node: u32, key: u8) -> Option<u32> {
+    /// The domains of a key in which pods of a set are bound or could be, ascending.
+    fn supported(&self, set: u32, key: u8, members: u64) -> Vec<u32> {
         if key == NODE_KEY {
-            return Some(0);
+            return Vec::new();
         }
-        let domain = self.problem.nodes[node as usize].domains[key as usize];
-        Some(domain).filter(|&domain| domain != NO_DOMAIN)
+        let bound = self.problem.sets[set as usize].bound.iter();
+        let bound = bound.map(|(node, _)| self.problem.nodes[*node as usize].domains[key as usize]);
+        let hosts = self.nodes.iter().chain(&self.launches);
+        let hosts = hosts.filter(|host| host.accepts & members != 0);
+        let mut near: Vec<u32> =
+            bound.chain(hosts.filter_map(|host| host.domain(self.problem, key))).collect();
+        near.sort_unstable();
+        near.dedup();
+        near
     }
 
     /// One bit per group of the model.
@@ -366,6 +382,15 @@ impl Scale {
     /// Of money that is not spent on a launch.
     pub(super) fn penalty(&self, money: Money) -> u128 {
         self.money * money.max(0) as u128
+    }
+
+    /// The money in a score that no solution falls below, for those that leave the same pods
+    /// without a place as a solution of another score; `None` when the scores differ in that, or
+    /// when there are tiers.
+    pub(super) fn money_in(&self, least: u128, score: u128) -> Option<Money> {
+        let unit = *self.unplaced.iter().min()?;
+        let comparable = self.tiers.len() < 2 && least / unit == score / unit;
+        comparable.then(|| Money::try_from(least % unit / self.money).unwrap_or(Money::MAX))
     }
 
     /// Of a whole solution whose cost and penalty are right.

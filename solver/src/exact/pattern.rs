@@ -4,6 +4,7 @@ use crate::exact::Budget;
 use crate::exact::lattice::Lattice;
 use crate::exact::local::Local;
 use crate::exact::model::{Host, Kind, Model, Scale};
+use crate::problem::Money;
 
 /// Pods that can share a node.
 pub(super) struct Pattern {
@@ -200,20 +201,19 @@ impl Writer<'_, '_, '_> {
             return None;
         }
         let (pattern, start) = (self.book.patterns.len() as u32, self.book.choices.len());
-        let launched = self.local.penalty(&self.pods, None);
         let mut best: Option<u128> = None;
         for &host in hosts {
             let score = self.pod_costs(host);
             match self.host(host).kind {
                 Kind::Node(_) => {
-                    let penalty = self.local.penalty(&self.pods, Some(host as usize));
+                    let penalty = self.penalty(host, Some(host as usize));
                     let score = score + self.scale.penalty(penalty);
                     let (word, number) = (self.word, self.number);
                     self.book.fills[host as usize].push(Fill { pattern, word, number, score });
                 }
                 Kind::Launch(_) => {
                     let price = self.scale.launch(self.model.offering(self.host(host)));
-                    let score = score + price + self.scale.penalty(launched);
+                    let score = score + price + self.scale.penalty(self.penalty(host, None));
                     best = Some(best.map_or(score, |best| best.min(score)));
                     let host = host - self.model.nodes.len() as u32;
                     self.choose(start, Choice { pattern, host, score });
@@ -228,6 +228,11 @@ impl Writer<'_, '_, '_> {
         self.book.ranges.push((start as u32, self.book.choices.len() as u32));
         self.book.patterns.push(Pattern { pods: self.pods.clone() });
         Some(())
+    }
+
+    /// What the pods' preferences for each other cost on a host.
+    fn penalty(&self, host: u32, node: Option<usize>) -> Money {
+        self.local.penalty(self.model, &self.pods, self.host(host), node)
     }
 
     /// What the pods' own preferences cost on a host.

@@ -12,7 +12,7 @@ use crate::exact::pattern::Book;
 /// Entries over all stages.
 const MOST_ENTRIES: usize = 1 << 21;
 
-/// Scores by stage and vector of pods left. At stage s the existing nodes from s on are still to be
+/// Scores by stage and vector of pods left, for those that can come about. At stage s the existing nodes from s on are still to be
 /// filled; after the last one come the launches.
 pub(super) struct Relaxed {
     stages: Vec<Vec<u128>>,
@@ -30,15 +30,16 @@ impl Relaxed {
         if lattice.size().saturating_mul(model.nodes.len() + 1) > MOST_ENTRIES {
             return None;
         }
+        let open = reachable(lattice, book, budget)?;
         let mut stages = vec![launches(model, lattice, scale, book, budget)?];
-        for fills in book.fills.iter().rev() {
-            budget.spend(lattice.size() as u64 * (fills.len() as u64 / 4 + 1))?;
+        for (fills, open) in book.fills.iter().zip(&open).rev() {
             let after = &stages[stages.len() - 1];
-            let mut table = after.clone();
-            for (number, word) in lattice.words().enumerate() {
+            let mut table = vec![u128::MAX; lattice.size()];
+            for (number, word) in lattice.words().enumerate().filter(|(at, _)| open[*at]) {
+                budget.spend(fills.len() as u64 / 4 + 1)?;
                 let fits = fills.iter().filter(|fill| lattice.fits(fill.word, word));
                 let scores = fits.map(|fill| fill.score + after[number - fill.number as usize]);
-                table[number] = scores.fold(table[number], u128::min);
+                table[number] = scores.fold(after[number], u128::min);
             }
             stages.push(table);
         }
@@ -50,6 +51,24 @@ impl Relaxed {
     pub(super) fn least(&self, stage: usize, number: u32) -> u128 {
         self.stages[stage][number as usize]
     }
+}
+
+/// Which pods can be left, before each of the existing nodes is filled.
+fn reachable(lattice: &Lattice, book: &Book, budget: &mut Budget<'_>) -> Option<Vec<Vec<bool>>> {
+    let mut open = vec![false; lattice.size()];
+    open[lattice.size() - 1] = true;
+    let mut stages = Vec::new();
+    for fills in &book.fills {
+        let mut after = open.clone();
+        for (number, word) in lattice.words().enumerate().filter(|(at, _)| open[*at]) {
+            budget.spend(fills.len() as u64 / 4 + 1)?;
+            for fill in fills.iter().filter(|fill| lattice.fits(fill.word, word)) {
+                after[number - fill.number as usize] = true;
+            }
+        }
+        stages.push(std::mem::replace(&mut open, after));
+    }
+    Some(stages)
 }
 
 /// The table with launches alone.

@@ -29,23 +29,29 @@ pub(super) struct Step {
     pub pattern: u32,
 }
 
-pub(super) struct Search<'a, 'b, 'f> {
+/// All that a search looks up.
+pub(super) struct Tables<'a> {
     pub model: &'a Model<'a>,
-    pub lattice: &'a Lattice,
-    pub scale: &'a Scale,
-    pub book: &'a Book,
-    pub relaxed: &'a Relaxed,
+    pub lattice: Lattice,
+    pub scale: Scale,
+    pub book: Book,
+    pub relaxed: Relaxed,
     pub places: &'a Places<'a>,
-    pub span: &'a Span,
-    pub budget: &'b mut Budget<'f>,
+    pub span: Span,
+}
+
+pub(super) struct Search<'a, 'b, 'f> {
+    tables: &'a Tables<'a>,
+    budget: &'b mut Budget<'f>,
     /// The best known score; only better ones are of interest.
     pub best: u128,
     pub found: Option<Solution>,
-    /// What is counted in with every score: pods that nothing accepts.
-    pub base: u128,
     pub nodes: u64,
     path: Vec<Step>,
     seen: FxHashMap<Box<[u32]>, u128>,
+    /// Buffers for cells and keys, used over and over.
+    pool: Vec<Vec<u32>>,
+    key: Vec<u32>,
 }
 
 /// A state: nodes before `stage` are closed.
@@ -67,54 +73,53 @@ struct Branch {
 }
 
 impl<'a, 'b, 'f> Search<'a, 'b, 'f> {
-    #[expect(clippy::too_many_arguments, reason = "the parts of one search, all borrowed")]
-    pub(super) fn new(
-        model: &'a Model<'a>,
-        lattice: &'a Lattice,
-        scale: &'a Scale,
-        book: &'a Book,
-        relaxed: &'a Relaxed,
-        places: &'a Places<'a>,
-        span: &'a Span,
-        budget: &'b mut Budget<'f>,
-    ) -> Self {
+    pub(super) fn new(tables: &'a Tables<'a>, budget: &'b mut Budget<'f>) -> Self {
         Self {
-            model,
-            lattice,
-            scale,
-            book,
-            relaxed,
-            places,
-            span,
+            tables,
             budget,
             best: u128::MAX,
             found: None,
-            base: 0,
             nodes: 0,
             path: Vec::new(),
             seen: FxHashMap::default(),
+            pool: Vec::new(),
+            key: Vec::new(),
         }
+    }
+
+    /// No solution has a lower score.
+    pub(super) fn least(&self) -> u128 {
+        let (_, number) = self.tables.lattice.full();
+        self.hopeless() + self.tables.relaxed.least(0, number)
+    }
+
+    /// What the pods that nothing accepts count for.
+    fn hopeless(&self) -> u128 {
+        let Tables { model, scale, .. } = self.tables;
+        let groups = (0u32..).zip(&model.problem.groups);
+        let hopeless = groups.filter(|(at, _)| !model.groups.contains(at));
+        hopeless.map(|(at, group)| scale.unplaced[at as usize] * u128::from(group.count)).sum()
     }
 
     /// Looks at everything; `None` when the budget ended before.
     pub(super) fn run(&mut self) -> Option<()> {
-        let (word, number) = self.lattice.full();
-        let mut cells = self.span.start();
-        let limits = self.model.problem.limits.iter().map(|limit| limit.remaining.max(0)).collect();
-        let state = State { stage: 0, word, number, score: self.base };
-        if state.score + self.relaxed.least(0, number) >= self.best {
+        if self.least() >= self.best {
             return Some(());
         }
-        self.visit(state, &mut cells, limits)
+        let (word, number) = self.tables.lattice.full();
+        let limits = self.tables.model.problem.limits.iter();
+        let limits = limits.map(|limit| limit.remaining.max(0)).collect();
+        let state = State { stage: 0, word, number, score: self.hopeless() };
+        self.visit(state, &self.tables.span.start(), limits)
     }
 
-    fn visit(&mut self, state: State, cells: &mut Vec<u32>, limits: Vec<i64>) -> Option<()> {
+    fn visit(&mut self, state: State, cells: &[u32], limits: Vec<i64>) -> Option<()> {
         self.nodes += 1;
         self.budget.spend(16 + cells.len() as u64 / 2)?;
         if self.is_known(state, cells, &limits) {
             return Some(());
         }
-        if state.stage == self.model.nodes.len() && state.word == 0 {
+        if state.stage == self.tables.model.nodes.len() && state.word == 0 {
             self.leaf(state.score);
             return Some(());
         }
@@ -132,33 +137,36 @@ impl<'a, 'b, 'f> Search<'a, 'b, 'f> {
     fn branches(&mut self, state: State) -> Option<Vec<Branch>> {
         let mut branches = Vec::new();
         let mut add = |next: State, what: Option<u32>| {
-            let least = next.score + self.relaxed.least(next.stage, next.number);
+            let least = next.score + self.tables.relaxed.least(next.stage, next.number);
             if least < self.best {
                 branches.push(Branch { least, next, what });
             }
         };
-        if let Some(fills) = self.book.fills.get(state.stage) {
+        if let Some(fills) = self.tables.book.fills.get(state.stage) {
             self.budget.spend(fills.len() as u64 / 4)?;
             let stage = state.stage + 1;
             add(State { stage, ..state }, None);
-            for fill in fills.iter().filter(|fill| self.lattice.fits(fill.word, state.word)) {
+            for fill in fills.iter().filter(|fill| self.tables.lattice.fits(fill.word, state.word))
+            {
                 let (word, number) = (state.word - fill.word, state.number - fill.number);
                 let score = state.score + fill.score;
                 add(State { stage, word, number, score }, Some(fill.pattern));
             }
-        } else if let Some(first) = self.lattice.first(state.word) {
-            let patterns = &self.book.by_first[first];
+        } else if let Some(first) = self.tables.lattice.first(state.word) {
+            let patterns = &self.tables.book.by_first[first];
             self.budget.spend(patterns.len() as u64 / 4)?;
-            let left = self.lattice.get(state.word, first);
-            let score = self.scale.unplaced[self.model.groups[first] as usize] * u128::from(left);
-            let word = state.word - self.lattice.unit(first) * u128::from(left);
-            let number = state.number - self.lattice.stride(first) * left;
+            let left = self.tables.lattice.get(state.word, first);
+            let score = self.tables.scale.unplaced[self.tables.model.groups[first] as usize]
+                * u128::from(left);
+            let word = state.word - self.tables.lattice.unit(first) * u128::from(left);
+            let number = state.number - self.tables.lattice.stride(first) * left;
             add(State { stage: state.stage, word, number, score: state.score + score }, None);
-            for pattern in patterns.iter().filter(|p| self.lattice.fits(p.word, state.word)) {
+            for pattern in patterns.iter().filter(|p| self.tables.lattice.fits(p.word, state.word))
+            {
                 let (word, number) = (state.word - pattern.word, state.number - pattern.number);
-                let (from, to) = self.book.ranges[pattern.pattern as usize];
+                let (from, to) = self.tables.book.ranges[pattern.pattern as usize];
                 for at in from..to {
-                    let score = state.score + self.book.choices[at as usize].score;
+                    let score = state.score + self.tables.book.choices[at as usize].score;
                     add(State { stage: state.stage, word, number, score }, Some(at));
                 }
             }
@@ -174,42 +182,57 @@ impl<'a, 'b, 'f> Search<'a, 'b, 'f> {
         limits: &[i64],
     ) -> Option<()> {
         self.budget.spend(8 + cells.len() as u64)?;
-        let mut limits = limits.to_vec();
-        let mut cells = cells.to_vec();
+        let mut next_cells = self.pool.pop().unwrap_or_default();
+        next_cells.clear();
+        next_cells.extend_from_slice(cells);
+        let done = self.step(state, branch, &mut next_cells, limits.to_vec());
+        self.pool.push(next_cells);
+        done
+    }
+
+    /// As [`Self::follow`], on cells of its own.
+    fn step(
+        &mut self,
+        state: State,
+        branch: Branch,
+        cells: &mut Vec<u32>,
+        mut limits: Vec<i64>,
+    ) -> Option<()> {
         let mut due: Money = 0;
         let mut step = None;
-        if state.stage < self.model.nodes.len() {
-            let pods = branch.what.map_or(&[][..], |at| &self.book.patterns[at as usize].pods);
+        if state.stage < self.tables.model.nodes.len() {
+            let pods =
+                branch.what.map_or(&[][..], |at| &self.tables.book.patterns[at as usize].pods);
             let closed = Closed { place: state.stage, pods };
-            let Some(now) = self.span.close(&mut cells, &closed) else { return Some(()) };
+            let Some(now) = self.tables.span.close(cells, &closed) else { return Some(()) };
             due = now;
-            let host = self.model.nodes[state.stage].kind;
+            let host = self.tables.model.nodes[state.stage].kind;
             step = branch.what.map(|pattern| Step { host, pattern });
         } else if let Some(at) = branch.what {
-            let choice = self.book.choices[at as usize];
-            let host = &self.model.launches[choice.host as usize];
+            let choice = self.tables.book.choices[at as usize];
+            let host = &self.tables.model.launches[choice.host as usize];
             for (left, &amount) in limits.iter_mut().zip(&host.limits) {
                 *left -= amount;
             }
             if limits.iter().any(|&left| left < 0) {
                 return Some(());
             }
-            let place = self.places.of_launches()[choice.host as usize] as usize;
-            let pods = &self.book.patterns[choice.pattern as usize].pods;
-            let Some(now) = self.span.close(&mut cells, &Closed { place, pods }) else {
+            let place = self.tables.places.of_launches()[choice.host as usize] as usize;
+            let pods = &self.tables.book.patterns[choice.pattern as usize].pods;
+            let Some(now) = self.tables.span.close(cells, &Closed { place, pods }) else {
                 return Some(());
             };
             due = now;
             step = Some(Step { host: host.kind, pattern: choice.pattern });
         }
-        let due = self.scale.penalty(due);
+        let due = self.tables.scale.penalty(due);
         let next = State { score: branch.next.score + due, ..branch.next };
-        let Some(more) = self.outlook(next, &cells) else { return Some(()) };
+        let Some(more) = self.outlook(next, cells) else { return Some(()) };
         if branch.least + due + more >= self.best {
             return Some(());
         }
         self.path.extend(step);
-        let done = self.visit(next, &mut cells, limits);
+        let done = self.visit(next, cells, limits);
         if step.is_some() {
             self.path.pop();
         }
@@ -218,18 +241,21 @@ impl<'a, 'b, 'f> Search<'a, 'b, 'f> {
 
     /// What will be due on top, as a score.
     fn outlook(&self, state: State, cells: &[u32]) -> Option<u128> {
-        if self.span.is_empty() {
+        if self.tables.span.is_empty() {
             return Some(0);
         }
-        let left: Vec<u32> =
-            (0..self.lattice.fields()).map(|group| self.lattice.get(state.word, group)).collect();
+        let left: Vec<u32> = (0..self.tables.lattice.fields())
+            .map(|group| self.tables.lattice.get(state.word, group))
+            .collect();
         let ahead = Ahead { stage: state.stage, left: &left, pods: left.iter().sum() };
-        Some(self.scale.penalty(self.span.outlook(cells, &ahead)?))
+        Some(self.tables.scale.penalty(self.tables.span.outlook(cells, &ahead)?))
     }
 
     /// Whether the same was seen before at no higher score; else it is seen now.
     fn is_known(&mut self, state: State, cells: &[u32], limits: &[i64]) -> bool {
-        let mut key: Vec<u32> = vec![state.stage as u32, state.number];
+        let key = &mut self.key;
+        key.clear();
+        key.extend([state.stage as u32, state.number]);
         key.extend(cells);
         for &limit in limits {
             key.extend([(limit >> 32) as u32, limit as u32]);
@@ -240,7 +266,7 @@ impl<'a, 'b, 'f> Search<'a, 'b, 'f> {
             }
             *known = state.score;
         } else if self.seen.len() < MOST_STATES {
-            self.seen.insert(key.into_boxed_slice(), state.score);
+            self.seen.insert(key[..].into(), state.score);
         }
         false
     }
@@ -250,9 +276,9 @@ impl<'a, 'b, 'f> Search<'a, 'b, 'f> {
         if score >= self.best {
             return;
         }
-        let solution = assemble(self.model, self.book, &self.path);
-        let score = self.scale.of(self.model.problem, &solution);
-        if score < self.best && check(self.model.problem, &solution).is_empty() {
+        let solution = assemble(self.tables.model, &self.tables.book, &self.path);
+        let score = self.tables.scale.of(self.tables.model.problem, &solution);
+        if score < self.best && check(self.tables.model.problem, &solution).is_empty() {
             self.best = score;
             self.found = Some(solution);
         }

@@ -15,7 +15,7 @@ use crate::exact::model::{Host, Kind, Model};
 use crate::problem::{Affinity, Money, NODE_KEY, Problem};
 
 use affinity::{Preferred, Required};
-use company::{Company, Concern};
+use company::{Company, Crowd, Lean};
 use exclusion::{Avoidance, Separation};
 use spread::{DomainSpread, NodeSpread};
 
@@ -107,12 +107,7 @@ impl<'a> Places<'a> {
 
     /// Pods of a set bound on each place.
     fn bound(&self, set: u32) -> Vec<u32> {
-        let bound = &self.model.problem.sets[set as usize].bound;
-        let on = |host: &&Host| {
-            let here = bound.iter().find(|(node, _)| host.kind == Kind::Node(*node));
-            here.map_or(0, |(_, count)| *count)
-        };
-        self.hosts.iter().map(on).collect()
+        self.hosts.iter().map(|host| host.bound(self.model.problem, set)).collect()
     }
 
     fn is_launch(&self, place: usize) -> bool {
@@ -167,12 +162,19 @@ pub(super) fn differ(problem: &Problem, a: &Host, b: &Host) -> bool {
         Kind::Launch(offering) => counted.contains(offering as usize),
     };
     let spreads = problem.spreads.iter().filter(|spread| stated(&spread.groups));
-    let affinities = problem.affinities.iter().filter(|a| stated(&a.groups) && !is_local(a));
+    let affinities = problem.affinities.iter().filter(|a| stated(&a.groups));
+    // On the node itself, other keys matter only by being there.
+    let strays = |affinity: &Affinity| {
+        let has = |host: &Host, key: u8| host.domain(problem, key).is_some();
+        let by_node = affinity.keys.contains(&NODE_KEY);
+        (affinity.keys.iter())
+            .any(|&key| if by_node { has(a, key) != has(b, key) } else { apart(key) })
+    };
     let exclusions = problem.exclusions.iter().filter(|e| stated(&e.groups));
     spreads.into_iter().any(|spread| {
         let counted = &spread.counted_offerings;
         apart(spread.key) || counts(counted, a) != counts(counted, b)
-    }) || affinities.into_iter().any(|affinity| affinity.keys.iter().any(|&key| apart(key)))
+    }) || affinities.into_iter().any(strays)
         || exclusions.into_iter().any(|exclusion| apart(exclusion.key))
 }
 
@@ -210,7 +212,7 @@ impl Span {
                 }
             }
         }
-        let mut tangled = Vec::new();
+        let mut leans = Vec::new();
         for affinity in problem.affinities.iter().filter(|affinity| !is_local(affinity)) {
             let masks = Masks::new(model, affinity.set, &affinity.groups);
             let keys = keys(affinity);
@@ -219,18 +221,18 @@ impl Span {
                 (Some(cost), &[key]) => {
                     span.add(Box::new(Preferred::new(places, affinity.set, key, masks, cost)?));
                 }
-                (cost, _) => {
-                    let (set, preferred) = (affinity.set, cost.is_some());
-                    tangled.push(Concern { masks, keys: keys.clone(), set, preferred });
-                    if cost.is_none() {
-                        let rule = Required::new(places, affinity.set, &keys, masks)?;
-                        span.add(Box::new(rule));
-                    }
+                (Some(_), _) => {
+                    let seen = masks.set | masks.subjects;
+                    span.add(Box::new(Crowd::new(places, &keys, seen, u32::MAX)?));
+                }
+                (None, _) => {
+                    span.add(Box::new(Required::new(places, affinity.set, &keys, masks)?));
+                    leans.push(Lean::new(places, affinity.set, keys, masks));
                 }
             }
         }
-        if !tangled.is_empty() {
-            let company = Company::new(places, &tangled)?;
+        if !leans.is_empty() {
+            let company = Company::new(places, leans)?;
             span.start.extend(company.start());
             span.company = Some(company);
         }
@@ -262,9 +264,7 @@ impl Span {
         }
         if let Some(company) = &self.company {
             let first = self.rules.last().map_or(0, |(_, range)| range.end);
-            if !company.close(cells, first, node) {
-                return None;
-            }
+            company.close(cells, first, node)?;
         }
         Some(due)
     }
@@ -279,8 +279,12 @@ impl Span {
     }
 }
 
-/// The keys of an affinity, each once, ascending.
+/// The keys of an affinity, each once, ascending. Pods of one node share its other domains too, so
+/// the node stands for all.
 fn keys(affinity: &Affinity) -> Vec<u8> {
+    if affinity.keys.contains(&NODE_KEY) {
+        return vec![NODE_KEY];
+    }
     let mut keys = affinity.keys.clone();
     keys.sort_unstable();
     keys.dedup();

@@ -13,5 +13,7 @@ mod generate;
 mod greedy;
 /// Pod by pod, slow, and written from the documentation alone.
 mod oracle;
+/// Whether anything ranks better than a claimed optimum, by trying everything node by node.
+mod refute;
 /// Text reads back as it was written, and nothing makes the reader panic.
 mod text;

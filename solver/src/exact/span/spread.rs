@@ -2,6 +2,7 @@
 
 use super::{Ahead, Closed, Places, Reach, Rule};
 use crate::exact::local::Masks;
+use crate::exact::model::bound_on;
 use crate::problem::{Money, NO_DOMAIN, Spread};
 
 /// What the pods beyond the skew cost, or `None` when there must not be any.
@@ -163,14 +164,10 @@ impl NodeSpread {
         let model = places.model;
         let spread = &model.problem.spreads[index];
         let counted = places.counted(index);
-        let set = &model.problem.sets[spread.set as usize];
         let open = |node: usize| {
             model.nodes.iter().any(|host| host.kind == super::Kind::Node(node as u32))
         };
-        let bound_on = |node: usize| {
-            let here = set.bound.iter().find(|(at, _)| *at as usize == node);
-            here.map_or(0, |(_, count)| *count)
-        };
+        let bound_on = |node: usize| bound_on(model.problem, spread.set, node as u32);
         let dead = spread.counted_nodes.iter().filter(|&node| !open(node));
         let bound = places.bound(spread.set);
         let mut numbers: Vec<u32> = (bound.iter().chain([&0]))
