@@ -80,7 +80,8 @@ pub enum Reason {
 /// How sure the engine is of its answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Status {
-    /// Cost equals the bound.
+    /// Proven: no other answer places more pods (higher priorities first) or, placing as many,
+    /// does with less money. Without preferences, and with one tier, the cost equals the bound.
     Optimal,
     /// The gap asked for is reached.
     Within,

@@ -19,7 +19,7 @@ use crate::{
     presolve::{Core, Source, View},
     problem::Money,
     solution::Launch,
-    strategy::{Options, Progress, progress},
+    strategy::{Options, Progress, is_within, progress},
 };
 
 /// Rounds of dives at most; each is larger than the one before.
@@ -73,9 +73,7 @@ struct Search<'a> {
 impl Search<'_> {
     /// Whether the gap is as small as was asked for.
     fn is_done(&self) -> bool {
-        let gap = i128::from(self.best.cost) - i128::from(self.best.bound);
-        gap * 1_000_000 <= i128::from(self.options.gap_ppm) * i128::from(self.best.cost)
-            && self.best.penalty == 0
+        is_within(self.best, self.options.gap_ppm) && self.best.penalty == 0
     }
 
     /// Takes a better bound; costs are whole, so a fraction is rounded up.
