@@ -14,6 +14,7 @@ pub mod check;
 pub mod cost;
 pub mod explain;
 mod greedy;
+mod master;
 pub mod problem;
 pub mod solution;
 pub mod strategy;
