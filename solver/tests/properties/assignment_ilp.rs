@@ -10,6 +10,8 @@
 
 mod affinity;
 mod model;
+mod nodes;
+mod topology;
 
 use solver::{Options, Problem, check, solve, text};
 
@@ -24,8 +26,9 @@ const SMALL: Size =
 
 /// An assignment that nothing is better than, with its worth; it is feasible by the other oracle.
 fn best(case: u64, problem: &Problem) -> (Assignment, Worth) {
-    let model = Model::new(problem);
-    let (assignment, money) = model.best().expect("placing nothing is feasible");
+    let found = Model::new(problem).best();
+    // Placing nothing is always feasible.
+    let (assignment, money) = found.unwrap_or_else(|error| panic!("case {case}: {error}"));
     let world = World::new(problem, &assignment);
     let solution = text::write_solution(&world.solution());
     let problem_text = text::write_problem(problem);

@@ -4,10 +4,13 @@ use super::*;
 
 const BUDGET: Budget = Budget { gap: 0.0, nodes: 10_000, seconds: 60.0 };
 
+/// (row, amount) of a column.
+type Entries = Vec<(u32, f64)>;
+
 /// A cover that owns its columns: (price, most, entries).
 #[derive(Debug)]
 struct Owned {
-    columns: Vec<(f64, u32, Vec<(u32, f64)>)>,
+    columns: Vec<(f64, u32, Entries)>,
     rows: Vec<(f64, f64)>,
 }
 

@@ -3,12 +3,12 @@ use std::collections::BTreeMap;
 use good_lp::{Expression, Variable, constraint};
 use solver::problem::{Affinity, Money};
 
-use super::Model;
-use super::model::Pods;
+use super::model::{Model, Pods};
 
 /// Pods of one group at one place.
 type Arrival = (usize, u32, Pods);
 
+/// Affinities, and the order in which they are met.
 impl Model<'_> {
     pub fn affinity(&mut self, affinity: &Affinity) {
         match affinity.cost {

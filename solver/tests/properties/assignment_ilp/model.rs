@@ -1,13 +1,13 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use good_lp::solvers::highs::HighsSolution;
+use good_lp::solvers::highs::{HighsPresolveType, HighsSolution};
 use good_lp::{
-    Constraint, Expression, ProblemVariables, Solution, SolverModel, Variable, constraint, highs,
-    variable,
+    Constraint, Expression, ProblemVariables, ResolutionError, Solution, SolverModel, Variable,
+    constraint, highs, variable,
 };
 use solver::Problem;
-use solver::problem::{Exclusion, Flexibility, Money, NO_DOMAIN, NODE_KEY, Spread};
+use solver::problem::{Money, NO_DOMAIN, NODE_KEY};
 
 use crate::oracle::{Assignment, Seat};
 
@@ -19,12 +19,12 @@ pub enum At {
 }
 
 /// A node that exists, or one that may be launched.
-struct Place<'a> {
-    at: At,
-    room: &'a [i64],
-    domains: &'a [u32],
+pub struct Place<'a> {
+    pub at: At,
+    pub room: &'a [i64],
+    pub domains: &'a [u32],
     /// 1 when there is a node.
-    open: Expression,
+    pub open: Expression,
 }
 
 /// The pods of one group at one place.
@@ -41,15 +41,15 @@ pub struct Pods {
 pub struct Model<'a> {
     pub problem: &'a Problem,
     /// Existing nodes, in order, then possible launches.
-    places: Vec<Place<'a>>,
+    pub places: Vec<Place<'a>>,
     /// By place and group; `None` where the class says no.
     pub pods: Vec<Vec<Option<Pods>>>,
     /// More than any difference between numbers of pods, or between ranks.
     pub big: f64,
-    variables: ProblemVariables,
+    pub variables: ProblemVariables,
     rules: Vec<Constraint>,
     /// What preferences that are not met cost.
-    penalty: Expression,
+    pub penalty: Expression,
 }
 
 impl<'a> Model<'a> {
@@ -68,7 +68,7 @@ impl<'a> Model<'a> {
         model.number(0.0);
         model.places();
         model.seats();
-        model.sums();
+        model.limits();
         problem.spreads.iter().for_each(|spread| model.spread(spread));
         problem.affinities.iter().for_each(|affinity| model.affinity(affinity));
         problem.exclusions.iter().for_each(|exclusion| model.exclusion(exclusion));
@@ -160,259 +160,16 @@ impl<'a> Model<'a> {
         tally
     }
 
-    /// Existing nodes, and for each offering as many launches as there are pods to fill them.
-    fn places(&mut self) {
-        for (node, existing) in self.problem.nodes.iter().enumerate() {
-            let (room, domains, open) = (&existing.free, &existing.domains, 1.0.into());
-            self.places.push(Place { at: At::Node(node), room, domains, open });
-        }
-        for (index, offering) in self.problem.offerings.iter().enumerate() {
-            let classes = &self.problem.classes;
-            let accepted = (self.problem.groups.iter())
-                .filter(|group| classes[group.class as usize].offerings.contains(index));
-            for _ in 0..accepted.map(|group| group.count).sum() {
-                let (room, domains) = (&offering.capacity, &offering.domains);
-                let open = self.binary().into();
-                self.places.push(Place { at: At::Offering(index), room, domains, open });
-            }
-        }
-    }
-
-    /// Classes, room and host ports; no launch is empty, and equal ones come fullest first.
-    fn seats(&mut self) {
-        for place in 0..self.places.len() {
-            let (At::Node(index) | At::Offering(index)) = self.places[place].at;
-            let is_node = matches!(self.places[place].at, At::Node(_));
-            let mut pods = Vec::new();
-            for (at, group) in self.problem.groups.iter().enumerate() {
-                let class = self.problem.class_of(at as u32);
-                let accepts = if is_node { &class.nodes } else { &class.offerings };
-                let accepted = accepts.contains(index) && group.count > 0;
-                pods.push(accepted.then(|| self.pods_here(place, group.count)));
-            }
-            self.pods.push(pods);
-            self.room(place);
-            self.conflicts(place);
-        }
-        for place in self.problem.nodes.len()..self.places.len() {
-            let here = self.pods_at(place);
-            let open = self.places[place].open.clone();
-            self.rule(constraint!(open <= here.clone()));
-            if let Some(next) = self.places.get(place + 1)
-                && let (At::Offering(a), At::Offering(b)) = (self.places[place].at, next.at)
-                && a == b
-            {
-                let next = self.pods_at(place + 1);
-                self.rule(constraint!(here >= next));
-            }
-        }
-    }
-
-    fn pods_at(&self, place: usize) -> Expression {
-        self.pods[place].iter().flatten().map(|pods| pods.count).sum()
-    }
-
-    fn pods_here(&mut self, place: usize, most: u32) -> Pods {
-        let most = f64::from(most);
-        let count = self.variables.add(variable().integer().clamp(0.0, most));
-        let any = self.binary();
-        let rank = self.number(self.problem.pods() as f64);
-        self.rule(constraint!(count <= most * any));
-        self.rule(constraint!(any <= count));
-        let open = self.places[place].open.clone();
-        self.rule(constraint!(any <= open));
-        Pods { count, any, rank }
-    }
-
-    /// What the pods of a place ask of a dimension.
-    fn asked(&self, place: usize, dim: usize) -> Expression {
-        let groups = self.problem.groups.iter().zip(&self.pods[place]);
-        groups.filter_map(|(group, pods)| Some(group.request[dim] as f64 * (*pods)?.count)).sum()
-    }
-
-    fn room(&mut self, place: usize) {
-        for dim in 0..self.problem.dims {
-            let asked = self.asked(place, dim);
-            let room = self.places[place].room[dim].max(0) as f64;
-            let open = self.places[place].open.clone();
-            self.rule(constraint!(asked <= room * open));
-        }
-    }
-
-    fn conflicts(&mut self, place: usize) {
-        for &(a, b) in &self.problem.conflicts {
-            let pods = (self.pods[place][a as usize], self.pods[place][b as usize]);
-            let (Some(low), Some(high)) = pods else { continue };
-            match a == b {
-                true => self.rule(constraint!(low.count <= 1.0)),
-                false => self.rule(constraint!(low.any + high.any <= 1.0)),
-            }
-        }
-    }
-
-    fn launches(&self) -> impl Iterator<Item = (usize, &Expression)> {
+    pub fn launches(&self) -> impl Iterator<Item = (usize, &Expression)> {
         self.places.iter().filter_map(|place| match place.at {
             At::Node(_) => None,
             At::Offering(offering) => Some((offering, &place.open)),
         })
     }
 
-    /// Limits.
-    fn sums(&mut self) {
-        for (limit, rule) in self.problem.limits.iter().enumerate() {
-            let mut used = Expression::default();
-            for (offering, open) in self.launches() {
-                let amounts = self.problem.offerings[offering].limits.iter();
-                for (_, amount) in amounts.filter(|(of, _)| *of as usize == limit) {
-                    used += *amount as f64 * open.clone();
-                }
-            }
-            self.rule(constraint!(used <= rule.remaining.max(0) as f64));
-        }
-    }
-
-    fn spread(&mut self, spread: &Spread) {
-        let counts = |at| counts(spread, at);
-        let tally = self.tally((spread.set, spread.key), true, &counts);
-        let least = self.least(spread, &tally);
-        let skew = f64::from(spread.max_skew);
-        for (place, group, pods) in self.pods_of(&spread.groups) {
-            let here = self.domain(place, spread.key).map(|domain| tally[&domain]);
-            match (here, spread.cost) {
-                // The filter refuses nodes without the key; the preference does not see them.
-                (None, None) => self.rule(constraint!(pods.count == 0.0)),
-                (None, Some(_)) => {}
-                (Some(here), None) => self.when(pods.any, here - least - skew),
-                (Some(here), Some(cost)) => {
-                    let beyond = self.binary();
-                    self.when(1.0 - beyond, here - least - skew);
-                    self.charge(cost, group, pods, beyond);
-                }
-            }
-        }
-    }
-
-    /// At most the number of pods in the emptiest domain; 0 when there are too few domains.
-    fn least(&mut self, spread: &Spread, tally: &BTreeMap<usize, Variable>) -> Variable {
-        let (least, enough) = (self.number(self.big), self.binary());
-        let mut seen = Expression::default();
-        for (domain, opens) in self.domains(spread) {
-            let exists = self.binary();
-            match opens {
-                None => self.rule(constraint!(exists == 1.0)),
-                Some(opens) => {
-                    for open in &opens {
-                        self.rule(constraint!(exists >= open.clone()));
-                    }
-                    self.rule(constraint!(exists <= opens.into_iter().sum::<Expression>()));
-                }
-            }
-            seen += exists;
-            // A domain that no pod can come to holds none.
-            let here = tally.get(&domain).map_or(Expression::default(), |&count| count.into());
-            self.when(exists, least - here);
-        }
-        self.rule(constraint!(least <= self.big * enough));
-        self.rule(constraint!(f64::from(spread.min_domains) * enough <= seen));
-        least
-    }
-
-    /// The domains that may count, with the launches that make them, if they need one.
-    fn domains(&self, spread: &Spread) -> BTreeMap<usize, Option<Vec<Expression>>> {
-        let always = spread.domains.iter().map(|&domain| (domain as usize, None));
-        let mut domains: BTreeMap<usize, Option<Vec<Expression>>> = always.collect();
-        for (at, place) in self.places.iter().enumerate() {
-            let Some(domain) = self.domain(at, spread.key) else { continue };
-            match place.at {
-                _ if !counts(spread, place.at) => {}
-                At::Node(_) => *domains.entry(domain).or_default() = None,
-                At::Offering(_) => {
-                    let makers = domains.entry(domain).or_insert_with(|| Some(Vec::new()));
-                    makers.iter_mut().for_each(|makers| makers.push(place.open.clone()));
-                }
-            }
-        }
-        domains
-    }
-
-    fn exclusion(&mut self, exclusion: &Exclusion) {
-        let Exclusion { groups, key, set, cost } = exclusion;
-        // What bound pods forbid to required exclusions is in the classes already.
-        let tally = self.tally((*set, *key), cost.is_some(), &|_| true);
-        for (place, group, pods) in self.pods_of(groups) {
-            let Some(domain) = self.domain(place, *key) else { continue };
-            let others = tally[&domain] - f64::from(u8::from(self.is_member(*set, group)));
-            match cost {
-                None => self.when(pods.any, others),
-                Some(cost) => {
-                    let shared = self.binary();
-                    self.when(1.0 - shared, others);
-                    self.charge(*cost, group, pods, shared);
-                }
-            }
-        }
-    }
-
-    /// Each launch of the rule's offerings has enough values among those that could take its place.
-    fn flexibility(&mut self, rule: &Flexibility) {
-        for place in self.problem.nodes.len()..self.places.len() {
-            let At::Offering(offering) = self.places[place].at else { continue };
-            if !rule.values.iter().any(|(subject, _)| *subject as usize == offering) {
-                continue;
-            }
-            let mut values: BTreeMap<u32, Expression> = BTreeMap::new();
-            for &(other, value) in &rule.values {
-                let could = self.could_be(place, other as usize);
-                *values.entry(value).or_default() += could;
-            }
-            let mut distinct = Expression::default();
-            for could in values.into_values() {
-                let kept = self.binary();
-                self.rule(constraint!(kept <= could));
-                distinct += kept;
-            }
-            let open = self.places[place].open.clone();
-            self.rule(constraint!(distinct >= f64::from(rule.min) * open));
-        }
-    }
-
-    /// 1 only when the offering would accept and hold the pods of the place.
-    fn could_be(&mut self, place: usize, offering: usize) -> Variable {
-        let could = self.binary();
-        let groups = self.problem.groups.iter();
-        let all: i64 = groups.flat_map(|g| g.request.iter().map(|r| r * i64::from(g.count))).sum();
-        for dim in 0..self.problem.dims {
-            let room = self.problem.offerings[offering].capacity[dim].max(0) as f64;
-            let asked = self.asked(place, dim);
-            self.rule(constraint!(asked <= room + all as f64 * (1.0 - could)));
-        }
-        for group in 0..self.problem.groups.len() {
-            let accepted = self.problem.class_of(group as u32).offerings.contains(offering);
-            if let Some(pods) = self.pods[place][group].filter(|_| !accepted) {
-                self.rule(constraint!(pods.any + could <= 1.0));
-            }
-        }
-        could
-    }
-
-    fn preferences(&mut self) {
-        for preference in &self.problem.preferences {
-            let class = &self.problem.classes[preference.class as usize];
-            for (place, _, pods) in self.pods_of(&preference.groups) {
-                let met = match self.places[place].at {
-                    At::Node(node) => class.nodes.contains(node),
-                    At::Offering(offering) => class.offerings.contains(offering),
-                };
-                if !met {
-                    self.penalty += preference.cost as f64 * pods.count;
-                }
-            }
-        }
-    }
-
     /// The best assignment and its price and penalty together. Priorities are settled one after the
     /// other, so that no weight has to be large enough; money comes last.
-    pub fn best(mut self) -> Option<(Assignment, Money)> {
+    pub fn best(mut self) -> Result<(Assignment, Money), ResolutionError> {
         let mut placed: BTreeMap<Reverse<i32>, Expression> = BTreeMap::new();
         for (at, group) in self.problem.groups.iter().enumerate() {
             let pods =
@@ -430,17 +187,18 @@ impl<'a> Model<'a> {
             money += self.problem.offerings[offering].price as f64 * open.clone();
         }
         let solution = self.solve(&money)?;
-        Some((self.assignment(&solution), solution.eval(&money).round() as Money))
+        Ok((self.assignment(&solution), (solution.eval(&money) + 1e-4).floor() as Money))
     }
 
-    /// The least of a sum whose values are whole numbers.
-    fn solve(&self, objective: &Expression) -> Option<HighsSolution> {
+    /// The least of a sum whose values are whole numbers, up to less than 1. Without presolve, for
+    /// that of HiGHS 1.15 calls some of these programmes infeasible when they are not.
+    fn solve(&self, objective: &Expression) -> Result<HighsSolution, ResolutionError> {
         let mut programme = self.variables.clone().minimise(objective.clone()).using(highs);
         for rule in &self.rules {
             programme.add_constraint(rule.clone());
         }
-        let options = programme.set_threads(1).set_option("mip_rel_gap", 0.0);
-        options.set_option("mip_abs_gap", 0.9).solve().ok()
+        let programme = programme.set_threads(1).set_presolve(HighsPresolveType::Off);
+        programme.set_option("mip_rel_gap", 0.0).set_option("mip_abs_gap", 0.9).solve()
     }
 
     fn assignment(&self, solution: &HighsSolution) -> Assignment {
@@ -467,13 +225,5 @@ impl<'a> Model<'a> {
         let nowhere = nowhere.flat_map(|(g, &left)| (0..left).map(move |_| (g, Seat::Nowhere)));
         assignment.pods.extend(nowhere);
         assignment
-    }
-}
-
-/// Whether the spread counts pods there.
-fn counts(spread: &Spread, at: At) -> bool {
-    match at {
-        At::Node(node) => spread.counted_nodes.contains(node),
-        At::Offering(offering) => spread.counted_offerings.contains(offering),
     }
 }
