@@ -86,10 +86,6 @@ pub fn watch(
     }
 }
 
-/// Problems up to this many pods are given to the exact engine first.
-const EXACT_PODS: u64 = 40;
-/// What the exact engine may spend there, in its units of some nanoseconds: less than a second.
-const EXACT_WORK: u64 = 50_000_000;
 /// Its units in one of [`Options::effort`].
 const EXACT_UNITS: u64 = 100;
 

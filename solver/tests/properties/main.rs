@@ -3,6 +3,9 @@
 //! Cases are numbered; a failure names its case and shows the problem as text. A small case is a
 //! low number of pods, not a shrunk large one: sizes grow with the case number.
 
+/// An oracle for larger problems: one integer programme for all, solved by HiGHS.
+#[cfg(feature = "highs")]
+mod assignment_ilp;
 /// The check and the oracle agree on what is right.
 mod check_agrees;
 /// The exact engine finds the best of all solutions and says no more than it knows.
