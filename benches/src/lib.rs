@@ -1,4 +1,11 @@
-//! Workloads that the benches share: Karpenter's own benchmark pods, and web-like pods of our own.
+//! Workloads that the benches share: Karpenter's own benchmark pods, web-like pods of our own, and
+//! packing problems, stored and generated ([`sets`]).
+
+pub mod first_fit;
+pub mod generate;
+pub mod plot;
+pub mod rng;
+pub mod sets;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,6 +22,8 @@ use provisioner::{
     snapshot::{Pod, PodTemplate, Snapshot},
     source::Catalog,
 };
+
+use crate::rng::SplitMix;
 
 const ZONE: &str = "topology.kubernetes.io/zone";
 const HOSTNAME: &str = "kubernetes.io/hostname";
@@ -90,7 +99,7 @@ pub fn preferences() -> Snapshot {
 /// `pods` pods of `groups` deployments without constraints: CPU from 50 m to 2 cores, one to eight
 /// GiB a core, replica counts that fall off like 1/rank. The same seed gives the same pods.
 pub fn web(pods: u32, groups: u32, seed: u64) -> Snapshot {
-    let mut random = SplitMix(seed);
+    let mut random = SplitMix::new(seed);
     let weights: f64 = (1..=groups).map(|rank| 1.0 / f64::from(rank)).sum();
     let mut templates = Vec::new();
     for rank in 1..=groups {
@@ -104,19 +113,6 @@ pub fn web(pods: u32, groups: u32, seed: u64) -> Snapshot {
     }
     templates.truncate(pods as usize);
     snapshot(templates)
-}
-
-/// A small generator with a seed, for workloads only.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % bound
-    }
 }
 
 fn diverse_template(pod: &[u8]) -> PodTemplate {

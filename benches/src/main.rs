@@ -1,14 +1,17 @@
-//! `tenon-bench`: one table of time, cost, bound and memory over the stored workloads.
+//! `tenon-bench`: time, cost, bound and memory over stored and generated workloads.
 //!
-//! Prints Markdown. Each row runs in this one process; memory is the peak of live heap bytes from
-//! the moment the snapshot is in memory.
+//! `plan`, also without a command, prints a table of whole plans as Markdown: each row runs in this
+//! one process; memory is the peak of live heap bytes from the moment the snapshot is in memory.
+//! `generate` writes an instance as text; `quality` solves every stored and generated instance and
+//! compares with what is known of them.
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-    time::Instant,
-};
+mod cli;
+mod memory;
 
+use std::{process::ExitCode, time::Instant};
+
+use clap::{Parser, Subcommand};
+use memory::Mark;
 use provisioner::{
     formulate::{self, formulate},
     snapshot::Snapshot,
@@ -16,7 +19,42 @@ use provisioner::{
 };
 use tenon_bench::{benchmark_catalog, diverse, eastus, preferences, web};
 
-fn main() {
+#[derive(Debug, Parser)]
+#[command(name = "tenon-bench", version, about, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plan the stored workloads and print a table.
+    Plan,
+    /// Write a generated instance as `tenon-problem` text.
+    Generate(cli::generate::GenerateArgs),
+    /// Solve instances within a budget and compare cost, bound and time.
+    Quality(cli::quality::QualityArgs),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command.unwrap_or(Command::Plan) {
+        Command::Plan => {
+            plans();
+            Ok(())
+        }
+        Command::Generate(args) => cli::generate::run(&args),
+        Command::Quality(args) => cli::quality::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn plans() {
     println!(
         "| workload | pods | groups | offerings | nodes | unplaced | $/h | lower bound $/h | gap | formulate ms | solve ms | check ms | pods/s | peak MiB |"
     );
@@ -42,8 +80,7 @@ fn main() {
 /// The best of five runs, each stage apart.
 fn row(name: &str, snapshot: &Snapshot, catalog: &Catalog) {
     let mut best = [f64::INFINITY; 3];
-    let before = LIVE.load(Relaxed);
-    PEAK.store(before, Relaxed);
+    let memory = Mark::now();
     let mut text = String::new();
     for _ in 0..5 {
         let start = Instant::now();
@@ -72,40 +109,11 @@ fn row(name: &str, snapshot: &Snapshot, catalog: &Catalog) {
             gap * 100.0
         );
     }
-    let peak = (PEAK.load(Relaxed) - before) as f64 / f64::from(1 << 20);
+    let peak = memory.peak_mib();
     let total: f64 = best.iter().sum();
     let rate = snapshot.pods.len() as f64 / total * 1e3;
     println!(
         "| {name} | {text} | {:.1} | {:.1} | {:.1} | {rate:.0} | {peak:.0} |",
         best[0], best[1], best[2]
     );
-}
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-/// The system's allocator, with a count of live bytes.
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call is handed on unchanged to the system's allocator.
-#[expect(
-    unsafe_code,
-    reason = "a counting allocator is the only way to see the peak of live bytes"
-)]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let live = LIVE.fetch_add(layout.size(), Relaxed) + layout.size();
-        PEAK.fetch_max(live, Relaxed);
-        // SAFETY: the caller's promise about `layout` is handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: `pointer` came from `alloc` above with the same `layout`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
 }

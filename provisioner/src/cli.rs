@@ -9,6 +9,7 @@ mod input;
 mod plan;
 mod replay;
 mod saved;
+mod solve;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,9 @@ enum Command {
     /// Make a saved plan again, bit for bit.
     #[command(after_help = exit::TABLE)]
     Replay(replay::ReplayArgs),
+    /// Solve a packing problem by itself: the solver's text, vector bin packing, traces.
+    #[command(after_help = exit::TABLE)]
+    Solve(Box<solve::SolveArgs>),
     /// Look at what can be bought.
     #[command(subcommand)]
     Catalog(catalog::CatalogCommand),
@@ -67,6 +71,7 @@ fn run(command: Command, console: &Console) -> Result<Exit, Failure> {
     match command {
         Command::Plan(args) => plan::run(&args, console),
         Command::Replay(args) => replay::run(&args, console),
+        Command::Solve(args) => solve::run(&args, console),
         Command::Catalog(command) => catalog::run(command, console),
         Command::Version => {
             console.print(&format!("tenon {}\n", env!("CARGO_PKG_VERSION")))?;

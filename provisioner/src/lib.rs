@@ -6,6 +6,7 @@
 pub mod api;
 pub mod cli;
 pub mod formulate;
+pub mod instance;
 pub mod pipeline;
 pub mod plan;
 pub mod report;

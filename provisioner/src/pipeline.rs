@@ -52,7 +52,10 @@ pub fn plan(
 ) -> Outcome {
     let start = Instant::now();
     let formulation = formulate(snapshot, catalog, &settings.formulate_options());
-    let solution = solver::solve(&formulation.problem, &solver::Options { threads });
+    let solution = solver::solve(
+        &formulation.problem,
+        &solver::Options { threads, ..solver::Options::default() },
+    );
     let mut violations: Vec<String> = solver::check(&formulation.problem, &solution)
         .iter()
         .map(|violation| format!("{violation:?}"))

@@ -3,6 +3,7 @@
 //! Nothing is decided here. Colour is written as ANSI sequences into every table; the stream that
 //! the caller prints to takes them out again where they do not belong.
 
+pub mod answer;
 pub mod compare;
 pub mod json;
 mod money;

@@ -1,6 +1,9 @@
 //! Runs the command as people do: good input, and every kind of bad input.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
+#[path = "cli/solve.rs"]
+mod solve;
+
 use std::{
     fs,
     io::Write,
@@ -355,7 +358,7 @@ fn fresh_sizes_and_prices_make_a_catalog() {
 #[test]
 fn help_tells_the_exit_codes() {
     let folder = tempfile::tempdir().unwrap();
-    for args in [vec!["--help"], vec!["plan", "--help"]] {
+    for args in [vec!["--help"], vec!["plan", "--help"], vec!["solve", "--help"]] {
         let output = tenon(folder.path(), &args, "");
         assert_eq!(output.status.code(), Some(0));
         let help = stdout(&output);

@@ -153,7 +153,8 @@ pub enum Violation {
         /// As it is.
         found: Money,
     },
-    /// The bound is above the cost, or the solution calls itself optimal and they differ.
+    /// The bound is above the cost, or the solution calls itself optimal and they differ although
+    /// there is nothing but cost to go by.
     Bound {
         /// As the solution says.
         stated: Money,
@@ -187,7 +188,7 @@ pub fn check(problem: &Problem, solution: &Solution) -> Vec<Violation> {
     let penalty = topology::judge(problem, solution, &mut violations)
         .saturating_add(local::preferences(problem, solution));
     order::judge(problem, solution, &mut violations);
-    money(solution, cost(problem, solution), penalty, &mut violations);
+    money(problem, solution, penalty, &mut violations);
     violations
 }
 
@@ -200,7 +201,8 @@ fn cost(problem: &Problem, solution: &Solution) -> Money {
     prices.fold(0, Money::saturating_add)
 }
 
-fn money(solution: &Solution, cost: Money, penalty: Money, violations: &mut Vec<Violation>) {
+fn money(problem: &Problem, solution: &Solution, penalty: Money, violations: &mut Vec<Violation>) {
+    let cost = cost(problem, solution);
     let stated = solution.cost;
     if stated != cost {
         violations.push(Violation::Cost { stated, found: cost });
@@ -210,9 +212,22 @@ fn money(solution: &Solution, cost: Money, penalty: Money, violations: &mut Vec<
         violations.push(Violation::Penalty { stated, found: penalty });
     }
     let stated = solution.bound;
-    if stated > cost || (solution.status == Status::Optimal && stated != cost) {
+    let is_tight = solution.status == Status::Optimal && !has_trade_offs(problem);
+    if stated > cost || (is_tight && stated != cost) {
         violations.push(Violation::Bound { stated, cost });
     }
+}
+
+/// Whether the best solution may cost more than another that places the same pods: for the sake of
+/// a preference, or to stay in an earlier tier.
+fn has_trade_offs(problem: &Problem) -> bool {
+    let costs = (problem.preferences.iter().map(|preference| Some(preference.cost)))
+        .chain(problem.spreads.iter().map(|spread| spread.cost))
+        .chain(problem.affinities.iter().map(|affinity| affinity.cost))
+        .chain(problem.exclusions.iter().map(|exclusion| exclusion.cost));
+    let tiers = problem.offerings.windows(2);
+    costs.flatten().any(|cost| cost > 0)
+        || tiers.into_iter().any(|pair| pair[0].tier != pair[1].tier)
 }
 
 /// A place that holds planned or bound pods, as the checks walk over them.

@@ -5,20 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// Work done by the engines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Effort {
-    /// Patterns generated.
-    pub columns: u64,
-    /// Simplex pivots of the master.
-    pub pivots: u64,
-    /// Branches of pricing.
-    pub prices: u64,
-    /// Dives for whole plans.
-    pub dives: u64,
-    /// Branches on offering counts, and of the exact search.
-    pub nodes: u64,
-}
+use crate::solution::Effort;
 
 /// What is left to spend. Work is counted in units of about a microsecond on a desktop of 2020.
 #[derive(Clone, Debug)]
@@ -39,7 +26,12 @@ impl Budget {
 
     /// Nothing is left, or somebody asked to stop.
     pub(crate) fn is_spent(&self) -> bool {
-        self.left == 0 || self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
+        self.left == 0 || self.is_stopped()
+    }
+
+    /// Somebody asked to stop.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
     pub(crate) fn pivots(&mut self, count: u64) {
@@ -50,6 +42,21 @@ impl Budget {
     pub(crate) fn prices(&mut self, count: u64) {
         self.done.prices += count;
         self.spend(count.saturating_mul(8));
+    }
+
+    /// A part of what is left, for one of `parts` that work side by side.
+    pub(crate) fn fork(&self, parts: u64) -> Self {
+        Self { left: self.left / parts.max(1), stop: self.stop.clone(), done: Effort::default() }
+    }
+
+    /// Takes account of what a fork did.
+    pub(crate) fn join(&mut self, fork: &Self, given: u64) {
+        self.spend(given.saturating_sub(fork.left));
+        self.done.columns += fork.done.columns;
+        self.done.pivots += fork.done.pivots;
+        self.done.prices += fork.done.prices;
+        self.done.dives += fork.done.dives;
+        self.done.nodes += fork.done.nodes;
     }
 
     fn spend(&mut self, units: u64) {

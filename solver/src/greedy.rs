@@ -21,26 +21,34 @@ use crate::{
     greedy::{
         fill::Share,
         ledger::{Host, Ledger},
-        prepare::Prepared,
         run::{Run, Variant},
     },
     problem::NODE_KEY,
     solution::{Launch, Placement, Reason, Unplaced},
 };
 
+pub(crate) use prepare::Prepared;
+pub(crate) use run::follow::{From, Wish};
+
 /// Solves greedily. `bound` and `status` of the result are left at their defaults.
-pub(crate) fn solve(problem: &Problem) -> Solution {
-    let prepared = Prepared::new(problem);
-    let first = variants(problem, &prepared);
-    let mut tried = construct_all(&prepared, &first);
+pub(crate) fn solve(prepared: &Prepared<'_>) -> Solution {
+    let problem = prepared.problem;
+    let first = variants(problem, prepared);
+    let mut tried = construct_all(prepared, &first);
     let unplaced = tried.iter().all(|built| !built.solution.unplaced.is_empty());
     let limited = tried.iter().any(|built| built.limited);
     if unplaced || limited {
-        tried.extend(construct_all(&prepared, &insistent(problem, &first)));
+        tried.extend(construct_all(prepared, &insistent(problem, &first)));
     }
     // The first of equals is kept, so the order of the knobs decides and not the threads.
     let best = tried.into_iter().min_by_key(|built| rank(problem, &built.solution));
     best.map(Built::explained).unwrap_or_default()
+}
+
+/// Opens the nodes that another engine wishes for as far as every constraint lets them be, and
+/// places the rest greedily.
+pub(crate) fn along(prepared: &Prepared<'_>, wishes: &[Wish]) -> Solution {
+    construct(prepared, BASE, wishes).explained()
 }
 
 /// What a construction came to.
@@ -64,7 +72,7 @@ impl Built<'_> {
 }
 
 fn construct_all<'a>(prepared: &'a Prepared<'_>, variants: &[Variant]) -> Vec<Built<'a>> {
-    variants.par_iter().map(|&variant| construct(prepared, variant)).collect()
+    variants.par_iter().map(|&variant| construct(prepared, variant, &[])).collect()
 }
 
 /// Problems up to this many pods are tried with every combination of knobs: it takes a moment.
@@ -124,9 +132,9 @@ fn insistent(problem: &Problem, first: &[Variant]) -> Vec<Variant> {
     variants
 }
 
-fn construct<'a>(prepared: &'a Prepared<'_>, variant: Variant) -> Built<'a> {
+fn construct<'a>(prepared: &'a Prepared<'_>, variant: Variant, wishes: &[Wish]) -> Built<'a> {
     let mut run = Run::new(prepared, variant);
-    run.construct();
+    run.construct_along(wishes);
     run.shrink();
     run.dissolve(0);
     run.shrink();
@@ -136,10 +144,10 @@ fn construct<'a>(prepared: &'a Prepared<'_>, variant: Variant) -> Built<'a> {
     Built { solution: solution(&run), limited: run.limited, ledger: run.ledger }
 }
 
-type Rank = (Vec<u64>, i64, usize);
+pub(crate) type Rank = (Vec<u64>, i64, usize);
 
 /// Less is better.
-fn rank(problem: &Problem, solution: &Solution) -> Rank {
+pub(crate) fn rank(problem: &Problem, solution: &Solution) -> Rank {
     let mut priorities: Vec<i32> = problem.groups.iter().map(|group| group.priority).collect();
     priorities.sort_unstable_by(|a, b| b.cmp(a));
     priorities.dedup();

@@ -13,10 +13,14 @@ use std::{cmp::Ordering, collections::BinaryHeap};
 
 use crate::presolve::{Core, Kind};
 pub(crate) use proof::{Proof, Proven, Shadow};
-use relaxation::Relaxation;
+use relaxation::{Basis, Relaxation};
 
 /// Floats err by less than this, relative, so bounds are raised by it.
 const MARGIN: f64 = 1e-10;
+
+/// The first branches are filled up to whole patterns, later only one in so many.
+const OFTEN: u32 = 12;
+const SELDOM: u32 = 8;
 
 /// (item, pods), ascending by item; counts are above zero.
 pub(crate) type Pattern = Vec<(u32, u32)>;
@@ -24,7 +28,7 @@ pub(crate) type Pattern = Vec<(u32, u32)>;
 /// What is asked of a kind.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask<'a> {
-    /// Profit of one pod, per item; items at or below 0 stay out.
+    /// Profit of one pod, per item, penalties not taken off; items at or below 0 stay out.
     pub profits: &'a [f64],
     /// At most so many pods of each item.
     pub limits: &'a [u32],
@@ -61,6 +65,8 @@ pub(crate) struct Pricer {
     shares: Vec<f64>,
     /// How many pods of an item fit into an empty node.
     fits: Vec<u32>,
+    /// What unmet preferences cost per pod of an item; empty when nothing does.
+    penalties: Vec<f64>,
     /// Per item, the cap and how many it allows.
     caps: Vec<Option<(u32, u32)>>,
     /// Per item, the positions of those that keep off its node.
@@ -82,12 +88,17 @@ impl Pricer {
             shares: Vec::with_capacity(items.len() * dims.len()),
             fits: Vec::with_capacity(items.len()),
             caps: Vec::with_capacity(items.len()),
+            penalties: Vec::new(),
             conflicts: Vec::with_capacity(items.len()),
             dims: dims.len(),
             dimensions: dims.iter().map(|&dim| dim as u32).collect(),
             capacity,
             items,
         };
+        if !kind.penalties.is_empty() {
+            let penalty = |&item: &u32| kind.penalties[item as usize] as f64;
+            pricer.penalties = pricer.items.iter().map(penalty).collect();
+        }
         for &item in &pricer.items {
             let of = &core.items[item as usize];
             let mut most = of.cap.map_or(u32::MAX, |cap| core.caps[cap as usize]);
@@ -125,6 +136,11 @@ impl Pricer {
         search.finish(bound)
     }
 
+    /// What one pod of an item brings on this kind.
+    fn profit(&self, at: usize, profits: &[f64]) -> f64 {
+        profits[self.items[at] as usize] - self.penalties.get(at).copied().unwrap_or(0.0)
+    }
+
     fn request(&self, at: usize) -> &[i64] {
         &self.requests[at * self.dims..(at + 1) * self.dims]
     }
@@ -138,6 +154,7 @@ struct Branch {
     /// The item to branch on, and its value in the relaxation.
     on: usize,
     value: f64,
+    basis: Basis,
 }
 
 impl PartialEq for Branch {
@@ -178,7 +195,7 @@ impl<'a> Search<'a> {
         let mut chosen = Vec::with_capacity(pricer.items.len());
         let mut profits = Vec::with_capacity(pricer.items.len());
         for (at, &item) in pricer.items.iter().enumerate() {
-            let profit = ask.profits[item as usize];
+            let profit = pricer.profit(at, ask.profits);
             if profit > 0.0 && ask.limits[item as usize] > 0 && pricer.fits[at] > 0 {
                 chosen.push(at as u32);
                 profits.push(profit);
@@ -212,7 +229,7 @@ impl<'a> Search<'a> {
 
     fn run(&mut self) {
         let bounds = self.whole();
-        self.look(bounds);
+        self.look(bounds, None);
         while self.nodes < self.ask.nodes {
             let Some(branch) = self.open.peek() else { return };
             if branch.bound <= self.useful() {
@@ -224,8 +241,8 @@ impl<'a> Search<'a> {
             below[n + branch.on] = branch.value.floor() as u32;
             let mut above = branch.bounds;
             above[branch.on] = branch.value.floor() as u32 + 1;
-            self.look(below);
-            self.look(above);
+            self.look(below, Some(&branch.basis));
+            self.look(above, Some(&branch.basis));
         }
     }
 
@@ -240,7 +257,7 @@ impl<'a> Search<'a> {
     }
 
     /// Solves a branch's relaxation, rounds it to patterns, and keeps the branch when it matters.
-    fn look(&mut self, mut bounds: Vec<u32>) {
+    fn look(&mut self, mut bounds: Vec<u32>, start: Option<&Basis>) {
         self.nodes += 1;
         let n = self.chosen.len();
         let (lower, upper) = bounds.split_at_mut(n);
@@ -248,7 +265,7 @@ impl<'a> Search<'a> {
         if !self.take_lower(lower, &mut room) || !self.tighten(lower, upper, &room) {
             return;
         }
-        let bound = self.relaxation.solve(lower, upper, &room);
+        let bound = self.relaxation.solve(lower, upper, &room, start);
         if bound <= self.useful() {
             self.closed = self.closed.max(bound);
             return;
@@ -257,7 +274,8 @@ impl<'a> Search<'a> {
         let split = self.relaxation.split(lower);
         match split {
             Some((on, value)) if bound > self.useful() => {
-                self.open.push(Branch { bound, bounds, on, value });
+                let basis = self.relaxation.basis();
+                self.open.push(Branch { bound, bounds, on, value, basis });
             }
             _ => self.closed = self.closed.max(bound),
         }
@@ -319,13 +337,17 @@ impl<'a> Search<'a> {
             let count = (value + 1e-7).floor() as u32;
             self.add(k, count, &mut counts, upper, &mut room);
         }
-        let mut other = (counts.clone(), room.clone());
-        self.fill_by_value(&mut counts, upper, &mut room);
-        self.keep(&counts);
-        if self.nodes <= 4 {
+        if self.nodes == 1 {
+            let mut other = (counts.clone(), room.clone());
             self.fill_by_share(&mut other.0, upper, &mut other.1);
             self.keep(&other.0);
         }
+        // Deep in the search it is the bound that matters, and filling up takes longer than that.
+        if self.nodes <= OFTEN || self.nodes % SELDOM == 0 {
+            self.relaxation.rank();
+            self.fill_by_value(&mut counts, upper, &mut room);
+        }
+        self.keep(&counts);
     }
 
     /// Adds up to `want` pods of the k-th item as far as room, caps and conflicts allow.

@@ -1,7 +1,6 @@
 //! From a problem to its packing core: what one node can hold, and what a node costs.
 //!
-//! The core forgets what spans nodes, so every solution of the problem is one of the core, and a
-//! bound on the core is a bound on the problem. What it keeps:
+//! The core forgets what spans nodes. What it keeps:
 //!
 //! - *items*: groups whose pods no node can tell apart (same request, same class, same caps);
 //! - *kinds*: offerings that differ only in what spans nodes, and existing nodes with equal room;
@@ -11,6 +10,10 @@
 //!
 //! Every item keeps its groups and every kind its offerings, so a plan of the core is turned back
 //! exactly.
+//!
+//! There are two views. Every solution of the problem is a solution of the [`View::Bound`] core, so
+//! a bound on it is a bound on the problem. The [`View::Plan`] core also heeds what usually holds
+//! (hostname spreads start from an empty node) or what is wanted (preferences, tiers of pools).
 
 use rustc_hash::FxHashMap;
 
@@ -18,6 +21,15 @@ use crate::{
     BitSet, Problem,
     problem::{Money, NODE_KEY},
 };
+
+/// What a core is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum View {
+    /// Only what every solution obeys, and launch prices alone.
+    Bound,
+    /// What a good plan obeys, with the costs of unmet preferences.
+    Plan,
+}
 
 /// Pods that no node can tell apart.
 #[derive(Clone, Debug)]
@@ -47,6 +59,8 @@ pub(crate) struct Kind {
     pub items: BitSet,
     /// (index into [`Problem::limits`], amount per node).
     pub limits: Vec<(u32, i64)>,
+    /// What the unmet preferences of one pod cost, per item; empty when nothing does.
+    pub penalties: Vec<Money>,
     /// Where a kind's nodes come from.
     pub source: Source,
 }
@@ -82,59 +96,138 @@ pub(crate) struct Core {
 enum Rule {
     Exclusion(u32),
     Port(u32),
+    Spread(u32),
 }
 
 impl Core {
     /// The core for placing `pods[group]` pods of each group.
-    pub(crate) fn new(problem: &Problem, pods: &[u32]) -> Self {
-        let rules = rules(problem);
-        let (items, caps, item_of) = items(problem, pods, &rules);
+    pub(crate) fn new(problem: &Problem, pods: &[u32], view: View) -> Self {
+        let rules = rules(problem, view);
+        let wants = match view {
+            View::Bound => Vec::new(),
+            View::Plan => wants(problem),
+        };
+        let (items, caps, item_of) = items(problem, pods, &rules, &wants);
         let conflicts = conflicts(problem, &items, &item_of);
-        let mut kinds = nodes(problem, &items);
-        kinds.extend(offerings(problem, &items));
+        let mut kinds = nodes(problem, &items, &wants);
+        kinds.extend(offerings(problem, &items, &wants, view));
         let limits = problem.limits.iter().map(|limit| limit.remaining).collect();
         Self { dims: problem.dims, items, kinds, caps, conflicts, limits }
     }
+
+    /// Whether two views come to the same.
+    pub(crate) fn views_differ(problem: &Problem) -> bool {
+        let tier = problem.offerings.first().map(|offering| offering.tier);
+        problem.offerings.iter().any(|offering| Some(offering.tier) != tier)
+            || !problem.preferences.is_empty()
+            || problem.spreads.iter().any(|s| s.key == NODE_KEY && s.cost.is_none())
+    }
+
+    /// What one node with a pattern costs, unmet preferences included.
+    pub(crate) fn cost(&self, kind: u32, pattern: &[(u32, u32)]) -> Money {
+        let kind = &self.kinds[kind as usize];
+        if kind.penalties.is_empty() {
+            return kind.price;
+        }
+        let penalty = |&(item, pods): &(u32, u32)| {
+            kind.penalties[item as usize].saturating_mul(pods.into())
+        };
+        pattern.iter().map(penalty).fold(kind.price, Money::saturating_add)
+    }
 }
 
-/// Per group, the rule that lets only one pod of several groups stand on a node.
-fn rules(problem: &Problem) -> Vec<Option<Rule>> {
+/// Per group, the tightest rule on how many pods like it share a node, and how many they are.
+fn rules(problem: &Problem, view: View) -> Vec<Option<(Rule, u32)>> {
     let mut rules = vec![None; problem.groups.len()];
+    if view == View::Plan {
+        for (at, spread) in problem.spreads.iter().enumerate() {
+            if spread.key == NODE_KEY && spread.cost.is_none() {
+                let rule = Some((Rule::Spread(at as u32), spread.max_skew));
+                tighten(problem, &mut rules, &spread.groups, spread.set, rule);
+            }
+        }
+    }
     for &(a, b) in &problem.conflicts {
         if a == b {
-            rules[a as usize] = Some(Rule::Port(a));
+            rules[a as usize] = Some((Rule::Port(a), 1));
         }
     }
     for (at, exclusion) in problem.exclusions.iter().enumerate() {
-        if exclusion.key != NODE_KEY || exclusion.cost.is_some() {
-            continue;
-        }
-        let set = &problem.sets[exclusion.set as usize].groups;
-        for &group in &exclusion.groups {
-            if set.contains(group as usize) {
-                rules[group as usize] = Some(Rule::Exclusion(at as u32));
-            }
+        if exclusion.key == NODE_KEY && exclusion.cost.is_none() {
+            let rule = Some((Rule::Exclusion(at as u32), 1));
+            tighten(problem, &mut rules, &exclusion.groups, exclusion.set, rule);
         }
     }
     rules
 }
 
+/// Gives a rule to the groups that state it and are counted by it.
+fn tighten(
+    problem: &Problem,
+    rules: &mut [Option<(Rule, u32)>],
+    groups: &[u32],
+    set: u32,
+    rule: Option<(Rule, u32)>,
+) {
+    let most = |rule: Option<(Rule, u32)>| rule.map_or(u32::MAX, |(_, most)| most);
+    for &group in groups {
+        let old = &mut rules[group as usize];
+        if problem.sets[set as usize].groups.contains(group as usize) && most(rule) <= most(*old) {
+            *old = rule;
+        }
+    }
+}
+
+/// Per group, its preferences: (class, cost per pod).
+type Wants = Vec<Vec<(u32, Money)>>;
+
+fn wants(problem: &Problem) -> Wants {
+    let mut wants = vec![Vec::new(); problem.groups.len()];
+    for preference in &problem.preferences {
+        for &group in &preference.groups {
+            wants[group as usize].push((preference.class, preference.cost));
+        }
+    }
+    if wants.iter().all(Vec::is_empty) { Vec::new() } else { wants }
+}
+
+/// What unmet preferences cost per pod of each item, where `met` says which classes are.
+fn penalties(items: &[Item], wants: &Wants, met: impl Fn(u32) -> bool) -> Vec<Money> {
+    if wants.is_empty() {
+        return Vec::new();
+    }
+    let of = |item: &Item| {
+        let wants = &wants[item.groups[0].0 as usize];
+        wants.iter().filter(|(class, _)| !met(*class)).map(|(_, cost)| cost).sum()
+    };
+    items.iter().map(of).collect()
+}
+
 type Items = (Vec<Item>, Vec<u32>, Vec<Option<u32>>);
 
-fn items(problem: &Problem, pods: &[u32], rules: &[Option<Rule>]) -> Items {
+fn items(
+    problem: &Problem,
+    pods: &[u32],
+    rules: &[Option<(Rule, u32)>],
+    wants: &Wants,
+) -> Items {
     let mut index = FxHashMap::default();
     let mut cap_index: FxHashMap<Rule, u32> = FxHashMap::default();
+    let mut caps = Vec::new();
     let mut items: Vec<Item> = Vec::new();
     let mut item_of = vec![None; problem.groups.len()];
     for (at, group) in problem.groups.iter().enumerate() {
         if pods[at] == 0 {
             continue;
         }
-        let cap = rules[at].map(|rule| {
-            let next = cap_index.len() as u32;
-            *cap_index.entry(rule).or_insert(next)
+        let cap = rules[at].map(|(rule, most)| {
+            *cap_index.entry(rule).or_insert_with(|| {
+                caps.push(most);
+                caps.len() as u32 - 1
+            })
         });
-        let item = *index.entry((&group.request, group.class, cap)).or_insert_with(|| {
+        let key = (&group.request, group.class, cap, wants.get(at));
+        let item = *index.entry(key).or_insert_with(|| {
             items.push(Item {
                 request: group.request.clone(),
                 demand: 0,
@@ -148,7 +241,7 @@ fn items(problem: &Problem, pods: &[u32], rules: &[Option<Rule>]) -> Items {
         items[item].groups.push((at as u32, pods[at]));
         item_of[at] = Some(item as u32);
     }
-    (items, vec![1; cap_index.len()], item_of)
+    (items, caps, item_of)
 }
 
 /// Pairs of items of which no two pods share a node. A pair counts only when every group of the
@@ -194,7 +287,7 @@ fn fits(request: &[i64], capacity: &[i64]) -> bool {
     request.iter().zip(capacity).all(|(ask, have)| *ask == 0 || ask <= have)
 }
 
-fn nodes(problem: &Problem, items: &[Item]) -> Vec<Kind> {
+fn nodes(problem: &Problem, items: &[Item], wants: &Wants) -> Vec<Kind> {
     let mut index = FxHashMap::default();
     let mut kinds: Vec<Kind> = Vec::new();
     for (at, node) in problem.nodes.iter().enumerate() {
@@ -203,16 +296,20 @@ fn nodes(problem: &Problem, items: &[Item]) -> Vec<Kind> {
                 && fits(&item.request, &node.free)
         });
         let accepted = BitSet::from_indices(items.len(), accepted.map(|(item, _)| item));
-        if accepted.iter().next().is_none() {
+        if accepted.is_empty() {
             continue;
         }
-        let kind = *index.entry((&node.free, accepted.clone())).or_insert_with(|| {
+        let penalties =
+            penalties(items, wants, |class| problem.classes[class as usize].nodes.contains(at));
+        let key = (&node.free, accepted.clone(), penalties.clone());
+        let kind = *index.entry(key).or_insert_with(|| {
             kinds.push(Kind {
                 capacity: node.free.clone(),
                 price: 0,
                 most: 0,
                 items: accepted,
                 limits: Vec::new(),
+                penalties,
                 source: Source::Nodes(Vec::new()),
             });
             kinds.len() - 1
@@ -225,59 +322,91 @@ fn nodes(problem: &Problem, items: &[Item]) -> Vec<Kind> {
     kinds
 }
 
-fn offerings(problem: &Problem, items: &[Item]) -> Vec<Kind> {
-    let mut by_class: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
-    for (at, item) in items.iter().enumerate() {
-        by_class.entry(item.class).or_default().push(at as u32);
-    }
-    let mut classes: Vec<(u32, Vec<u32>)> = by_class.into_iter().collect();
-    classes.sort_unstable();
+fn offerings(problem: &Problem, items: &[Item], wants: &Wants, view: View) -> Vec<Kind> {
+    let classes = classes(items);
     let largest = largest_loads(problem, items);
+    let tiers = match view {
+        View::Bound => Vec::new(),
+        View::Plan => lowest_tiers(problem, items),
+    };
     let mut order: Vec<u32> = (0..problem.offerings.len() as u32).collect();
     order.sort_by_key(|&o| (problem.offerings[o as usize].price, o));
-    let mut index: FxHashMap<(Vec<i64>, Money, Vec<(u32, i64)>, Vec<bool>), usize> =
-        FxHashMap::default();
+    let mut index = FxHashMap::default();
     let mut kinds: Vec<Kind> = Vec::new();
     for at in order {
         let offering = &problem.offerings[at as usize];
-        let open: Vec<bool> = classes
-            .iter()
-            .map(|(class, _)| problem.classes[*class as usize].offerings.contains(at as usize))
-            .collect();
+        let has = |class: u32| problem.classes[class as usize].offerings.contains(at as usize);
+        let open: Vec<bool> = classes.iter().map(|(class, _)| has(*class)).collect();
         let capacity: Vec<i64> = offering
             .capacity
             .iter()
             .zip(&largest)
             .map(|(have, need)| i64::try_from(*need).map_or(*have, |need| need.min(*have)).max(0))
             .collect();
-        let limits = offering.limits.clone();
-        let key = (capacity, offering.price, limits, open);
+        let penalties = penalties(items, wants, has);
+        let tier = if tiers.is_empty() { 0 } else { offering.tier };
+        let key = (capacity, offering.price, &offering.limits, open, penalties, tier);
         if let Some(&kind) = index.get(&key) {
-            if let Source::Offerings(offerings) = &mut kinds[kind].source {
-                offerings.push(at);
-            }
+            add_offering(&mut kinds, kind, at);
             continue;
         }
-        let (capacity, price, limits, open) = key.clone();
-        let candidates = classes.iter().zip(&open).filter(|(_, open)| **open);
-        let fitting = candidates
-            .flat_map(|((_, members), _)| members)
-            .filter(|&&item| fits(&items[item as usize].request, &capacity));
+        let (capacity, _, _, open, penalties, tier) = &key;
+        let candidates = classes.iter().zip(open).filter(|(_, open)| **open);
+        let fitting = candidates.flat_map(|((_, members), _)| members).filter(|&&item| {
+            fits(&items[item as usize].request, capacity)
+                && tiers.get(item as usize).is_none_or(|lowest| tier <= lowest)
+        });
         let accepted = BitSet::from_indices(items.len(), fitting.map(|&item| item as usize));
-        if accepted.iter().next().is_none() {
+        if accepted.is_empty() {
             continue;
         }
-        index.insert(key, kinds.len());
-        kinds.push(Kind {
-            capacity,
-            price,
+        let kind = Kind {
+            capacity: capacity.clone(),
+            price: offering.price,
             most: u32::MAX,
             items: accepted,
-            limits,
+            limits: offering.limits.clone(),
+            penalties: penalties.clone(),
             source: Source::Offerings(vec![at]),
-        });
+        };
+        index.insert(key, kinds.len());
+        kinds.push(kind);
     }
     undominated(kinds)
+}
+
+fn add_offering(kinds: &mut [Kind], kind: usize, offering: u32) {
+    if let Source::Offerings(offerings) = &mut kinds[kind].source {
+        offerings.push(offering);
+    }
+}
+
+/// Items by class, ascending.
+fn classes(items: &[Item]) -> Vec<(u32, Vec<u32>)> {
+    let mut by_class: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
+    for (at, item) in items.iter().enumerate() {
+        by_class.entry(item.class).or_default().push(at as u32);
+    }
+    let mut classes: Vec<(u32, Vec<u32>)> = by_class.into_iter().collect();
+    classes.sort_unstable();
+    classes
+}
+
+/// Per item, the lowest tier with an offering that accepts and holds it; empty when there is one
+/// tier only.
+fn lowest_tiers(problem: &Problem, items: &[Item]) -> Vec<u16> {
+    let tier = problem.offerings.first().map(|offering| offering.tier);
+    if problem.offerings.iter().all(|offering| Some(offering.tier) == tier) {
+        return Vec::new();
+    }
+    let lowest = |item: &Item| {
+        let accepted = problem.classes[item.class as usize].offerings.iter();
+        let holding = accepted.map(|o| &problem.offerings[o]).filter(|offering| {
+            fits(&item.request, &offering.capacity)
+        });
+        holding.map(|offering| offering.tier).min().unwrap_or(u16::MAX)
+    };
+    items.iter().map(lowest).collect()
 }
 
 /// What all pods together ask, per dimension: no node needs more.
@@ -301,6 +430,7 @@ fn undominated(kinds: Vec<Kind>) -> Vec<Kind> {
                     kind.limits.iter().any(|(l, a)| l == limit && a >= amount)
                 })
                 && kind.items.is_subset(&other.items)
+                && other.penalties.iter().zip(&kind.penalties).all(|(other, own)| other <= own)
         };
         if !kept.iter().any(replaces) {
             kept.push(kind);

@@ -1,6 +1,6 @@
 //! What came out: launches, placements, what has no place and why, cost and bound.
 
-use crate::{effort::Effort, problem::Money};
+use crate::problem::Money;
 
 /// The answer to a [`crate::Problem`]; complete even when nothing could be placed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Solution {
     pub bound: Money,
     /// How the engine ended.
     pub status: Status,
-    /// What work was done.
+    /// What it took.
     pub effort: Effort,
 }
 
@@ -80,9 +80,29 @@ pub enum Reason {
 /// How sure the engine is of its answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Status {
-    /// Cost equals the bound.
+    /// Proven: no other answer places more pods (higher priorities first) or, placing as many,
+    /// does with less money. Without preferences, and with one tier, the cost equals the bound.
     Optimal,
+    /// The gap asked for is reached.
+    Within,
+    /// The budget or the stop flag ended the work.
+    Stopped,
     /// A valid answer; cost is between bound and cost.
     #[default]
     Feasible,
+}
+
+/// The work an engine did, in counts that do not depend on the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// Patterns added to the master problem.
+    pub columns: u64,
+    /// Pivots of the simplex method.
+    pub pivots: u64,
+    /// Knapsacks solved to find patterns.
+    pub prices: u64,
+    /// Dives from the relaxation down to a plan.
+    pub dives: u64,
+    /// Nodes of search trees.
+    pub nodes: u64,
 }

@@ -7,7 +7,8 @@ use crate::{
     certificate::Certificate,
     columns,
     effort::Budget,
-    greedy,
+    exact,
+    greedy::{self, Prepared},
     problem::Money,
     solution::{Reason, Status, Unplaced},
     validate::validate,
@@ -56,6 +57,12 @@ pub struct Progress {
     pub unplaced: u64,
 }
 
+/// Problems up to this many pods are given to the exact engine.
+const EXACT_PODS: u64 = 40;
+
+/// What the exact engine may spend, in units of work: some hundredths of a second.
+const EXACT_WORK: u64 = 5_000_000;
+
 /// Solves a problem. Total: pods without a place are in the answer, and so is every pod of a
 /// problem that does not hold together ([`validate`]).
 pub fn solve(problem: &Problem, options: &Options) -> Solution {
@@ -71,8 +78,9 @@ pub fn watch(
     certify(problem, options, tell).0
 }
 
-/// Like [`watch`], with a certificate for the bound. There is none when no engine made one, as for
-/// the greedy alone; where the bound by resources is the higher one, the solution states that.
+/// Like [`watch`], with a certificate for the bound ([`crate::certificate`]). There is none when
+/// column generation had no part in the answer. Where the bound by resources or that of the exact
+/// search is higher than what the certificate proves, the solution states the higher one.
 pub fn certify(
     problem: &Problem,
     options: &Options,
@@ -91,25 +99,63 @@ pub fn certify(
     }
 }
 
+/// Its units in one of [`Options::effort`].
+const EXACT_UNITS: u64 = 100;
+
 fn run(
     problem: &Problem,
     options: &Options,
     tell: &mut (dyn FnMut(Progress) + Send),
 ) -> (Solution, Option<Certificate>) {
-    let mut certificate = None;
-    let mut solution = greedy::solve(problem);
+    let prepared = Prepared::new(problem);
+    let mut solution = greedy::solve(&prepared);
     solution.bound = bound::resource_bound(problem, &solution).clamp(0, solution.cost);
     tell(progress(&solution));
-    if options.engine != Engine::Greedy {
-        let effort = if options.effort == 0 { u64::MAX } else { options.effort };
-        let mut budget = Budget::new(effort, options.stop.clone());
-        certificate = columns::improve(problem, options, &mut solution, &mut budget, tell);
-        solution.effort = budget.done;
+    if options.engine == Engine::Greedy {
+        solution.status = status(&solution, options, false);
+        return (solution, None);
     }
-    if solution.bound == solution.cost && solution.penalty == 0 && solution.unplaced.is_empty() {
-        solution.status = Status::Optimal;
+    let effort = if options.effort == 0 { u64::MAX } else { options.effort };
+    let mut budget = Budget::new(effort, options.stop.clone());
+    let small = problem.pods() <= EXACT_PODS && options.engine == Engine::Auto;
+    if small || options.engine == Engine::Exact {
+        let units = if small { EXACT_WORK } else { u64::MAX };
+        let units = units.min(budget.left().saturating_mul(EXACT_UNITS));
+        let mut own = exact::Budget::new(units, options.stop.as_deref());
+        let outcome = exact::solve(problem, solution, &mut own);
+        solution = outcome.solution;
+        budget.done.nodes += outcome.nodes;
+        tell(progress(&solution));
+        if outcome.proven {
+            solution.status = Status::Optimal;
+            solution.effort = budget.done;
+            return (solution, None);
+        }
     }
+    let certificate = columns::improve(&prepared, options, &mut solution, &mut budget, tell);
+    solution.effort = budget.done;
+    solution.status = status(&solution, options, budget.is_spent());
     (solution, certificate)
+}
+
+/// How an engine ended that proves by bounds.
+fn status(solution: &Solution, options: &Options, spent: bool) -> Status {
+    let settled = solution.penalty == 0 && solution.unplaced.is_empty();
+    if solution.bound == solution.cost && settled {
+        Status::Optimal
+    } else if options.gap_ppm > 0 && is_within(solution, options.gap_ppm) {
+        Status::Within
+    } else if spent {
+        Status::Stopped
+    } else {
+        Status::Feasible
+    }
+}
+
+/// Whether the cost is within so many parts per million of the bound.
+pub(crate) fn is_within(solution: &Solution, gap_ppm: u32) -> bool {
+    let gap = i128::from(solution.cost) - i128::from(solution.bound);
+    gap * 1_000_000 <= i128::from(gap_ppm) * i128::from(solution.cost)
 }
 
 /// What there is to tell of a solution.

@@ -36,7 +36,7 @@ fn read(bytes: &[u8]) -> Snapshot {
 /// What a case says when a check does not accept its plan.
 fn faults(snapshot: &Snapshot, catalog: &Catalog) -> (Plan, Vec<String>) {
     let formulation = formulate(snapshot, catalog, &Options::default());
-    let solution = solver::solve(&formulation.problem, &solver::Options { threads: 0 });
+    let solution = solver::solve(&formulation.problem, &solver::Options::default());
     let solved = solver::check(&formulation.problem, &solution);
     let mut faults: Vec<String> = solved.iter().map(|fault| format!("solver: {fault:?}")).collect();
     let plan = plan::assemble(snapshot, &formulation, &solution);

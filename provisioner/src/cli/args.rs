@@ -3,7 +3,7 @@
 use std::{path::PathBuf, str::FromStr};
 
 use anstream::ColorChoice;
-use catalog::azure::{NetworkPlugin, OsDiskType};
+use catalog::azure::{ManagedDiskPrice, NetworkPlugin, NodeSettings, OsDiskType};
 use clap::{Args, ValueEnum};
 
 use crate::report::Format;
@@ -58,6 +58,19 @@ pub(super) struct Nodes {
     /// Dollars per hour of a managed OS disk, instead of the list price.
     #[arg(long, value_name = "USD", value_parser = micro_dollars)]
     pub(super) os_disk_price: Option<i64>,
+}
+
+impl Nodes {
+    /// For Linux nodes with the default OS disk.
+    pub(super) fn settings(&self) -> NodeSettings {
+        NodeSettings {
+            kubernetes_version: self.kubernetes_version,
+            max_pods: self.max_pods,
+            network_plugin: self.network_plugin.into(),
+            managed_disk_price: self.os_disk_price.map(ManagedDiskPrice::flat),
+            ..NodeSettings::default()
+        }
+    }
 }
 
 /// How a plan is printed.

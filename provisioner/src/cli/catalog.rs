@@ -4,7 +4,7 @@ mod import;
 mod ls;
 mod show;
 
-use catalog::azure::{self, ManagedDiskPrice, NodeSettings, Os};
+use catalog::azure::{self, NodeSettings, Os};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{
@@ -69,13 +69,9 @@ impl Configuration {
                 System::Linux => Os::Linux,
                 System::Windows => Os::Windows,
             },
-            kubernetes_version: self.nodes.kubernetes_version,
-            max_pods: self.nodes.max_pods,
-            network_plugin: self.nodes.network_plugin.into(),
             os_disk_gib: self.os_disk_gib,
             os_disk: self.os_disk.into(),
-            managed_disk_price: self.nodes.os_disk_price.map(ManagedDiskPrice::flat),
-            ..NodeSettings::default()
+            ..self.nodes.settings()
         }
     }
 }

@@ -3,8 +3,10 @@
 //! A pod that comes first for its own set may stand anywhere, but only as long as no pod of the set
 //! is there at all. So the order matters: all pods that lean on others already there come at once,
 //! then, when nothing moves, a pod may be the first of its set. When some pod is stuck because
-//! another of its set came before it, everything is tried again with the stuck one first. Whatever
-//! this finds is an order; in contrived cases it may miss one, and then reports a right solution.
+//! another of its set came before it, everything is tried again with the stuck one first. If that
+//! is not enough, all ways to choose the first pods are tried, as far as that is possible. Whatever
+//! this finds is an order; in contrived large cases it may miss one, and then reports a right
+//! solution.
 
 use rustc_hash::FxHashSet;
 
@@ -15,6 +17,12 @@ use crate::solution::Solution;
 /// Each new attempt lets the pods that were stuck go first; more than a few rounds would mean that
 /// they get in each other's way.
 const ATTEMPTS: usize = 8;
+
+/// With more arrivals not all orders are tried.
+const MOST_ARRIVALS: usize = 64;
+
+/// How many choices of a first pod are tried at most.
+const STEPS: u32 = 2_000;
 
 /// Reports pods that cannot come in any order that was found.
 pub(super) fn judge(problem: &Problem, solution: &Solution, violations: &mut Vec<Violation>) {
@@ -34,6 +42,13 @@ pub(super) fn judge(problem: &Problem, solution: &Solution, violations: &mut Vec
         }
         if first.len() == known {
             break;
+        }
+    }
+    if !stuck.is_empty() && arrivals.len() <= MOST_ARRIVALS {
+        let waiting = (0..arrivals.len()).collect();
+        let mut steps = STEPS;
+        if State::new(problem, &rules, &arrivals).has_order(waiting, &mut steps) {
+            return;
         }
     }
     let mut seen = FxHashSet::default();
@@ -118,6 +133,7 @@ struct Reservation {
     affinities: Vec<u32>,
 }
 
+#[derive(Clone)]
 struct State<'a> {
     problem: &'a Problem,
     rules: &'a Rules<'a>,
@@ -187,6 +203,33 @@ impl<'a> State<'a> {
                 return waiting;
             }
         }
+    }
+
+    /// Whether those that wait can come in some order. A pod that brings no set its first pod takes
+    /// nothing from anyone, so it comes as soon as it can; all others that may come are tried. Each
+    /// of these ends the wait of an affinity, so there are never many in a row.
+    fn has_order(mut self, mut waiting: Vec<usize>, steps: &mut u32) -> bool {
+        while self.admit(&mut waiting, |state, arrival| {
+            let group = state.arrivals[arrival].group as usize;
+            let begins = state.rules.satisfied_by[group].iter().any(|&a| !state.any[a as usize]);
+            !begins && state.near(arrival)
+        }) {}
+        if waiting.is_empty() {
+            return true;
+        }
+        let mut may_come = waiting.iter().copied().filter(|&arrival| self.may_lead(arrival));
+        may_come.any(|arrival| {
+            *steps = steps.saturating_sub(1);
+            if *steps == 0 {
+                return false;
+            }
+            let mut next = self.clone();
+            next.arrive(arrival);
+            next.has_order(
+                waiting.iter().copied().filter(|&other| other != arrival).collect(),
+                steps,
+            )
+        })
     }
 
     /// Lets those come that may, one after the other; whether any did.

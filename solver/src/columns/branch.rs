@@ -6,18 +6,15 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use crate::{
     columns::{
-        generate::{Duals, Root, worth},
+        generate::{Care, Duals, Question, Root, price_all},
         master::{Master, Range},
         pool::{Column, Pool, price},
         prove::{Point, Record},
     },
     effort::Budget,
     master::Outcome,
-    pattern::{Ask, Priced},
     presolve::Source,
     problem::Money,
 };
@@ -45,63 +42,101 @@ struct Part<'a> {
     split: Option<(u32, f64)>,
 }
 
-/// Raises the root's bound by up to `branches` branchings; plans that cost `cutoff` or more are of
-/// no interest.
-pub(crate) fn branch(root: &Root<'_>, cutoff: Money, branches: u32, budget: &mut Budget) -> (f64, Record) {
-    let core = root.core;
-    let point = Arc::new(Point { duals: root.duals.clone(), counts: Vec::new(), bound: root.bound });
-    let mut record = Record::new(point.clone());
-    let counted: Vec<u32> = (0..core.kinds.len() as u32)
-        .filter(|&k| {
-            matches!(core.kinds[k as usize].source, Source::Offerings(_))
-                && price(core, k) >= GRAIN * root.bound
-        })
-        .collect();
-    let mut first = Part {
-        master: Master::new(core, root.master.demand(), &counted),
-        pool: root.pool.clone(),
-        ranges: Vec::new(),
-        bound: root.bound,
-        point,
-        number: 0,
-        split: None,
-    };
-    for at in 0..root.pool.len() as u32 {
-        first.master.add(&root.pool, at);
-    }
-    if !solve(&mut first.master, budget) {
-        return (root.bound, record);
-    }
-    first.split = split(root, &first);
-    let mut open = vec![first];
-    let mut closed = f64::INFINITY;
-    let wanted = cutoff as f64 - 1.0;
-    for _ in 0..branches {
-        let least = (0..open.len()).min_by(|&a, &b| open[a].bound.total_cmp(&open[b].bound));
-        let Some(at) = least else { break };
-        if open[at].bound > wanted || budget.is_spent() {
-            break;
-        }
-        let part = open.swap_remove(at);
-        let Some((kind, number)) = part.split else {
-            closed = closed.min(part.bound);
-            continue;
+/// The parts that all plans are divided into.
+pub(crate) struct Tree<'a> {
+    root: &'a Root<'a>,
+    open: Vec<Part<'a>>,
+    /// The least bound of parts that cannot be divided further.
+    closed: f64,
+    record: Record,
+}
+
+impl<'a> Tree<'a> {
+    pub(crate) fn new(root: &'a Root<'a>, budget: &mut Budget) -> Self {
+        let core = root.core;
+        let counted: Vec<u32> = (0..core.kinds.len() as u32)
+            .filter(|&k| {
+                matches!(core.kinds[k as usize].source, Source::Offerings(_))
+                    && price(core, k) >= GRAIN * root.bound
+            })
+            .collect();
+        let point = Arc::new(Point::of_root(root));
+        let record = Record::new(point.clone());
+        let mut first = Part {
+            master: Master::new(core, root.master.demand(), &counted, &[]),
+            pool: root.pool.clone(),
+            ranges: Vec::new(),
+            bound: root.bound,
+            point,
+            number: 0,
+            split: None,
         };
-        let below = number.floor() as u32;
-        let numbers = record.split(part.number, kind, below);
-        for ((least, most), number) in [(0, Some(below)), (below + 1, None)].into_iter().zip(numbers) {
-            let mut child = child(root, &part, kind, Range { least, most }, wanted, budget);
-            child.number = number;
-            record.set(number, child.point.clone());
-            if child.bound > wanted || child.split.is_none() {
-                closed = closed.min(child.bound);
-            } else {
-                open.push(child);
-            }
+        for at in 0..root.pool.len() as u32 {
+            first.master.add(&root.pool, at);
         }
-        budget.done.nodes += 1;
+        if solve(&mut first.master, budget) {
+            first.split = split(root, &first);
+        }
+        Self { root, open: vec![first], closed: f64::INFINITY, record }
     }
-    (open.iter().fold(closed, |least, part| least.min(part.bound)).max(root.bound), record)
+
+    /// No plan costs less.
+    pub(crate) fn bound(&self) -> f64 {
+        let least = self.open.iter().fold(self.closed, |least, part| least.min(part.bound));
+        least.max(self.root.bound)
+    }
+
+    /// The branchings so far and the prices behind their bounds.
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Divides up to `branches` parts, those with the least bound first; parts whose plans all cost
+    /// `cutoff` or more are left alone. False when there is nothing more to divide.
+    pub(crate) fn advance(&mut self, cutoff: Money, branches: u32, budget: &mut Budget) -> bool {
+        let wanted = cutoff as f64 - 1.0;
+        for _ in 0..branches {
+            let least =
+                (0..self.open.len()).min_by(|&a, &b| self.open[a].bound.total_cmp(&self.open[b].bound));
+            let Some(at) = least else { return false };
+            if self.open[at].bound > wanted || self.open[at].bound >= self.closed {
+                return false;
+            }
+            if budget.is_spent() {
+                return false;
+            }
+            let part = self.open.swap_remove(at);
+            if std::env::var_os("DBG").is_some() { eprintln!("part bound {:.4} z {:.4} split {:?} ranges {:?}", part.bound/1e6, part.master.value()/1e6, part.split, part.ranges);
+              let mut n = std::collections::BTreeMap::new(); for (_, at, v) in part.master.used() { *n.entry(part.pool.get(at).kind).or_insert(0.0) += v; } eprintln!("   {:?}", n.iter().map(|(k,v)| format!("{}:{:.3}@{:.3}", k, v, price(self.root.core,*k)/1e6)).collect::<Vec<_>>()); }
+            let Some((kind, number)) = part.split else {
+                self.closed = self.closed.min(part.bound);
+                continue;
+            };
+            self.divide(&part, kind, number.floor() as u32, wanted, budget);
+        }
+        true
+    }
+
+    fn divide(&mut self, part: &Part<'a>, kind: u32, most: u32, wanted: f64, budget: &mut Budget) {
+        let root = self.root;
+        let (mut one, mut other) = (budget.fork(2), budget.fork(2));
+        let given = one.left();
+        let below = Range { least: 0, most: Some(most) };
+        let above = Range { least: most + 1, most: None };
+        let (below, above) = rayon::join(
+            || child(root, part, kind, below, wanted, &mut one),
+            || child(root, part, kind, above, wanted, &mut other),
+        );
+        budget.join(&one, given);
+        budget.join(&other, given);
+        budget.done.nodes += 1;
+        let numbers = self.record.split(part.number, kind, most);
+        for (mut child, number) in [below, above].into_iter().zip(numbers) {
+            child.number = number;
+            self.record.set(number, child.point.clone());
+            self.open.push(child);
+        }
+    }
 }
 
 fn solve(master: &mut Master<'_>, budget: &mut Budget) -> bool {
@@ -144,14 +179,35 @@ fn child<'a>(
         number: parent.number,
         split: None,
     };
+    if part.master.needs_two(kind as usize, joint) {
+        part.master = rebuilt(root, &part, kind);
+    }
     part.master.set_range(kind as usize, joint);
     generate(root, &mut part, wanted, budget);
     part.split = split(root, &part);
     part
 }
 
+/// The same master with a second row for one more kind.
+fn rebuilt<'a>(root: &Root<'a>, part: &Part<'a>, kind: u32) -> Master<'a> {
+    let counted: Vec<(u32, Range, bool)> = part.master.ranges().collect();
+    let kinds: Vec<u32> = counted.iter().map(|(kind, _, _)| *kind).collect();
+    let mut twice: Vec<u32> =
+        counted.iter().filter(|(_, _, two)| *two).map(|(kind, _, _)| *kind).collect();
+    twice.push(kind);
+    let mut master = Master::new(root.core, root.master.demand(), &kinds, &twice);
+    for (kind, range, _) in counted {
+        master.set_range(kind as usize, range);
+    }
+    for at in 0..part.pool.len() as u32 {
+        master.add(&part.pool, at);
+    }
+    master
+}
+
 /// Column generation within a part.
 fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budget) {
+    let mut care = Care::Look;
     for _ in 0..ROUNDS {
         if !solve(&mut part.master, budget) || budget.is_spent() {
             return;
@@ -160,8 +216,18 @@ fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budg
         let duals = Duals { items: part.master.duals(), limits: part.master.limit_duals() };
         let counts: Vec<f64> =
             (0..root.core.kinds.len()).map(|kind| part.master.count_dual(kind)).collect();
-        let priced = price_all(root, &duals, &counts);
-        budget.prices(priced.iter().map(|priced| u64::from(priced.nodes)).sum());
+        let costs: Vec<f64> =
+            counts.iter().enumerate().map(|(kind, dual)| duals.cost(root.core, kind) - dual).collect();
+        let question = Question {
+            profits: &duals.items,
+            costs: &costs,
+            limits: root.master.demand(),
+            keep: 1,
+            tolerance: TOLERANCE / 2.0,
+            nodes: NODES,
+            care,
+        };
+        let priced = price_all(&root.pricers, &question, budget);
         let bounds: Vec<f64> = priced.iter().map(|priced| priced.bound).collect();
         let bound = bound(root, &duals, &counts, &part.ranges, &bounds);
         if bound > part.bound {
@@ -173,10 +239,12 @@ fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budg
         }
         let mut added = false;
         for (kind, priced) in priced.into_iter().enumerate() {
-            let cost = duals.cost(root.core, kind) - counts[kind];
+            let surcharge = part.master.surcharge(kind);
+            let least = price(root.core, kind as u32) * 1e-7 + 1e-6;
             for (_, pattern) in priced.patterns {
-                if worth(&duals.items, &pattern) > cost * (1.0 + 1e-7) + 1e-6 {
-                    let (at, new) = part.pool.add(Column { kind: kind as u32, pattern });
+                let column = Column { kind: kind as u32, pattern };
+                if column.gain(root.core, &duals.items) > surcharge + least {
+                    let (at, new) = part.pool.add(column);
                     if new {
                         part.master.add(&part.pool, at);
                         added = true;
@@ -185,39 +253,38 @@ fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budg
             }
         }
         if !added {
-            return;
+            if care == Care::Insist {
+                return;
+            }
+            care = care.more();
         }
     }
     solve(&mut part.master, budget);
 }
 
-fn price_all(root: &Root<'_>, duals: &Duals, counts: &[f64]) -> Vec<Priced> {
-    let demand: Vec<u32> = root.core.items.iter().map(|item| item.demand).collect();
-    let kinds: Vec<usize> = (0..root.core.kinds.len()).collect();
-    kinds
-        .par_iter()
-        .map(|&kind| {
-            let cost = duals.cost(root.core, kind) - counts[kind];
-            root.pricers[kind].price(&Ask {
-                profits: &duals.items,
-                limits: &demand,
-                enough: cost.max(0.0) * (1.0 + TOLERANCE / 2.0),
-                nodes: NODES,
-                keep: 1,
-                exact: true,
-            })
-        })
-        .collect()
-}
-
 /// The bound on plans of a part. The number of a kind's nodes has a dual price: positive ones pay
 /// for the least number, negative ones charge for the most.
+///
+/// Where a pattern may be worth more than its node costs, either all duals of items are scaled
+/// down, or the kind's own count dual is lowered; the better of the two holds.
 fn bound(
     root: &Root<'_>,
     duals: &Duals,
     counts: &[f64],
     ranges: &[(u32, Range)],
     bounds: &[f64],
+) -> f64 {
+    let shifted = bound_by(root, duals, counts, ranges, bounds, true);
+    shifted.max(bound_by(root, duals, counts, ranges, bounds, false))
+}
+
+fn bound_by(
+    root: &Root<'_>,
+    duals: &Duals,
+    counts: &[f64],
+    ranges: &[(u32, Range)],
+    bounds: &[f64],
+    shift: bool,
 ) -> f64 {
     let core = root.core;
     let mut scale: f64 = 1.0;
@@ -227,17 +294,21 @@ fn bound(
             continue;
         }
         let range = ranges.iter().find(|(k, _)| *k as usize == at).map_or(Range::ANY, |(_, r)| *r);
-        // A dual with no bound to pay for it is no help, and would be wrong.
-        let dual = match range.most {
-            None => counts[at].max(0.0),
-            Some(_) => counts[at],
-        };
-        let cost = duals.cost(core, at) - dual;
-        if bounds[at] > cost {
-            if cost <= 0.0 {
+        let full = duals.cost(core, at);
+        let mut dual = counts[at].min(full);
+        // A charge that no largest number limits would have no end.
+        if range.most.is_none() {
+            dual = dual.max(0.0);
+        }
+        if bounds[at] > full - dual {
+            let lowered = full - bounds[at];
+            if shift && (lowered >= 0.0 || range.most.is_some()) {
+                dual = lowered;
+            } else if full - dual > 0.0 {
+                scale = scale.max(bounds[at] / (full - dual));
+            } else {
                 return 0.0;
             }
-            scale = scale.max(bounds[at] / cost);
         }
         numbers += if dual > 0.0 {
             dual * f64::from(range.least)

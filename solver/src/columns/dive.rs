@@ -2,7 +2,7 @@
 
 use crate::{
     columns::{
-        generate::{Root, worth},
+        generate::Root,
         master::{Master, Range},
         plan::{Plan, cheapest},
         pool::{Column, Pool, price},
@@ -105,7 +105,7 @@ impl<'a> Dive<'a> {
             root,
             style,
             pool: Pool::default(),
-            master: Master::new(core, &demand, &counted),
+            master: Master::new(core, &demand, &counted, &[]),
             kinds,
             fixed: Vec::new(),
             paid: 0.0,
@@ -120,8 +120,8 @@ impl<'a> Dive<'a> {
     fn start(&mut self) {
         for at in 0..self.root.pool.len() as u32 {
             let column = self.root.pool.get(at);
-            let cost = price(self.core, column.kind);
-            let reduced = cost - worth(&self.root.duals.items, &column.pattern);
+            let cost = column.cost(self.core);
+            let reduced = -column.gain(self.core, &self.root.duals.items);
             let takes_part = self.kinds.binary_search(&column.kind).is_ok();
             if (takes_part && reduced <= DEAR * cost) || column.pattern.len() == 1 {
                 self.add(column.clone());
@@ -234,7 +234,7 @@ impl<'a> Dive<'a> {
             return false;
         }
         self.master.fix(&column, copies);
-        self.paid += price(self.core, column.kind) * f64::from(copies);
+        self.paid += column.cost(self.core) * f64::from(copies);
         self.fixed.push((column, copies));
         true
     }

@@ -9,7 +9,7 @@ use crate::{
     },
     effort::Budget,
     master::Outcome,
-    pattern::{Ask, Pattern, Priced, Pricer},
+    pattern::{Ask, Priced, Pricer},
     presolve::{Core, Source},
 };
 
@@ -52,13 +52,6 @@ pub(crate) struct Duals {
     pub limits: Vec<f64>,
 }
 
-/// One round of pricing every kind.
-struct Round {
-    priced: Vec<Priced>,
-    bound: f64,
-    worth: Vec<f64>,
-}
-
 /// Weight of the best duals so far in the duals that are priced (smoothing, after Wentges 1997).
 const SMOOTHING: f64 = 0.6;
 
@@ -74,7 +67,7 @@ pub(crate) fn root<'a>(
     let mut root = Root {
         core,
         pool: Pool::default(),
-        master: Master::new(core, &demand, &[]),
+        master: Master::new(core, &demand, &[], &[]),
         value: f64::INFINITY,
         bound: 0.0,
         duals: Duals {
@@ -120,8 +113,7 @@ impl Root<'_> {
 
     /// Adds columns until value and bound meet, or the limits end it.
     fn generate(&mut self, limits: &Limits, budget: &mut Budget) {
-        let mut nodes = 1;
-        let mut stalls = 0;
+        let mut care = Care::Glance;
         for _ in 0..limits.rounds {
             let before = self.master.pivots();
             let outcome = self.master.solve(budget.left());
@@ -130,27 +122,25 @@ impl Root<'_> {
                 return;
             }
             let value = self.master.value();
-            stalls = if value > self.value * (1.0 - 1e-5) { stalls + 1 } else { 0 };
+            if value > self.value * (1.0 - 1e-5) && care == Care::Glance {
+                care = Care::Look;
+            }
             self.value = value;
-            if std::env::var_os("DBG3").is_some() { eprintln!("  round z {:.4} lb {:.4} nodes {nodes} pivots {} cols {} prices {}", value/1e6, self.bound/1e6, budget.done.pivots, self.pool.len(), budget.done.prices); }
             if self.bound >= value * (1.0 - limits.tolerance) || budget.is_spent() {
                 return;
             }
             let current = Duals { items: self.master.duals(), limits: self.master.limit_duals() };
             let smooth = self.duals.blend(&current, SMOOTHING);
-            let exact = nodes >= limits.nodes;
-            let mut added = self.round(&smooth, nodes, exact, limits, budget);
-            if !added {
-                added = self.round(&current, nodes, exact, limits, budget);
-            }
-            if self.bound >= value * (1.0 - limits.tolerance) {
-                return;
-            }
-            if !added || stalls > 0 {
-                if exact && !added {
+            let mut added = self.round(&smooth, care, limits, budget);
+            while !added && self.bound < value * (1.0 - limits.tolerance) {
+                added = self.round(&current, care, limits, budget);
+                if !added && care == Care::Insist {
                     return;
                 }
-                nodes = (nodes * 8).min(limits.nodes);
+                care = care.more();
+            }
+            if care == Care::Insist {
+                care = Care::Look;
             }
         }
     }
@@ -159,59 +149,148 @@ impl Root<'_> {
     fn round(
         &mut self,
         duals: &Duals,
-        nodes: u32,
-        exact: bool,
+        care: Care,
         limits: &Limits,
         budget: &mut Budget,
     ) -> bool {
-        let round = self.price(duals, nodes, exact, limits);
-        budget.prices(round.priced.iter().map(|priced| u64::from(priced.nodes)).sum());
-        if round.bound > self.bound || self.duals.is_nothing() {
-            self.bound = self.bound.max(round.bound);
+        let core = self.core;
+        let costs: Vec<f64> = (0..core.kinds.len()).map(|kind| duals.cost(core, kind)).collect();
+        let most: Vec<u32> = core.items.iter().map(|item| item.demand).collect();
+        let question = Question {
+            profits: &duals.items,
+            costs: &costs,
+            limits: &most,
+            keep: limits.keep,
+            tolerance: limits.tolerance / 2.0,
+            nodes: limits.nodes,
+            care,
+        };
+        let priced = price_all(&self.pricers, &question, budget);
+        let bounds: Vec<f64> = priced.iter().map(|priced| priced.bound).collect();
+        let bound = duals.bound(core, &most, &bounds);
+        if bound > self.bound || self.duals.is_nothing() {
+            self.bound = self.bound.max(bound);
             self.duals = duals.clone();
-            self.worth = round.worth;
+            self.worth = bounds.iter().zip(&costs).map(|(bound, cost)| bound / cost.max(1.0)).collect();
         }
         let current = self.master.duals();
         let mut added = false;
-        for (kind, priced) in round.priced.into_iter().enumerate() {
-            let cost = self.core.kinds[kind].price as f64 + self.master.surcharge(kind);
+        for (kind, priced) in priced.into_iter().enumerate() {
+            let surcharge = self.master.surcharge(kind);
             for (_, pattern) in priced.patterns {
-                if worth(&current, &pattern) > cost * (1.0 + 1e-7) + 1e-6 {
-                    added |= self.add(Column { kind: kind as u32, pattern });
+                let column = Column { kind: kind as u32, pattern };
+                if column.gain(self.core, &current) > surcharge + self.least_gain(kind) {
+                    added |= self.add(column);
                 }
             }
         }
         added
     }
 
-    fn price(&self, duals: &Duals, nodes: u32, exact: bool, limits: &Limits) -> Round {
-        let core = self.core;
-        let most: Vec<u32> = core.items.iter().map(|item| item.demand).collect();
-        let priced: Vec<Priced> = self
-            .pricers
-            .par_iter()
-            .enumerate()
-            .map(|(kind, pricer)| {
-                let cost = duals.cost(core, kind);
-                pricer.price(&Ask {
-                    profits: &duals.items,
-                    limits: &most,
-                    enough: cost * (1.0 + limits.tolerance / 2.0),
-                    nodes,
-                    keep: limits.keep,
-                    exact,
-                })
-            })
-            .collect();
-        let bounds: Vec<f64> = priced.iter().map(|priced| priced.bound).collect();
-        let worth = (0..core.kinds.len()).map(|k| bounds[k] / duals.cost(core, k).max(1.0));
-        Round { bound: duals.bound(core, &most, &bounds), worth: worth.collect(), priced }
+    /// Less gain than this is a matter of rounding.
+    fn least_gain(&self, kind: usize) -> f64 {
+        self.core.kinds[kind].price as f64 * 1e-7 + 1e-6
     }
 }
 
-/// What a pattern is worth at dual prices.
-pub(crate) fn worth(duals: &[f64], pattern: &Pattern) -> f64 {
-    pattern.iter().map(|&(item, pods)| duals[item as usize] * f64::from(pods)).sum()
+/// What is asked of all kinds at once.
+pub(crate) struct Question<'a> {
+    /// Per item.
+    pub profits: &'a [f64],
+    /// What a node of each kind must bring in.
+    pub costs: &'a [f64],
+    /// Per item.
+    pub limits: &'a [u32],
+    /// Patterns per kind.
+    pub keep: usize,
+    /// A kind whose patterns bring in no more than its cost and this share of it is settled.
+    pub tolerance: f64,
+    /// Branches per kind with [`Care::Look`].
+    pub nodes: u32,
+    pub care: Care,
+}
+
+/// How far pricing goes into the kinds that stand above their cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Care {
+    /// A few branches for each kind.
+    Glance,
+    /// Then more for the worst.
+    Look,
+    /// Then many for those that hold the bound down.
+    Insist,
+}
+
+impl Care {
+    pub(crate) fn more(self) -> Self {
+        match self {
+            Self::Glance => Self::Look,
+            Self::Look | Self::Insist => Self::Insist,
+        }
+    }
+}
+
+/// Branches that every kind gets.
+const FIRST: u32 = 3;
+/// Kinds that are looked into further side by side.
+const BATCH: usize = 4;
+/// How much further the kinds are looked into that hold the bound down.
+const INSIST: u32 = 16;
+
+/// Prices all kinds: each a little, then those that stand furthest above their cost thoroughly.
+/// The bound rests on the worst kind alone, so once that is as good as it gets, the rest may stay.
+pub(crate) fn price_all(
+    pricers: &[Pricer],
+    question: &Question<'_>,
+    budget: &mut Budget,
+) -> Vec<Priced> {
+    let ask = |kind: usize, nodes: u32, exact: bool| Ask {
+        profits: question.profits,
+        limits: question.limits,
+        enough: question.costs[kind].max(0.0) * (1.0 + question.tolerance),
+        nodes,
+        keep: question.keep,
+        exact,
+    };
+    let mut priced: Vec<Priced> = pricers
+        .par_iter()
+        .enumerate()
+        .map(|(kind, pricer)| pricer.price(&ask(kind, FIRST, false)))
+        .collect();
+    let over = |priced: &Priced, kind: usize| priced.bound / question.costs[kind].max(1.0);
+    let mut open: Vec<usize> = (0..pricers.len())
+        .filter(|&kind| over(&priced[kind], kind) > 1.0 + question.tolerance)
+        .collect();
+    for (care, nodes) in [(Care::Look, question.nodes), (Care::Insist, question.nodes * INSIST)] {
+        if question.care >= care {
+            open.retain(|&kind| over(&priced[kind], kind) > 1.0 + question.tolerance);
+            open.sort_by(|&a, &b| {
+                over(&priced[b], b).total_cmp(&over(&priced[a], a)).then(a.cmp(&b))
+            });
+            let mut settled: f64 = 0.0;
+            for batch in open.chunks(BATCH) {
+                if over(&priced[batch[0]], batch[0]) <= settled {
+                    break;
+                }
+                let again: Vec<Priced> = batch
+                    .par_iter()
+                    .map(|&kind| pricers[kind].price(&ask(kind, nodes, true)))
+                    .collect();
+                for (&kind, new) in batch.iter().zip(again) {
+                    budget.prices(new.nodes.into());
+                    // A pattern that good is there; no search would bring the bound below it.
+                    let there = new.patterns.first().map_or(0.0, |(worth, _)| *worth);
+                    settled = settled.max(there / question.costs[kind].max(1.0));
+                    if care == Care::Insist {
+                        settled = settled.max(over(&new, kind));
+                    }
+                    priced[kind] = new;
+                }
+            }
+        }
+    }
+    budget.prices(pricers.len() as u64);
+    priced
 }
 
 impl Duals {

@@ -1,7 +1,7 @@
 //! The restricted master: which columns to buy, how often.
 
 use crate::{
-    columns::pool::{Column, Pool, price},
+    columns::pool::{Column, Pool},
     master::{Outcome, Sense, Simplex},
     presolve::{Core, Source},
 };
@@ -29,6 +29,8 @@ struct Count {
     over: u32,
     /// Open when there may be fewer.
     under: u32,
+    /// A second row, for the least number when there is a largest one too.
+    least: Option<u32>,
     range: Range,
 }
 
@@ -55,8 +57,9 @@ impl Range {
 const ELASTIC: f64 = 20.0;
 
 impl<'a> Master<'a> {
-    /// A master without columns. `counted` kinds get a row for their number of nodes.
-    pub(crate) fn new(core: &'a Core, demand: &[u32], counted: &[u32]) -> Self {
+    /// A master without columns. `counted` kinds get a row for their number of nodes; those of
+    /// `twice` two, so that they can be bounded from both sides.
+    pub(crate) fn new(core: &'a Core, demand: &[u32], counted: &[u32], twice: &[u32]) -> Self {
         let mut lp = Simplex::new();
         for (item, &pods) in demand.iter().enumerate() {
             lp.add_row(Sense::AtLeast, f64::from(pods), dearest(core, item) * ELASTIC);
@@ -78,20 +81,22 @@ impl<'a> Master<'a> {
         };
         for (at, kind) in core.kinds.iter().enumerate() {
             if matches!(kind.source, Source::Nodes(_)) {
-                master.count(at, Range { least: 0, most: Some(kind.most) }, top * ELASTIC);
+                let range = Range { least: 0, most: Some(kind.most) };
+                master.count(at, range, top * ELASTIC, false);
             } else if counted.contains(&(at as u32)) {
-                master.count(at, Range::ANY, top * ELASTIC);
+                master.count(at, Range::ANY, top * ELASTIC, twice.contains(&(at as u32)));
             }
         }
         master
     }
 
-    fn count(&mut self, kind: usize, range: Range, elastic: f64) {
+    fn count(&mut self, kind: usize, range: Range, elastic: f64, twice: bool) {
         let row = self.lp.add_row(Sense::Equal, 0.0, elastic);
         let over = self.lp.add_column(0.0, &[(row, -1.0)]);
         let under = self.lp.add_column(0.0, &[(row, 1.0)]);
         self.columns.extend([None, None]);
-        self.counts[kind] = Some(Count { row, over, under, range });
+        let least = twice.then(|| self.lp.add_row(Sense::AtLeast, 0.0, elastic));
+        self.counts[kind] = Some(Count { row, over, under, least, range });
         self.set_range(kind, range);
     }
 
@@ -100,8 +105,22 @@ impl<'a> Master<'a> {
         self.counts[kind].map(|count| count.range)
     }
 
-    /// Sets how many nodes of a counted kind there may be. Of two different bounds only one can
-    /// be kept by one row; the lower one is dropped.
+    /// Whether a range needs two rows.
+    pub(crate) fn needs_two(&self, kind: usize, range: Range) -> bool {
+        let one = self.counts[kind].is_none_or(|count| count.least.is_none());
+        one && range.least > 0 && range.most.is_some_and(|most| most > range.least)
+    }
+
+    /// Kinds with two rows, and their ranges.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = (u32, Range, bool)> + '_ {
+        let counted = |(kind, count): (usize, &Option<Count>)| {
+            count.as_ref().map(|count| (kind as u32, count.range, count.least.is_some()))
+        };
+        self.counts.iter().enumerate().filter_map(counted)
+    }
+
+    /// Sets how many nodes of a counted kind there may be. Of two different bounds one row can
+    /// keep only one, the upper.
     pub(crate) fn set_range(&mut self, kind: usize, range: Range) {
         let Some(count) = &mut self.counts[kind] else { return };
         count.range = range;
@@ -110,6 +129,9 @@ impl<'a> Master<'a> {
             Some(most) => (most, false, true),
             None => (range.least, true, range.least == 0),
         };
+        if let Some(row) = count.least {
+            self.lp.set_rhs(row, f64::from(range.least));
+        }
         self.lp.set_rhs(count.row, f64::from(rhs));
         for (column, open) in [(count.over, over), (count.under, under)] {
             if open {
@@ -130,10 +152,11 @@ impl<'a> Master<'a> {
         }
         if let Some(count) = self.counts[column.kind as usize] {
             entries.push((count.row, 1.0));
+            entries.extend(count.least.map(|row| (row, 1.0)));
         }
         entries.retain(|(_, entry)| *entry != 0.0);
         self.columns.push(Some(at));
-        self.lp.add_column(price(self.core, column.kind), &entries)
+        self.lp.add_column(column.cost(self.core), &entries)
     }
 
     pub(crate) fn solve(&mut self, pivots: u64) -> Outcome {
@@ -164,7 +187,8 @@ impl<'a> Master<'a> {
 
     /// Dual price of one more node of a counted kind.
     pub(crate) fn count_dual(&self, kind: usize) -> f64 {
-        self.counts[kind].map_or(0.0, |count| self.lp.dual(count.row))
+        let dual = |row: u32| self.lp.dual(row);
+        self.counts[kind].map_or(0.0, |count| dual(count.row) + count.least.map_or(0.0, dual))
     }
 
     /// Dual prices of the limits, at most 0.

@@ -3,7 +3,7 @@
 use crate::{
     columns::pool::Column,
     pattern::Pattern,
-    presolve::{Core, Source},
+    presolve::{Core, Kind, Source},
     problem::Money,
 };
 
@@ -12,7 +12,7 @@ use crate::{
 pub(crate) struct Plan {
     /// Columns with their copies.
     pub nodes: Vec<(Column, u32)>,
-    /// Price of all.
+    /// Price of all, unmet preferences included.
     pub cost: Money,
 }
 
@@ -43,7 +43,8 @@ impl Plan {
             column.kind = cheapest(core, column);
         }
         let cost = stripped.iter().fold(0, |sum: Money, (column, copies)| {
-            sum.saturating_add(price(column).saturating_mul((*copies).into()))
+            let each = core.cost(column.kind, &column.pattern);
+            sum.saturating_add(each.saturating_mul((*copies).into()))
         });
         Some(Self { nodes: stripped, cost })
     }
@@ -96,22 +97,48 @@ pub(crate) fn load(core: &Core, pattern: &Pattern) -> Vec<i64> {
     load
 }
 
+/// The cheapest kind for sale that holds a pattern.
+pub(crate) fn home(core: &Core, pattern: &Pattern) -> Option<u32> {
+    best_home(core, pattern, |_| true, None)
+}
+
 /// The cheapest kind for sale that can take a column's place without using more of any limit.
 pub(crate) fn cheapest(core: &Core, column: &Column) -> u32 {
     let now = &core.kinds[column.kind as usize];
     if matches!(now.source, Source::Nodes(_)) {
         return column.kind;
     }
-    let load = load(core, &column.pattern);
-    let better = core.kinds.iter().position(|kind| {
-        matches!(kind.source, Source::Offerings(_))
-            && kind.price < now.price
-            && load.iter().zip(&kind.capacity).all(|(need, have)| need <= have)
-            && column.pattern.iter().all(|(item, _)| kind.items.contains(*item as usize))
-            && kind
-                .limits
-                .iter()
-                .all(|(limit, amount)| now.limits.iter().any(|(l, a)| l == limit && a >= amount))
-    });
-    better.map_or(column.kind, |kind| kind as u32)
+    let frugal = |kind: &Kind| {
+        let mut limits = kind.limits.iter();
+        limits.all(|(limit, amount)| now.limits.iter().any(|(l, a)| l == limit && a >= amount))
+    };
+    let cost = core.cost(column.kind, &column.pattern);
+    best_home(core, &column.pattern, frugal, Some((cost, column.kind))).unwrap_or(column.kind)
+}
+
+/// The cheapest kind for sale that holds a pattern, cheaper than `best` when that is given.
+fn best_home(
+    core: &Core,
+    pattern: &Pattern,
+    may: impl Fn(&Kind) -> bool,
+    mut best: Option<(Money, u32)>,
+) -> Option<u32> {
+    let load = load(core, pattern);
+    for (at, kind) in core.kinds.iter().enumerate() {
+        if matches!(kind.source, Source::Nodes(_)) {
+            continue;
+        }
+        if best.is_some_and(|(cost, _)| cost <= kind.price) {
+            // Kinds for sale stand in the order of their prices.
+            break;
+        }
+        let holds = load.iter().zip(&kind.capacity).all(|(need, have)| need <= have)
+            && pattern.iter().all(|(item, _)| kind.items.contains(*item as usize))
+            && may(kind);
+        let cost = || core.cost(at as u32, pattern);
+        if holds && best.is_none_or(|(least, _)| cost() < least) {
+            best = Some((cost(), at as u32));
+        }
+    }
+    best.map(|(_, kind)| kind)
 }

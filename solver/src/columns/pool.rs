@@ -41,7 +41,20 @@ impl Pool {
     }
 }
 
-/// What one node of a column costs, as a float for the linear programme.
+/// What an empty node of a kind costs, as a float for the linear programme.
 pub(crate) fn price(core: &Core, kind: u32) -> f64 {
     core.kinds[kind as usize].price as f64
+}
+
+impl Column {
+    /// What one node costs, unmet preferences included.
+    pub(crate) fn cost(&self, core: &Core) -> f64 {
+        core.cost(self.kind, &self.pattern) as f64
+    }
+
+    /// What its pods are worth at dual prices, less what the node costs.
+    pub(crate) fn gain(&self, core: &Core, duals: &[f64]) -> f64 {
+        let worth = |&(item, pods): &(u32, u32)| duals[item as usize] * f64::from(pods);
+        self.pattern.iter().map(worth).sum::<f64>() - self.cost(core)
+    }
 }

@@ -38,6 +38,13 @@ pub(crate) struct Point {
     pub bound: f64,
 }
 
+impl Point {
+    /// The prices that the root's bound rests on.
+    pub(crate) fn of_root(root: &Root<'_>) -> Self {
+        Self { duals: root.duals.clone(), counts: Vec::new(), bound: root.bound }
+    }
+}
+
 /// The branchings so far, and the best prices known in each branch.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
@@ -316,7 +323,8 @@ impl Task<'_> {
             open.sort_by(|&a, &b| over(b, &proven).total_cmp(&over(a, &proven)).then(a.cmp(&b)));
             let mut settled: f64 = 0.0;
             for batch in open.chunks(BATCH) {
-                if budget.is_spent() || over(batch[0], &proven) <= settled {
+                // A proof is worth the little work that it takes also when the budget is spent.
+                if budget.is_stopped() || over(batch[0], &proven) <= settled {
                     break;
                 }
                 let again: Vec<Proven> = batch.par_iter().map(|&kind| ask(kind, nodes)).collect();

@@ -143,8 +143,6 @@ impl Choice {
 pub(super) struct Ask<'a> {
     pub prepared: &'a Prepared<'a>,
     pub worth: &'a [f64],
-    /// Requests as floats, row-major by bucket.
-    pub requests: &'a [f64],
     /// Buckets to choose from.
     pub choice: &'a Choice,
     /// Pods left per bucket.
@@ -153,6 +151,16 @@ pub(super) struct Ask<'a> {
     pub first: Option<u32>,
     /// Stop when this much worth is in.
     pub budget: f64,
+}
+
+/// A shape that may still come.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    /// Index into [`Choice::shapes`].
+    shape: u32,
+    /// Its first bucket, which stands for all of them.
+    bucket: u32,
+    left: u32,
 }
 
 /// A room half filled. Kept from fill to fill, so that none of them allocates.
@@ -165,8 +173,8 @@ pub(super) struct Filling {
     caps: Vec<(Cap, u32)>,
     /// How many pods of each bucket are in.
     taken: Vec<(u32, u32)>,
-    /// Shapes that may still come, and what they have left.
-    open: Vec<(u32, u32)>,
+    /// Shapes that may still come.
+    open: Vec<Open>,
     /// What came of it.
     pub pattern: Pattern,
 }
@@ -191,13 +199,12 @@ pub(super) fn fill(
     for (at, shape) in choice.shapes.iter().enumerate() {
         let bucket = choice.buckets[shape.start as usize];
         if filling.holds(ask, bucket) && accepts(bucket) {
-            filling.open.push((at as u32, shape.left));
+            filling.open.push(Open { shape: at as u32, bucket, left: shape.left });
         }
     }
     while filling.pattern.worth < ask.budget {
         let Some(at) = filling.best(ask) else { break };
-        let (shape, left) = filling.open[at];
-        let buckets = choice.of(shape as usize).iter().copied();
+        let buckets = choice.of(filling.open[at].shape as usize).iter().copied();
         let Some((bucket, most)) =
             buckets.map(|b| (b, filling.most(ask, b))).find(|&(_, most)| most > 0)
         else {
@@ -208,7 +215,8 @@ pub(super) fn fill(
         let whole = fits(&filling.room, request, most);
         // Half of what fits, so that the mix can answer to what runs short.
         let count = if whole > 3 { whole.div_ceil(2) } else { 1 };
-        filling.open[at].1 = left.saturating_sub(count);
+        let left = &mut filling.open[at].left;
+        *left = left.saturating_sub(count);
         filling.take(ask, bucket, count, penalty(bucket));
     }
 }
@@ -225,7 +233,8 @@ impl Filling {
     }
 
     fn holds(&self, ask: &Ask<'_>, bucket: u32) -> bool {
-        let request = &ask.prepared.buckets[bucket as usize].request;
+        let (bucket, dims) = (bucket as usize, self.room.len());
+        let request = &ask.prepared.requests[bucket * dims..(bucket + 1) * dims];
         request.iter().zip(&self.room).all(|(ask, room)| ask <= room)
     }
 
@@ -239,19 +248,18 @@ impl Filling {
         let mut best: Option<(f64, usize)> = None;
         let mut kept = 0;
         for at in 0..self.open.len() {
-            let (shape, left) = self.open[at];
-            let bucket = ask.choice.buckets[ask.choice.shapes[shape as usize].start as usize];
-            if left == 0 || !self.holds(ask, bucket) {
+            let open = self.open[at];
+            if open.left == 0 || !self.holds(ask, open.bucket) {
                 continue;
             }
-            let bucket = bucket as usize;
-            let request = &ask.requests[bucket * dims..(bucket + 1) * dims];
+            let bucket = open.bucket as usize;
+            let request = &ask.prepared.request_floats[bucket * dims..(bucket + 1) * dims];
             let load: f64 = request.iter().zip(&self.scale).map(|(ask, scale)| ask * scale).sum();
             let score = ask.worth[bucket] / load.max(1e-12);
             if best.is_none_or(|(top, _)| score > top) {
                 best = Some((score, kept));
             }
-            self.open[kept] = (shape, left);
+            self.open[kept] = open;
             kept += 1;
         }
         self.open.truncate(kept);

@@ -77,7 +77,7 @@ pub(super) fn fits(room: &[i64], request: &[i64], want: u32) -> u32 {
 
 /// The account of one spread over a key other than [`NODE_KEY`].
 #[derive(Clone, Debug, Default)]
-pub(super) struct SpreadAccount {
+pub(crate) struct SpreadAccount {
     /// Pods of the set per domain.
     pods: Vec<u32>,
     /// Placed pods of the constraint's own groups per domain.

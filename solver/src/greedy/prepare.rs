@@ -10,7 +10,7 @@ use crate::{
 
 /// Offerings that differ only in their domains: one size, one price, several zones.
 #[derive(Debug)]
-pub(super) struct Kind {
+pub(crate) struct Kind {
     pub capacity: Vec<i64>,
     pub price: Money,
     pub tier: u16,
@@ -23,7 +23,7 @@ pub(super) struct Kind {
 /// Groups that fill a node alike: same request, same class, same preferences, and the same cap on
 /// how many of them share a node. They differ only in what spans nodes.
 #[derive(Clone, Debug)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     pub request: Vec<i64>,
     pub class: u32,
     pub priority: i32,
@@ -51,7 +51,7 @@ impl Bucket {
 
 /// Which constraint caps the pods per node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Cap {
+pub(crate) enum Cap {
     Spread(u32),
     Exclusion(u32),
     Conflict(u32),
@@ -59,7 +59,7 @@ pub(super) enum Cap {
 
 /// A group's part in a constraint.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Role {
+pub(crate) struct Role {
     pub constraint: u32,
     /// States the constraint.
     pub subject: bool,
@@ -69,7 +69,7 @@ pub(super) struct Role {
 
 /// The constraints that look at a group.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Roles {
+pub(crate) struct Roles {
     pub spreads: Vec<Role>,
     pub exclusions: Vec<Role>,
     /// Affinities that the group states.
@@ -91,10 +91,12 @@ impl Roles {
 
 /// Everything derived from a problem that does not change while pods are placed.
 #[derive(Debug)]
-pub(super) struct Prepared<'a> {
+pub(crate) struct Prepared<'a> {
     pub problem: &'a Problem,
     /// Ascending by price.
     pub kinds: Vec<Kind>,
+    /// The most that any kind up to each one has of each dimension: a row per kind.
+    pub largest: Vec<i64>,
     /// The kind of each offering.
     pub kind_of: Vec<u32>,
     /// Where each offering is: offerings with the same domains of every key share a number.
@@ -102,6 +104,10 @@ pub(super) struct Prepared<'a> {
     /// How many such numbers there are.
     pub places: usize,
     pub buckets: Vec<Bucket>,
+    /// Their requests, a row per bucket.
+    pub requests: Vec<i64>,
+    /// The same as floats.
+    pub request_floats: Vec<f64>,
     /// The bucket of each group that has pods.
     pub bucket_of: Vec<u32>,
     /// How many different shapes the buckets have.
@@ -113,6 +119,7 @@ pub(super) struct Prepared<'a> {
     pub affinity_tables: Vec<Vec<u32>>,
     /// Per exclusion, its table.
     pub exclusion_table: Vec<u32>,
+    pub affinity_subjects: Vec<BitSet>,
     pub spread_subjects: Vec<BitSet>,
     pub exclusion_subjects: Vec<BitSet>,
     /// Every spread's account before the first pod is placed.
@@ -121,9 +128,11 @@ pub(super) struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    pub(super) fn new(problem: &'a Problem) -> Self {
+    pub(crate) fn new(problem: &'a Problem) -> Self {
         let (tables, affinity_tables, exclusion_table) = tables(problem);
         let roles = roles(problem, &tables);
+        let affinity_subjects =
+            problem.affinities.iter().map(|a| subjects(problem, &a.groups)).collect();
         let spread_subjects =
             problem.spreads.iter().map(|s| subjects(problem, &s.groups)).collect();
         let exclusion_subjects =
@@ -138,25 +147,55 @@ impl<'a> Prepared<'a> {
         for (at, bucket) in buckets.iter().enumerate() {
             bucket.groups.iter().for_each(|&group| bucket_of[group as usize] = at as u32);
         }
+        let requests: Vec<i64> = buckets.iter().flat_map(|b| b.request.iter().copied()).collect();
         Self {
             problem,
+            largest: largest(problem.dims, &kinds),
             kinds,
             kind_of,
             place_of,
             places,
             buckets,
+            request_floats: requests.iter().map(|&ask| ask as f64).collect(),
+            requests,
             bucket_of,
             shapes,
             roles,
             tables,
             affinity_tables,
             exclusion_table,
+            affinity_subjects,
             spread_subjects,
             exclusion_subjects,
             accounts: open_spreads(problem),
             tiers,
         }
     }
+
+    /// Kinds in ascending order of price, without the cheapest ones of which none is large enough.
+    pub(super) fn large_kinds(&self, load: &[i64]) -> &[Kind] {
+        let dims = self.problem.dims;
+        let (mut from, mut end) = (0, self.kinds.len());
+        while from < end {
+            let middle = (from + end) / 2;
+            let largest = &self.largest[middle * dims..(middle + 1) * dims];
+            match largest.iter().zip(load).all(|(have, need)| have >= need) {
+                true => end = middle,
+                false => from = middle + 1,
+            }
+        }
+        &self.kinds[from..]
+    }
+}
+
+fn largest(dims: usize, kinds: &[Kind]) -> Vec<i64> {
+    let mut most = vec![i64::MIN; dims];
+    let mut rows = Vec::with_capacity(kinds.len() * dims);
+    for kind in kinds {
+        most.iter_mut().zip(&kind.capacity).for_each(|(most, have)| *most = (*most).max(*have));
+        rows.extend_from_slice(&most);
+    }
+    rows
 }
 
 fn subjects(problem: &Problem, groups: &[u32]) -> BitSet {
@@ -289,7 +328,7 @@ fn kinds(problem: &Problem, place_of: &[u32], places: usize) -> (Vec<Kind>, Vec<
         kinds[kind].offerings.push(at as u32);
         kinds[kind].places.insert(place_of[at] as usize);
     }
-    kinds.sort_by(|a, b| (a.price, &a.offerings).cmp(&(b.price, &b.offerings)));
+    kinds.sort_unstable_by_key(|kind| (kind.price, kind.offerings[0]));
     let mut kind_of = vec![0; problem.offerings.len()];
     for (at, kind) in kinds.iter().enumerate() {
         for &offering in &kind.offerings {

@@ -1,5 +1,7 @@
 //! One greedy construction: existing room first, then the best pattern again and again.
 
+pub(crate) mod follow;
+
 use rustc_hash::FxHashMap;
 
 use crate::{
@@ -45,7 +47,6 @@ pub(super) struct Run<'a> {
     pub limited: bool,
     variant: Variant,
     worth: Vec<f64>,
-    requests: Vec<f64>,
     /// Last worth per price of each kind.
     ratio: Vec<f64>,
     /// Nodes launched per place, to keep zones even.
@@ -61,11 +62,6 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     pub(super) fn new(prepared: &'a Prepared<'a>, variant: Variant) -> Self {
         let problem = prepared.problem;
-        let requests = prepared
-            .buckets
-            .iter()
-            .flat_map(|bucket| bucket.request.iter().map(|&ask| ask as f64))
-            .collect();
         let keyed = problem.spreads.iter().any(|s| s.key != NODE_KEY)
             || problem.exclusions.iter().any(|x| x.key != NODE_KEY)
             || !problem.affinities.is_empty();
@@ -75,7 +71,6 @@ impl<'a> Run<'a> {
             spots: Vec::new(),
             limited: false,
             worth: worths(prepared, variant.share),
-            requests,
             ratio: vec![f64::INFINITY; prepared.kinds.len()],
             launched: vec![0; prepared.places],
             keyed,
@@ -194,7 +189,6 @@ impl<'a> Run<'a> {
         let ask = Ask {
             prepared: self.prepared,
             worth: &self.worth,
-            requests: &self.requests,
             choice: &self.choice,
             left: &self.ledger.left_in,
             first,
@@ -698,7 +692,7 @@ impl<'a> Run<'a> {
             spot.pods.iter().filter(|(g, _)| !roles(*g).exclusions.is_empty()).count()
         };
         let pods = |spot: &Spot| spot.pods.iter().map(|(_, count)| count).sum::<u32>();
-        order.sort_by_key(|&at| (capped(&self.spots[at]), pods(&self.spots[at]), at));
+        order.sort_by_cached_key(|&at| (capped(&self.spots[at]), pods(&self.spots[at]), at));
         order.truncate(DISSOLVE_TRIES);
         let mut misses = 0;
         for at in order {
@@ -780,7 +774,7 @@ impl<'a> Run<'a> {
         let problem = self.prepared.problem;
         let Host::Launch(offering) = spot.host else { return None };
         let accepts = problem.class_of(group).offerings.contains(offering as usize);
-        if !accepts || spot.copies > 1 || budget <= 0 || self.ledger.allowed(group, spot, 1) == 0 {
+        if !accepts || spot.copies > 1 || budget <= 0 {
             return None;
         }
         let mut load = self.load(spot, offering);
@@ -788,9 +782,15 @@ impl<'a> Run<'a> {
             *sum += ask;
         }
         let price = problem.offerings[offering as usize].price;
-        let mut wanted = spot.clone();
-        wanted.pods.push((group, 1));
-        let larger = self.cheapest(&wanted, offering, &load, price.saturating_add(budget))?;
+        let below = price.saturating_add(budget);
+        let affordable = self.prepared.large_kinds(&load).first().is_some_and(|k| k.price < below);
+        if !affordable || self.ledger.allowed(group, spot, 1) == 0 {
+            return None;
+        }
+        spot.pods.push((group, 1));
+        let larger = self.cheapest(spot, offering, &load, below);
+        spot.pods.pop();
+        let larger = larger?;
         let load = self.load(spot, offering);
         self.rehost(spot, offering, larger, &load);
         self.ledger.place(group, spot, 1);
@@ -873,7 +873,7 @@ impl<'a> Run<'a> {
                 && same_counting(problem, *o, offering)
                 && flexible(problem, *o, &spot.pods)
         };
-        let kinds = prepared.kinds.iter().take_while(|kind| kind.price < below);
+        let kinds = prepared.large_kinds(load).iter().take_while(|kind| kind.price < below);
         let large = kinds.filter(|kind| {
             kind.tier == mine.tier
                 && kind.capacity.iter().zip(load).all(|(have, need)| have >= need)

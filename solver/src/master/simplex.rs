@@ -104,7 +104,7 @@ impl Var {
             return Kind::Column(self.0 as usize);
         }
         let index = (self.0 & !Var::LOGICAL) as usize;
-        let sign = if index % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = if index.is_multiple_of(2) { 1.0 } else { -1.0 };
         Kind::Logical { row: index / 2, sign, index }
     }
 }
@@ -126,6 +126,8 @@ enum End {
 #[derive(Clone)]
 pub(crate) struct Simplex {
     columns: Columns,
+    /// The largest sum of absolute entries of a column.
+    longest: f64,
     cost: Vec<f64>,
     status: Vec<u8>,
     sense: Vec<Sense>,
@@ -147,13 +149,19 @@ pub(crate) struct Simplex {
     y: Vec<f64>,
     /// Whether `y` belongs to basis and costs.
     y_valid: bool,
-    /// Reduced costs of the columns that may enter.
+    /// Reduced costs of the open columns at the duals `priced`.
     reduced: Vec<f64>,
-    /// Whether `reduced` belongs to `y`.
+    priced: Vec<f64>,
+    /// Whether `priced` is `y`.
     reduced_valid: bool,
-    /// Pivots since the inverse was computed, and since values and duals were.
+    /// Whether `reduced` must be computed from the columns, lest rounding errors add up.
+    price_afresh: bool,
+    /// Pivots since the inverse was computed.
     age: u32,
+    /// Whether there were pivots since values and duals were last seen to fit the basis.
     dirty: bool,
+    /// Whether the primal method moved the values on purpose.
+    perturbed: bool,
     pivots: u64,
     tolerance: Tolerance,
 
@@ -177,6 +185,7 @@ impl Simplex {
     pub(crate) fn new() -> Self {
         Simplex {
             columns: Columns::new(),
+            longest: 0.0,
             cost: Vec::new(),
             status: Vec::new(),
             sense: Vec::new(),
@@ -192,9 +201,12 @@ impl Simplex {
             y: Vec::new(),
             y_valid: true,
             reduced: Vec::new(),
+            priced: Vec::new(),
             reduced_valid: true,
+            price_afresh: false,
             age: 0,
             dirty: false,
+            perturbed: false,
             pivots: 0,
             tolerance: Tolerance::default(),
             primal: primal::Pricing::default(),
@@ -228,7 +240,10 @@ impl Simplex {
         self.head.push(Var::logical(index));
         self.inverse.grow(sign);
         self.x.push(rhs.abs());
-        self.y.push(sign * costs[usize::from(minus)]);
+        let dual = sign * costs[usize::from(minus)];
+        self.y.push(dual);
+        self.priced.push(dual);
+        self.columns.add_row();
         self.alpha.push(0.0);
         self.rho.push(0.0);
         self.scratch.push(0.0);
@@ -240,12 +255,13 @@ impl Simplex {
         debug_assert!(cost.is_finite() && entries.iter().all(|entry| entry.1.is_finite()));
         let column = self.columns.len();
         self.columns.push(entries);
+        self.longest = self.longest.max(entries.iter().map(|entry| entry.1.abs()).sum());
         self.cost.push(cost);
         self.work.push(cost);
         self.status.push(0);
         self.primal.add_column(entries);
         self.dual.add_column();
-        self.reduced.push(cost - self.columns.dot(column, &self.y));
+        self.reduced.push(cost - self.columns.dot(column, &self.priced));
         column as u32
     }
 
@@ -257,7 +273,6 @@ impl Simplex {
         if change != 0.0 {
             self.rhs[row] = rhs;
             self.inverse.add_column(row, change, &mut self.x);
-            self.dirty = true;
         }
     }
 
@@ -281,7 +296,7 @@ impl Simplex {
         let column = column as usize;
         self.status[column] &= !CLOSED;
         // Reduced costs of closed columns are not kept up.
-        self.reduced[column] = self.work[column] - self.columns.dot(column, &self.y);
+        self.reduced[column] = self.work[column] - self.columns.dot(column, &self.priced);
     }
 
     pub(crate) fn is_open(&self, column: u32) -> bool {

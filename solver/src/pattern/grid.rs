@@ -36,7 +36,7 @@ pub(super) fn best(pricer: &Pricer, ask: &Ask<'_>) -> Option<Exact> {
     let taking: Vec<usize> = (0..pricer.items.len())
         .filter(|&at| {
             let item = pricer.items[at] as usize;
-            ask.profits[item] > 0.0 && ask.limits[item] > 0 && pricer.fits[at] > 0
+            pricer.profit(at, ask.profits) > 0.0 && ask.limits[item] > 0 && pricer.fits[at] > 0
         })
         .collect();
     let binding = binding(pricer, ask, &taking);
@@ -103,7 +103,7 @@ fn bundles(
                 pods: pods_now,
                 x: w as usize * pods_now as usize,
                 y: h as usize * pods_now as usize,
-                profit: ask.profits[item] * f64::from(pods_now),
+                profit: pricer.profit(at, ask.profits) * f64::from(pods_now),
             });
             left -= pods_now;
             pods = pods.saturating_mul(2);
@@ -172,7 +172,7 @@ fn feasible(pricer: &Pricer, ask: &Ask<'_>, counts: &[u32]) -> Option<(f64, Patt
             return None;
         }
         let item = pricer.items[at];
-        worth += ask.profits[item as usize] * f64::from(count);
+        worth += pricer.profit(at, ask.profits) * f64::from(count);
         pattern.push((item, count));
     }
     room.iter().all(|&room| room >= 0).then_some((worth, pattern))

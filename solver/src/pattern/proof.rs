@@ -6,7 +6,7 @@
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
-use super::{Ask, MARGIN, Pricer, Search, grid};
+use super::{Ask, MARGIN, Pricer, Search, grid, relaxation::Basis};
 use crate::certificate::Step;
 
 /// What pods pay for room at a leaf.
@@ -63,6 +63,7 @@ struct Open {
     bounds: Vec<u32>,
     /// Position of the item to split on, and the largest number of the lower branch.
     split: (usize, u32),
+    basis: Basis,
 }
 
 impl PartialEq for Open {
@@ -108,7 +109,7 @@ impl<'a> Tree<'a> {
 
     fn grow(&mut self) {
         let bounds = self.search.whole();
-        self.look(bounds);
+        self.look(bounds, None);
         while self.nodes.len() + 2 <= self.search.ask.nodes as usize {
             let useful = self.search.ask.enough.max(self.closed);
             let Some(open) = self.open.peek_mut().filter(|open| open.bound > useful) else { return };
@@ -119,7 +120,8 @@ impl<'a> Tree<'a> {
             below[n + on] = at;
             let mut above = open.bounds;
             above[on] = at + 1;
-            let children = [self.look(below), self.look(above)];
+            let basis = Some(&open.basis);
+            let children = [self.look(below, basis), self.look(above, basis)];
             let position = self.search.chosen[on] as usize;
             self.nodes[open.node] =
                 Node::Split(self.search.pricer.items[position], at, children);
@@ -127,7 +129,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Solves a branch's relaxation; its number.
-    fn look(&mut self, mut bounds: Vec<u32>) -> usize {
+    fn look(&mut self, mut bounds: Vec<u32>, start: Option<&Basis>) -> usize {
         let node = self.nodes.len();
         self.nodes.push(Node::Leaf(Shadow::default()));
         let search = &mut self.search;
@@ -138,13 +140,14 @@ impl<'a> Tree<'a> {
         if n == 0 || !search.take_lower(lower, &mut room) || !search.tighten(lower, upper, &room) {
             return node;
         }
-        let bound = search.relaxation.solve(lower, upper, &room);
+        let bound = search.relaxation.solve(lower, upper, &room, start);
         self.nodes[node] = Node::Leaf(self.shadow());
         let search = &self.search;
         match search.relaxation.split(&bounds[..n]) {
             Some((on, value)) if bound > search.ask.enough => {
                 let split = (on, value.floor() as u32);
-                self.open.push(Open { bound, node, bounds, split });
+                let basis = search.relaxation.basis();
+                self.open.push(Open { bound, node, bounds, split, basis });
             }
             _ => self.closed = self.closed.max(bound),
         }

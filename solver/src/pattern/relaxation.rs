@@ -1,8 +1,9 @@
 //! The linear relaxation of one node's knapsack.
 //!
-//! A primal simplex with bounded variables over a handful of rows: the dimensions, and the caps
-//! that more than one item shares. The inverse of the basis is small and kept in full. The bound
-//! is computed anew from the dual prices at the end, so it holds however the simplex ended.
+//! A simplex with bounded variables over a handful of rows: the dimensions, and the caps that more
+//! than one item shares. The inverse of the basis is small and kept in full. A branch starts from
+//! its parent's basis by the dual method, which takes a pivot or two. The bound is computed anew
+//! from the dual prices at the end, so it holds however the simplex ended.
 
 use super::Pricer;
 
@@ -10,11 +11,19 @@ use super::Pricer;
 const ROWS: usize = 12;
 const TOLERANCE: f64 = 1e-9;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+/// Where a variable stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
     Lower,
     Upper,
     Basic,
+}
+
+/// Where the simplex ended, for a branch to go on from.
+#[derive(Clone, Debug)]
+pub(super) struct Basis {
+    state: Vec<State>,
+    rows: Vec<usize>,
 }
 
 /// Working space for one pricing.
@@ -40,6 +49,7 @@ pub(super) struct Relaxation {
     level: Vec<f64>,
     prices: Vec<f64>,
     column: Vec<f64>,
+    free: Vec<f64>,
     values: Vec<f64>,
     order: Vec<u32>,
 }
@@ -94,6 +104,7 @@ impl Relaxation {
             level: vec![0.0; rows],
             prices: vec![0.0; rows],
             column: vec![0.0; rows],
+            free: vec![0.0; rows],
             values: vec![0.0; items],
             order: Vec::new(),
         }
@@ -101,7 +112,13 @@ impl Relaxation {
 
     /// Solves with these bounds and `room` left beyond the lower ones; returns an upper bound on
     /// the worth of all integer points within, the lower bounds' own worth included.
-    pub(super) fn solve(&mut self, lower: &[u32], upper: &[u32], room: &[i64]) -> f64 {
+    pub(super) fn solve(
+        &mut self,
+        lower: &[u32],
+        upper: &[u32],
+        room: &[i64],
+        start: Option<&Basis>,
+    ) -> f64 {
         for (dim, &left) in room.iter().enumerate() {
             self.room[dim] = left as f64 / self.capacity[dim];
         }
@@ -113,7 +130,9 @@ impl Relaxation {
         for k in 0..self.items {
             self.range[k] = f64::from(upper[k] - lower[k]);
         }
-        self.reset();
+        if !start.is_some_and(|basis| self.resume(basis)) {
+            self.reset();
+        }
         for _ in 0..(50 + 6 * self.items) {
             if !self.step() {
                 break;
@@ -136,6 +155,156 @@ impl Relaxation {
             self.inverse[row * rows + row] = 1.0;
         }
         self.level.copy_from_slice(&self.room);
+    }
+
+    /// Goes on from another basis by the dual method; false when that leads nowhere.
+    fn resume(&mut self, basis: &Basis) -> bool {
+        self.state.clone_from(&basis.state);
+        self.basis.clone_from(&basis.rows);
+        if !self.invert() {
+            return false;
+        }
+        self.update_levels();
+        for _ in 0..(4 * self.rows + 16) {
+            match self.dual_step() {
+                Some(true) => {}
+                Some(false) => return true,
+                None => return false,
+            }
+        }
+        false
+    }
+
+    /// The inverse of the basis, by elimination; false when it is singular.
+    fn invert(&mut self) -> bool {
+        let (items, rows) = (self.items, self.rows);
+        // Slack columns are put in first, so that their unit vectors stay where they are.
+        let wanted = std::mem::take(&mut self.basis);
+        self.inverse.fill(0.0);
+        for row in 0..rows {
+            self.inverse[row * rows + row] = 1.0;
+        }
+        let mut placed = vec![usize::MAX; rows];
+        for &basic in wanted.iter().filter(|&&basic| basic >= items) {
+            placed[basic - items] = basic;
+        }
+        for &basic in wanted.iter().filter(|&&basic| basic < items) {
+            self.load_column(basic);
+            let free = (0..rows).filter(|&row| placed[row] == usize::MAX);
+            let firm = free.max_by(|&a, &b| self.column[a].abs().total_cmp(&self.column[b].abs()));
+            let Some(row) = firm.filter(|&row| self.column[row].abs() > 1e-9) else {
+                self.basis = wanted;
+                return false;
+            };
+            placed[row] = basic;
+            self.pivot(row);
+        }
+        self.basis = placed;
+        true
+    }
+
+    /// The entering column in terms of the basis, into `column`.
+    fn load_column(&mut self, entering: usize) {
+        let (items, rows) = (self.items, self.rows);
+        for row in 0..rows {
+            let line = &self.inverse[row * rows..(row + 1) * rows];
+            self.column[row] = if entering < items {
+                let weights = &self.weights[entering * rows..(entering + 1) * rows];
+                line.iter().zip(weights).map(|(a, w)| a * w).sum()
+            } else {
+                line[entering - items]
+            };
+        }
+    }
+
+    /// Values of the basic variables from the bounds that hold now.
+    fn update_levels(&mut self) {
+        let rows = self.rows;
+        let mut free = std::mem::take(&mut self.free);
+        free.clone_from(&self.room);
+        for k in (0..self.items).filter(|&k| self.state[k] == State::Upper) {
+            let weights = &self.weights[k * rows..(k + 1) * rows];
+            for (free, weight) in free.iter_mut().zip(weights) {
+                *free -= weight * self.range[k];
+            }
+        }
+        for row in 0..rows {
+            let line = &self.inverse[row * rows..(row + 1) * rows];
+            self.level[row] = line.iter().zip(&free).map(|(a, b)| a * b).sum();
+        }
+        self.free = free;
+    }
+
+    /// Drives the worst basic variable to the bound it breaks. `Some(false)`: none does; `None`: no
+    /// way out.
+    fn dual_step(&mut self) -> Option<bool> {
+        let (items, rows) = (self.items, self.rows);
+        let mut worst: Option<(f64, usize, State)> = None;
+        for row in 0..rows {
+            let level = self.level[row];
+            let top = self.basis[row];
+            let over = if top < items { level - self.range[top] } else { f64::NEG_INFINITY };
+            let (break_by, state) =
+                if over > -level { (over, State::Upper) } else { (-level, State::Lower) };
+            if break_by > 1e-9 && worst.is_none_or(|(most, _, _)| break_by > most) {
+                worst = Some((break_by, row, state));
+            }
+        }
+        let Some((_, row, state)) = worst else { return Some(false) };
+        self.update_prices();
+        // The row falls when it must come down from above its bound, and rises otherwise.
+        let falls = state == State::Upper;
+        let mut best: Option<(f64, f64, usize)> = None;
+        for candidate in 0..items + rows {
+            let (entry, cost) = match self.state[candidate] {
+                State::Basic => continue,
+                _ if candidate < items && self.range[candidate] == 0.0 => continue,
+                State::Lower => (self.entry(row, candidate), 1.0),
+                State::Upper => (-self.entry(row, candidate), -1.0),
+            };
+            let helps = if falls { entry > 1e-9 } else { entry < -1e-9 };
+            if !helps {
+                continue;
+            }
+            let gain = if candidate < items {
+                self.gain(candidate)
+            } else {
+                -self.prices[candidate - items]
+            };
+            let ratio = (-gain * cost).max(0.0) / entry.abs();
+            let better = best.is_none_or(|(least, size, _)| {
+                ratio < least - 1e-12 || (ratio <= least + 1e-12 && entry.abs() > size)
+            });
+            if better {
+                best = Some((ratio, entry.abs(), candidate));
+            }
+        }
+        let (_, _, entering) = best?;
+        let leaving = self.basis[row];
+        self.load_column(entering);
+        self.state[leaving] = state;
+        self.state[entering] = State::Basic;
+        self.basis[row] = entering;
+        self.pivot(row);
+        self.update_levels();
+        Some(true)
+    }
+
+    /// One entry of a column in terms of the basis.
+    fn entry(&self, row: usize, candidate: usize) -> f64 {
+        let (items, rows) = (self.items, self.rows);
+        let line = &self.inverse[row * rows..(row + 1) * rows];
+        if candidate < items {
+            let weights = &self.weights[candidate * rows..(candidate + 1) * rows];
+            line.iter().zip(weights).map(|(a, w)| a * w).sum()
+        } else {
+            line[candidate - items]
+        }
+    }
+
+    /// Where the simplex stands.
+    pub(super) fn basis(&self) -> Basis {
+        Basis { state: self.state.clone(), rows: self.basis.clone() }
     }
 
     fn update_prices(&mut self) {
@@ -193,15 +362,7 @@ impl Relaxation {
         self.update_prices();
         let Some((entering, direction)) = self.entering() else { return false };
         let (items, rows) = (self.items, self.rows);
-        for row in 0..rows {
-            let line = &self.inverse[row * rows..(row + 1) * rows];
-            self.column[row] = if entering < items {
-                let weights = &self.weights[entering * rows..(entering + 1) * rows];
-                line.iter().zip(weights).map(|(a, w)| a * w).sum()
-            } else {
-                line[entering - items]
-            };
-        }
+        self.load_column(entering);
         let own = if entering < items { self.range[entering] } else { f64::INFINITY };
         let mut step = own;
         let mut leaving: Option<(usize, State)> = None;
@@ -259,7 +420,7 @@ impl Relaxation {
         }
     }
 
-    /// Values beyond the lower bounds, and the order of worth per price of room.
+    /// Values beyond the lower bounds.
     fn read(&mut self) {
         for k in 0..self.items {
             self.values[k] = if self.state[k] == State::Upper { self.range[k] } else { 0.0 };
@@ -270,6 +431,10 @@ impl Relaxation {
             }
         }
         self.update_prices();
+    }
+
+    /// Orders the items by worth per price of room.
+    pub(super) fn rank(&mut self) {
         self.order.clear();
         self.order.extend((0..self.items as u32).filter(|&k| self.range[k as usize] > 0.0));
         let worth = |k: u32| {

@@ -19,8 +19,12 @@ const REASONS: [(&str, Reason); 9] = [
     ("combination", Reason::Combination),
 ];
 
-const STATUSES: [(&str, Status); 2] =
-    [("optimal", Status::Optimal), ("feasible", Status::Feasible)];
+const STATUSES: [(&str, Status); 4] = [
+    ("optimal", Status::Optimal),
+    ("within", Status::Within),
+    ("stopped", Status::Stopped),
+    ("feasible", Status::Feasible),
+];
 
 /// The solution as text; [`read_solution`] gives back the same.
 pub fn write_solution(solution: &Solution) -> String {
@@ -86,7 +90,7 @@ fn object(line: &mut Line<'_>, solution: &mut Solution) -> Result<(), TextError>
             solution.cost = line.number("cost")?;
             solution.penalty = line.number("penalty")?;
             solution.bound = line.number("bound")?;
-            solution.status = line.choice("status", "`optimal` or `feasible`", &STATUSES)?;
+            solution.status = line.choice("status", "a status", &STATUSES)?;
         }
         "launch" => solution.launches.push(Launch {
             offering: line.number("offering")?,

@@ -3,15 +3,22 @@
 //! Cases are numbered; a failure names its case and shows the problem as text. A small case is a
 //! low number of pods, not a shrunk large one: sizes grow with the case number.
 
+/// An oracle for larger problems: one integer programme for all, solved by HiGHS.
+#[cfg(feature = "highs")]
+mod assignment_ilp;
 /// Certificates prove bounds, and changed ones do not prove too much.
 mod certificate;
 /// The check and the oracle agree on what is right.
 mod check_agrees;
+/// The exact engine finds the best of all solutions and says no more than it knows.
+mod exact;
 /// Random problems.
 mod generate;
 /// What the engine returns is right, the same every time, and not far from the best.
 mod greedy;
 /// Pod by pod, slow, and written from the documentation alone.
 mod oracle;
+/// Whether anything ranks better than a claimed optimum, by trying everything node by node.
+mod refute;
 /// Text reads back as it was written, and nothing makes the reader panic.
 mod text;

@@ -143,6 +143,16 @@ impl<'a> World<'a> {
         })
     }
 
+    /// Required exclusions, which more pods never repair.
+    pub fn exclusions_hold(&self) -> bool {
+        (0..self.placed.len()).all(|at| {
+            let group = self.group(at) as u32;
+            (self.problem.exclusions.iter())
+                .filter(|e| e.cost.is_none() && e.groups.contains(&group))
+                .all(|e| !self.shares(at, e.set, e.key, false))
+        })
+    }
+
     fn all(&self) -> Vec<usize> {
         (0..self.placed.len()).collect()
     }

@@ -128,8 +128,10 @@ pub(super) fn alone(run: &Run<'_>, hard: &[usize]) -> Option<(usize, u32, u32)> 
             counts.push(count);
             totals.push(total);
         }
+        let subjects = &run.prepared.affinity_subjects[at];
         for (index, spot) in run.spots.iter().enumerate() {
-            for &(group, pods) in spot.pods.iter().filter(|(g, _)| affinity.groups.contains(g)) {
+            let stating = spot.pods.iter().filter(|(g, _)| subjects.contains(*g as usize));
+            for &(group, pods) in stating {
                 let own = u64::from(set.groups.contains(group as usize));
                 let near = affinity.keys.iter().zip(&counts).all(|(&key, count)| {
                     count.get(&place(index, key)).is_some_and(|there| *there > own)

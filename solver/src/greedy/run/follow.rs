@@ -85,7 +85,7 @@ impl Run<'_> {
                 self.ledger.place(group, &mut spot, pods);
             }
             self.ledger.launch(offering, share);
-            self.launched[self.domain_of[offering as usize] as usize] += share;
+            self.launched[self.prepared.place_of[offering as usize] as usize] += share;
             self.spots.push(spot);
             opened += share;
         }
@@ -99,8 +99,8 @@ impl Run<'_> {
             .copied()
             .filter(|&o| self.ledger.affords(o, 1) > 0 && self.ledger.opens_safely(o))
             .collect();
-        offerings.sort_by_key(|&o| (self.launched[self.domain_of[o as usize] as usize], o));
-        offerings.dedup_by_key(|o| self.domain_of[*o as usize]);
+        offerings.sort_by_key(|&o| (self.launched[self.prepared.place_of[o as usize] as usize], o));
+        offerings.dedup_by_key(|o| self.prepared.place_of[*o as usize]);
         let wanted: u32 = wish.pods.iter().map(|(_, pods)| pods).sum();
         let mut best: Option<(u32, u32)> = None;
         for offering in offerings {
@@ -128,7 +128,7 @@ impl Run<'_> {
             return false;
         }
         self.ledger.launch(offering, 1);
-        self.launched[self.domain_of[offering as usize] as usize] += 1;
+        self.launched[self.prepared.place_of[offering as usize] as usize] += 1;
         self.spots.push(spot);
         true
     }

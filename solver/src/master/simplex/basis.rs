@@ -2,8 +2,8 @@
 
 use super::{BASIC, Kind, PIVOT, Simplex, Var};
 
-/// The inverse is computed afresh after this many pivots, or after as many as rows if that is more:
-/// computing it costs as much as some rows' worth of pivots.
+/// The inverse is computed afresh after this many pivots, or after twice as many as rows if that is
+/// more: computing it costs as much as a pivot per row or less. The residuals tell if that is too late.
 const MAX_AGE: u32 = 100;
 
 /// A column whose part outside the rows taken is smaller than this, relative to its largest entry,
@@ -63,7 +63,7 @@ impl Simplex {
 
     /// Whether the inverse has seen enough pivots to be computed afresh.
     pub(super) fn is_stale(&self) -> bool {
-        self.age >= MAX_AGE.max(self.head.len() as u32)
+        self.age >= MAX_AGE.max(2 * self.head.len() as u32)
     }
 
     /// Computes the inverse, values and duals from the basic columns. Columns that depend on others
@@ -83,11 +83,9 @@ impl Simplex {
                 Kind::Logical { .. } => intact = false,
             }
         }
-        for index in 0..self.logical_basic.len() {
-            self.logical_basic[index] = false;
-        }
-        for row in 0..self.head.len() {
-            self.head[row] = Var::logical(2 * row + usize::from(diagonal[row] < 0.0));
+        self.logical_basic.fill(false);
+        for (row, (head, &sign)) in self.head.iter_mut().zip(&diagonal).enumerate() {
+            *head = Var::logical(2 * row + usize::from(sign < 0.0));
         }
         self.inverse.reset(&diagonal);
         intact &= self.pivot_in(&columns, &mut open);
@@ -104,7 +102,8 @@ impl Simplex {
     /// Recomputes what follows from a new inverse.
     fn settle(&mut self) {
         self.age = 0;
-        self.dirty = false;
+        self.price_afresh = true;
+        self.reduced_valid = false;
         self.compute_values();
         self.compute_duals();
     }
@@ -144,8 +143,8 @@ impl Simplex {
 
     /// Rows left `open` have their plus in the basis; where it is negative, minus takes over.
     fn mend(&mut self, open: &[bool]) {
-        for row in 0..open.len() {
-            if open[row] && self.x[row] < 0.0 {
+        for (row, &open) in open.iter().enumerate() {
+            if open && self.x[row] < 0.0 {
                 self.set_basic(self.head[row], false);
                 self.head[row] = Var::logical(2 * row + 1);
                 self.set_basic(self.head[row], true);

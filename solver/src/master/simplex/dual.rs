@@ -13,6 +13,18 @@ pub(super) struct Pricing {
     weight: Vec<f64>,
     /// The leaving row's entries in the columns that may enter, 0 in the others.
     entries: Vec<f64>,
+    passed: Vec<Tight>,
+    /// The dual step at which the first reduced cost falls below 0 by half the tolerance.
+    limit: f64,
+}
+
+/// A column that could enter.
+#[derive(Clone, Copy)]
+struct Tight {
+    var: Var,
+    /// How fast its reduced cost falls with the dual step.
+    rate: f64,
+    reduced: f64,
 }
 
 impl Pricing {
@@ -52,8 +64,8 @@ impl Simplex {
             }
             self.inverse.row(position, &mut self.rho);
             let sign = if self.x[position] < 0.0 { -1.0 } else { 1.0 };
-            self.compute_entries();
-            let entering = if careful { self.first_tight(sign) } else { self.tight(sign) };
+            self.compute_entries(sign);
+            let entering = if careful { self.first_tight() } else { self.tight() };
             let Some((entering, reduced)) = entering else { return self.retry() };
             self.enter(entering);
             if sign * self.alpha[position] < PIVOT {
@@ -89,6 +101,7 @@ impl Simplex {
         if let Kind::Column(column) = leaving.kind() {
             self.reduced[column] = -theta;
         }
+        self.priced.copy_from_slice(&self.y);
         self.reduced_valid = true;
     }
 
@@ -111,51 +124,64 @@ impl Simplex {
         best
     }
 
-    /// The leaving row's entries in all columns that may enter.
-    fn compute_entries(&mut self) {
-        for (column, entry) in self.dual.entries.iter_mut().enumerate() {
-            *entry =
-                if self.status[column] == 0 { self.columns.dot(column, &self.rho) } else { 0.0 };
-        }
-    }
-
-    /// All columns that may enter with (rate, reduced cost): entries of the leaving row's `sign`.
-    fn eligible(&self, sign: f64) -> impl Iterator<Item = (Var, f64, f64)> {
-        let columns = self.dual.entries.iter().zip(&self.reduced).enumerate();
-        let columns = columns
-            .map(move |(column, (&entry, &reduced))| (Var::column(column), sign * entry, reduced));
-        let logicals = (0..self.logical_basic.len()).filter(|&index| !self.logical_basic[index]);
-        let logicals = logicals.map(move |index| {
-            let entry = self.rho[index / 2] * if index % 2 == 0 { sign } else { -sign };
-            (Var::logical(index), entry, self.logical_reduced(index))
-        });
-        columns.chain(logicals).filter(|&(_, rate, _)| rate > PIVOT)
-    }
-
-    /// Harris's ratio test on reduced costs.
-    fn tight(&self, sign: f64) -> Option<(Var, f64)> {
+    /// Computes the leaving row's entries in all columns that may enter, and does the first pass of
+    /// Harris's ratio test on the way: `passed` gets the columns that could be among the tight ones.
+    fn compute_entries(&mut self, sign: f64) {
         let slack = 0.5 * self.tolerance.dual;
+        let passed = &mut self.dual.passed;
+        passed.clear();
         let mut limit = f64::INFINITY;
-        self.eligible(sign).for_each(|(_, rate, reduced)| {
-            if reduced + slack < limit * rate {
-                limit = (reduced.max(0.0) + slack) / rate;
+        let mut pass = |var: Var, rate: f64, reduced: f64| {
+            if rate > PIVOT && reduced <= limit * rate {
+                limit = limit.min((reduced.max(0.0) + slack) / rate);
+                passed.push(Tight { var, rate, reduced });
             }
-        });
+        };
+        for (row, &rho) in self.rho.iter().enumerate() {
+            // Of a row's two logicals the sign admits one.
+            let index = 2 * row + usize::from(sign * rho < 0.0);
+            if rho != 0.0 && !self.logical_basic[index] {
+                let dual = if index == 2 * row { self.y[row] } else { -self.y[row] };
+                pass(Var::logical(index), rho.abs(), self.logical_work[index] - dual);
+            }
+        }
+        let entries = &mut self.dual.entries;
+        let by_row = self.columns.is_sparse(&self.rho);
+        if by_row {
+            entries.fill(0.0);
+            self.columns.add_rows(&self.rho, entries);
+        }
+        let states = self.status.iter().zip(&self.reduced);
+        for (column, (entry, (&status, &reduced))) in entries.iter_mut().zip(states).enumerate() {
+            if status != 0 {
+                *entry = 0.0;
+                continue;
+            }
+            if !by_row {
+                *entry = self.columns.dot(column, &self.rho);
+            }
+            pass(Var::column(column), sign * *entry, reduced);
+        }
+        self.dual.limit = limit;
+    }
+
+    /// Second pass of Harris's ratio test: the largest entry among the tight columns.
+    fn tight(&self) -> Option<(Var, f64)> {
         let mut best = None;
         let mut largest = 0.0;
-        self.eligible(sign).for_each(|(var, rate, reduced)| {
-            if rate > largest && reduced <= limit * rate {
-                largest = rate;
-                best = Some((var, reduced));
+        for tight in &self.dual.passed {
+            if tight.rate > largest && tight.reduced <= self.dual.limit * tight.rate {
+                largest = tight.rate;
+                best = Some((tight.var, tight.reduced));
             }
-        });
+        }
         best
     }
 
     /// The textbook's ratio test, ties to the lowest index.
-    fn first_tight(&self, sign: f64) -> Option<(Var, f64)> {
+    fn first_tight(&self) -> Option<(Var, f64)> {
         let mut best: Option<(f64, Var, f64)> = None;
-        for (var, rate, reduced) in self.eligible(sign) {
+        for &Tight { var, rate, reduced } in &self.dual.passed {
             let ratio = reduced.max(0.0) / rate;
             if best.is_none_or(|(least, of, _)| ratio < least || ratio == least && var < of) {
                 best = Some((ratio, var, reduced));
@@ -180,7 +206,6 @@ impl Simplex {
         for column in 0..self.reduced.len() {
             if self.reduced[column] < -tolerance && self.status[column] == 0 {
                 self.raise(Var::column(column), self.reduced[column]);
-                self.reduced[column] = 0.0;
             }
         }
         for index in 0..self.logical_basic.len() {
@@ -196,7 +221,10 @@ impl Simplex {
         if reduced < 0.0 {
             self.shifted = true;
             match var.kind() {
-                Kind::Column(column) => self.work[column] -= reduced,
+                Kind::Column(column) => {
+                    self.work[column] -= reduced;
+                    self.reduced[column] = 0.0;
+                }
                 Kind::Logical { index, .. } => self.logical_work[index] -= reduced,
             }
         }
@@ -204,7 +232,7 @@ impl Simplex {
     }
 
     /// Raises the costs of all columns that may enter a little, each by another amount.
-    fn perturb_costs(&mut self) {
+    pub(super) fn perturb_costs(&mut self) {
         let size = PERTURBATION * self.tolerance.dual / super::OPTIMALITY;
         for column in 0..self.reduced.len() {
             if self.status[column] == 0 {

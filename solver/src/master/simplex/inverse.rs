@@ -32,7 +32,7 @@ impl Inverse {
     }
 
     fn widen(&mut self) {
-        let stride = ((self.size + self.size / 2 + 8) / 8 | 1) * 8;
+        let stride = (((self.size + self.size / 2 + 8) / 8) | 1) * 8;
         let mut data = vec![0.0; self.size * stride];
         for column in 0..self.size {
             data[column * stride..][..self.size].copy_from_slice(self.column(column));

@@ -267,6 +267,7 @@ impl Simplex {
             }
         }
         self.dirty = true;
+        self.perturbed = true;
     }
 }
 

@@ -1,7 +1,8 @@
 //! The rounds of a solve: dual method, primal method, and the proof that nothing is left to do.
 
 use super::{
-    CAREFUL, DUAL_SHARE, End, FEASIBILITY, Kind, OPTIMALITY, Outcome, ROUNDS, Simplex, Tolerance,
+    CAREFUL, CLOSED, DUAL_SHARE, End, FEASIBILITY, Kind, OPTIMALITY, Outcome, ROUNDS, Simplex,
+    Tolerance,
 };
 
 impl Simplex {
@@ -32,7 +33,7 @@ impl Simplex {
                 end = self.run_primal(budget, careful);
             }
             match end {
-                End::Done if !self.dirty => return Outcome::Optimal,
+                End::Done if self.is_proven() => return Outcome::Optimal,
                 End::Budget => {
                     self.refresh();
                     return Outcome::Stopped;
@@ -46,6 +47,15 @@ impl Simplex {
             }
         }
         Outcome::Failed
+    }
+
+    /// Whether values and duals as the pivots left them fit the basis, and the values their bounds:
+    /// the residuals cost less than computing both again.
+    fn is_proven(&mut self) -> bool {
+        if self.dirty {
+            self.dirty = self.perturbed || self.has_drifted() || self.is_infeasible();
+        }
+        !self.dirty
     }
 
     /// Sets the tolerances by the size of right-hand sides, costs and duals.
@@ -87,7 +97,7 @@ impl Simplex {
     #[inline]
     pub(super) fn logical_reduced(&self, index: usize) -> f64 {
         let dual = self.y[index / 2];
-        self.logical_work[index] - if index % 2 == 0 { dual } else { -dual }
+        self.logical_work[index] - if index.is_multiple_of(2) { dual } else { -dual }
     }
 
     /// Makes `reduced` belong to `y`.
@@ -95,26 +105,40 @@ impl Simplex {
         if self.reduced_valid {
             return;
         }
-        for column in 0..self.reduced.len() {
-            if self.status[column] == 0 {
-                self.reduced[column] = self.work[column] - self.columns.dot(column, &self.y);
+        for ((change, &old), &new) in self.scratch.iter_mut().zip(&self.priced).zip(&self.y) {
+            *change = old - new;
+        }
+        if self.columns.is_sparse(&self.scratch) && !self.price_afresh {
+            self.columns.add_rows(&self.scratch, &mut self.reduced);
+        } else {
+            for column in 0..self.reduced.len() {
+                if self.status[column] & CLOSED == 0 {
+                    self.reduced[column] = self.work[column] - self.columns.dot(column, &self.y);
+                }
             }
         }
+        self.priced.copy_from_slice(&self.y);
+        self.price_afresh = false;
         self.reduced_valid = true;
     }
 
     /// Takes back what the dual method did to the costs.
-    fn restore_costs(&mut self) {
+    pub(super) fn restore_costs(&mut self) {
         if self.shifted {
             self.shifted = false;
-            self.work.copy_from_slice(&self.cost);
+            for ((reduced, work), &cost) in
+                self.reduced.iter_mut().zip(&mut self.work).zip(&self.cost)
+            {
+                *reduced += cost - *work;
+                *work = cost;
+            }
             self.logical_work.copy_from_slice(&self.logical_cost);
             self.compute_duals();
         }
     }
 
     /// Recomputes values and duals, and the inverse too when they do not fit the basis.
-    fn refresh(&mut self) {
+    pub(super) fn refresh(&mut self) {
         self.compute_values();
         self.compute_duals();
         self.measure();
@@ -154,6 +178,7 @@ impl Simplex {
     /// Values from the right-hand sides.
     pub(super) fn compute_values(&mut self) {
         self.inverse.times(&self.rhs, &mut self.x);
+        self.perturbed = false;
     }
 
     /// Duals from the costs of the basic columns.
@@ -161,9 +186,17 @@ impl Simplex {
         for position in 0..self.head.len() {
             self.scratch[position] = self.work_cost(self.head[position]);
         }
+        std::mem::swap(&mut self.y, &mut self.rho);
         self.inverse.left_times(&self.scratch, &mut self.y);
+        // Duals recomputed at the end of a solve differ by rounding, hardly worth pricing again.
+        let moved = self.y.iter().zip(&self.rho).map(|(new, old)| (new - old).abs());
+        let moved = moved.fold(0.0, |most, change| if change <= most { most } else { change });
+        if self.reduced_valid && moved * self.longest <= 0.001 * self.tolerance.dual {
+            self.priced.copy_from_slice(&self.y);
+        } else {
+            self.reduced_valid = false;
+        }
         self.y_valid = true;
-        self.reduced_valid = false;
     }
 }
 

@@ -410,7 +410,7 @@ fn compacting_keeps_the_optimum() {
         let before = twin.solve();
         let used: Vec<u32> = twin.simplex.basic().map(|(column, _)| column).collect();
         let map = twin.simplex.compact(|column| column % 5 == 0);
-        let stays = |column: usize| column % 5 == 0 || used.contains(&(column as u32));
+        let stays = |column: usize| column.is_multiple_of(5) || used.contains(&(column as u32));
         let kept: Vec<Column> = (0..twin.columns.len())
             .filter(|&column| stays(column))
             .map(|column| twin.columns[column].clone())
@@ -426,6 +426,42 @@ fn compacting_keeps_the_optimum() {
         assert_eq!(twin.simplex.pivots(), pivots);
         COVER.change(&mut twin, &mut random);
         twin.solve();
+    }
+}
+
+#[test]
+fn blands_rule_alone_reaches_the_optimum() {
+    let family = Family { noise: 0.0, entry: 2, zero: 0.4, equal: 0.2, ..COVER };
+    for seed in 0..100 {
+        let mut random = Random::new(seed);
+        let mut twin = family.twin(&mut random);
+        for _ in 0..6 {
+            twin.simplex.refresh();
+            assert!(matches!(twin.simplex.run_dual(ENOUGH, true), super::End::Done));
+            twin.simplex.restore_costs();
+            assert!(matches!(twin.simplex.run_primal(ENOUGH, true), super::End::Done));
+            let pivots = twin.simplex.pivots();
+            twin.solve();
+            assert_eq!(twin.simplex.pivots(), pivots, "Bland's rule stopped short");
+            family.change(&mut twin, &mut random);
+        }
+    }
+}
+
+#[test]
+fn perturbed_costs_are_taken_back() {
+    for seed in 0..50 {
+        let mut twin = COVER.twin(&mut Random::new(seed));
+        let best = twin.solve();
+        twin.set_rhs(0, twin.rows[0].rhs + 5.0);
+        twin.simplex.price();
+        twin.simplex.perturb_costs();
+        assert!(matches!(twin.simplex.run_dual(ENOUGH, false), super::End::Done));
+        twin.simplex.restore_costs();
+        let changed = twin.solve();
+        assert!((changed - twin.cold().solve()).abs() <= 1e-7 * changed.abs());
+        twin.set_rhs(0, twin.rows[0].rhs - 5.0);
+        assert!((twin.solve() - best).abs() <= 1e-7 * best.abs());
     }
 }
 

@@ -1,0 +1,4 @@
+//! The commands of `tenon-bench`.
+
+pub mod generate;
+pub mod quality;

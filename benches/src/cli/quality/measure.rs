@@ -1,0 +1,170 @@
+//! One instance, solved in stages.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use provisioner::{
+    instance::{Answer, Instance, Unit},
+    report::answer::status_name,
+};
+use serde_json::json;
+use solver::{Engine, Options};
+use tenon_bench::{first_fit, sets::Set};
+
+use crate::memory::Mark;
+
+/// The baseline takes time with the number of nodes; from this many pods on it is left out.
+const MOST_BASELINE: u64 = 200_000;
+
+/// What a solve may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// For each stage.
+    pub time: Duration,
+    /// Where a plan counts as certified, in parts per million.
+    pub gap_ppm: u32,
+}
+
+/// What came of an instance.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// Of the set.
+    pub name: String,
+    /// What costs count.
+    pub unit: Unit,
+    /// Pods of the problem that was answered.
+    pub pods: u64,
+    /// Its groups.
+    pub groups: usize,
+    /// Its offerings.
+    pub offerings: usize,
+    /// Of the last stage.
+    pub cost: i64,
+    /// Of the last stage.
+    pub bound: i64,
+    /// Of the last stage.
+    pub status: &'static str,
+    /// Nodes bought.
+    pub nodes: u64,
+    /// Pods without a place.
+    pub unplaced: u64,
+    /// By others.
+    pub best_known: Option<i64>,
+    /// Whether that is the optimum.
+    pub is_optimum: bool,
+    /// The baseline's cost.
+    pub first_fit: Option<i64>,
+    /// Costs after each stage.
+    pub costs: [i64; 3],
+    /// Seconds of each stage, each from the start.
+    pub seconds: [f64; 3],
+    /// Beyond the instance.
+    pub peak_mib: f64,
+}
+
+/// The stages: a first plan, a good one, and one with a certificate within the gap.
+fn stages(gap_ppm: u32) -> [Options; 3] {
+    let good = Options { gap_ppm: gap_ppm.max(10_000), ..Options::default() };
+    [
+        Options { engine: Engine::Greedy, ..Options::default() },
+        good,
+        Options { gap_ppm, ..Options::default() },
+    ]
+}
+
+/// Runs all stages, each afresh.
+pub fn measure(set: &Set, budget: Budget) -> Result<Measured, String> {
+    let memory = Mark::now();
+    let mut costs = [0; 3];
+    let mut seconds = [0.0; 3];
+    let mut last = None;
+    for (at, options) in stages(budget.gap_ppm).into_iter().enumerate() {
+        let (answer, taken) = timed(&set.instance, options, budget.time);
+        if let Some(violation) = set.instance.check(&answer).first() {
+            return Err(format!("{}: {violation}", set.name));
+        }
+        costs[at] = answer.solution.cost;
+        seconds[at] = taken;
+        last = Some(answer);
+    }
+    // There is at least one stage.
+    let answer = last.ok_or("no stages")?;
+    let peak_mib = memory.peak_mib();
+    let problem = set.instance.problem_of(&answer);
+    let small = problem.pods() <= MOST_BASELINE;
+    Ok(Measured {
+        name: set.name.clone(),
+        unit: set.instance.unit,
+        pods: problem.pods(),
+        groups: problem.groups.len(),
+        offerings: problem.offerings.len(),
+        cost: answer.solution.cost,
+        bound: answer.solution.bound,
+        status: status_name(answer.solution.status),
+        nodes: answer.nodes(),
+        unplaced: answer.unplaced(),
+        best_known: set.best_known,
+        is_optimum: set.is_optimum,
+        first_fit: if small { first_fit::cost(problem) } else { None },
+        costs,
+        seconds,
+        peak_mib,
+    })
+}
+
+/// Solves with a stop flag that is set when the time is over.
+pub fn timed(instance: &Instance, options: Options, time: Duration) -> (Answer, f64) {
+    let flag = Arc::new(AtomicBool::new(false));
+    let (alive, dropped) = mpsc::channel::<()>();
+    let set = flag.clone();
+    let timer = thread::spawn(move || {
+        if dropped.recv_timeout(time) == Err(mpsc::RecvTimeoutError::Timeout) {
+            set.store(true, Ordering::Relaxed);
+        }
+    });
+    let start = Instant::now();
+    let answer = instance.solve(&Options { stop: Some(flag), ..options });
+    let taken = start.elapsed().as_secs_f64();
+    drop(alive);
+    // The thread only waits and stores; it cannot have panicked.
+    let _ = timer.join();
+    (answer, taken)
+}
+
+impl Measured {
+    /// (cost − bound) / cost.
+    pub fn gap(&self) -> f64 {
+        provisioner::instance::answer::gap(self.cost, self.bound)
+    }
+
+    /// One line.
+    pub fn json(&self) -> String {
+        json!({
+            "name": self.name,
+            "unit": self.unit.name(),
+            "pods": self.pods,
+            "groups": self.groups,
+            "offerings": self.offerings,
+            "cost": self.cost,
+            "bound": self.bound,
+            "gap": self.gap(),
+            "status": self.status,
+            "nodes": self.nodes,
+            "unplaced": self.unplaced,
+            "bestKnown": self.best_known,
+            "bestKnownIsOptimum": self.is_optimum,
+            "firstFit": self.first_fit,
+            "stageCosts": self.costs,
+            "stageSeconds": self.seconds,
+            "peakMiB": self.peak_mib,
+        })
+        .to_string()
+    }
+}

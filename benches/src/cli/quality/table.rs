@@ -1,0 +1,112 @@
+//! What was measured as Markdown.
+
+use std::collections::BTreeMap;
+
+use provisioner::instance::Unit;
+
+use super::measure::{Budget, Measured};
+
+/// One row per instance; the many small ones of vector bin packing are summed up by class.
+pub fn markdown(rows: &[Measured], budget: Budget) -> String {
+    let (packing, priced): (Vec<&Measured>, Vec<&Measured>) =
+        rows.iter().partition(|row| row.name.starts_with("vbp/"));
+    let mut text = String::new();
+    if !priced.is_empty() {
+        text.push_str(&head(budget));
+        for row in priced {
+            text.push_str(&line(row));
+        }
+        text.push('\n');
+    }
+    if !packing.is_empty() {
+        text.push_str(PACKING_HEAD);
+        let mut classes: BTreeMap<String, Vec<&Measured>> = BTreeMap::new();
+        for row in packing {
+            classes.entry(class(&row.name)).or_default().push(row);
+        }
+        for (class, rows) in classes {
+            text.push_str(&class_line(&class, &rows));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn head(budget: Budget) -> String {
+    let certified = f64::from(budget.gap_ppm) / 1e4;
+    let seconds = budget.time.as_secs_f64();
+    format!(
+        "Seconds are those to a first plan, to a good one (asked for a gap of at least 1 %), and to \
+         one certified within {certified} % or at most {seconds} s of search.\n\n\
+         | instance | pods | groups | offerings | cost | bound | gap | best known | first fit | s \
+         first | s good | s certified | peak MiB |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+    )
+}
+
+const PACKING_HEAD: &str = "\
+| vector bin packing | instances | items | bins | bound | best known | optimum known | optimum \
+reached | better than known | first fit | s, longest |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+";
+
+fn line(row: &Measured) -> String {
+    let known = row.best_known.map_or_else(String::new, |known| {
+        let mark = if row.is_optimum { " (optimum)" } else { "" };
+        format!("{}{mark}", cost(row.unit, known))
+    });
+    let first_fit = row.first_fit.map_or_else(String::new, |cost_of| cost(row.unit, cost_of));
+    let unplaced = match row.unplaced {
+        0 => String::new(),
+        pods => format!(", {pods} pods without a place"),
+    };
+    format!(
+        "| {} | {} | {} | {} | {}{unplaced} | {} | {:.2} % | {known} | {first_fit} | {:.3} | {:.3} \
+         | {:.3} | {:.0} |\n",
+        row.name,
+        row.pods,
+        row.groups,
+        row.offerings,
+        cost(row.unit, row.cost),
+        cost(row.unit, row.bound),
+        row.gap() * 100.0,
+        row.seconds[0],
+        row.seconds[1],
+        row.seconds[2],
+        row.peak_mib,
+    )
+}
+
+fn cost(unit: Unit, cost: i64) -> String {
+    match unit {
+        Unit::MicroDollars => format!("{:.4}", cost as f64 / 1e6),
+        Unit::Bins | Unit::Nodes => cost.to_string(),
+    }
+}
+
+/// `vbp/new/class1_120_10_3` → `vbp/new, class1`.
+fn class(name: &str) -> String {
+    let (class, instance) = name.rsplit_once('/').unwrap_or((name, ""));
+    format!("{class}, {}", instance.split('_').next().unwrap_or(instance))
+}
+
+fn class_line(class: &str, rows: &[&Measured]) -> String {
+    let sum = |value: &dyn Fn(&Measured) -> i64| -> i64 { rows.iter().map(|row| value(row)).sum() };
+    let known = rows.iter().filter(|row| row.is_optimum).count();
+    let reached =
+        rows.iter().filter(|row| row.is_optimum && row.best_known == Some(row.cost)).count();
+    let better =
+        rows.iter().filter(|row| row.best_known.is_some_and(|known| row.cost < known)).count();
+    let longest = rows.iter().map(|row| row.seconds[2]).fold(0.0, f64::max);
+    let baseline: Option<i64> = rows.iter().map(|row| row.first_fit).sum();
+    format!(
+        "| {class} | {} | {} | {} | {} | {} | {known} | {reached} | {better} | {} | {longest:.3} \
+         |\n",
+        rows.len(),
+        rows.iter().map(|row| row.pods).sum::<u64>(),
+        sum(&|row| row.cost),
+        sum(&|row| row.bound),
+        sum(&|row| row.best_known.unwrap_or(0)),
+        baseline.map_or_else(String::new, |bins| bins.to_string()),
+    )
+}

@@ -1,0 +1,7 @@
+//! Instances by formula: what they are made of is written here, so that anyone can make them.
+
+pub mod mixed;
+pub mod web;
+
+pub use mixed::Mixed;
+pub use web::{Prices, Web};

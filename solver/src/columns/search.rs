@@ -1,0 +1,231 @@
+//! The whole search: bound, dives, better bound, in turns, until the gap is small enough.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+use crate::{
+    Problem, Solution, bound,
+    certificate::Certificate,
+    check,
+    columns::{
+        branch::Tree,
+        dive::{Style, dive},
+        expand::expand,
+        generate::{Limits, Root, root},
+        plan::{Plan, home},
+        pool::Column,
+        prove::{self, Point, Record},
+    },
+    effort::Budget,
+    greedy::{self, From, Prepared, Wish, rank},
+    pattern::Pattern,
+    presolve::{Core, Source, View},
+    problem::Money,
+    solution::Launch,
+    strategy::{Options, Progress, is_within, progress},
+};
+
+/// Rounds of dives at most; each is larger than the one before.
+const ROUNDS: u32 = 5;
+/// Branchings of the bound after the first round of dives.
+const BRANCHES: u32 = 8;
+
+/// Betters a solution's bound, and its plan where a better one is found. While the search goes on
+/// bounds are floats; the one that it ends with is proven by the certificate, or by resources, or
+/// it is the one that the search was given.
+pub(crate) fn improve(
+    prepared: &Prepared<'_>,
+    options: &Options,
+    solution: &mut Solution,
+    budget: &mut Budget,
+    tell: &mut (dyn FnMut(Progress) + Send),
+) -> Option<Certificate> {
+    let problem = prepared.problem;
+    let pods = placed(problem, solution);
+    let core = Core::new(problem, &pods, View::Bound);
+    if core.items.is_empty() {
+        return None;
+    }
+    let limits = Limits { tolerance: 1e-3, keep: 1, rounds: 400, nodes: 64 };
+    let bounding = root(&core, seeds(&core, solution), &limits, budget);
+    let given = (solution.bound, solution.unplaced.clone());
+    let mut search = Search { prepared, options, best: solution, tell };
+    search.raise(bounding.bound);
+    let record = if Core::views_differ(problem) {
+        let core = Core::new(problem, &pods, View::Plan);
+        let planning = root(&core, seeds(&core, search.best), &limits, budget);
+        search.alternate(&bounding, &planning, budget)
+    } else {
+        search.alternate(&bounding, &bounding, budget)
+    };
+    // What was known at the start holds for plans that place the same pods.
+    let known = if solution.unplaced == given.1 { given.0 } else { 0 };
+    solution.bound = known.max(bound::resource_bound(problem, solution)).min(solution.cost);
+    let certificate = prove::settle(problem, &bounding, &record, solution, budget);
+    tell(progress(solution));
+    certificate
+}
+
+/// Pods per group that a solution places.
+fn placed(problem: &Problem, solution: &Solution) -> Vec<u32> {
+    let mut pods: Vec<u32> = problem.groups.iter().map(|group| group.count).collect();
+    for missing in &solution.unplaced {
+        pods[missing.group as usize] -= missing.count;
+    }
+    pods
+}
+
+struct Search<'a> {
+    prepared: &'a Prepared<'a>,
+    options: &'a Options,
+    best: &'a mut Solution,
+    tell: &'a mut (dyn FnMut(Progress) + Send),
+}
+
+impl Search<'_> {
+    /// Whether the gap is as small as was asked for.
+    fn is_done(&self) -> bool {
+        is_within(self.best, self.options.gap_ppm) && self.best.penalty == 0
+    }
+
+    /// Takes a better bound; costs are whole, so a fraction is rounded up.
+    fn raise(&mut self, bound: f64) {
+        let bound = (bound * (1.0 - 1e-9) - 1e-6).ceil().max(0.0) as Money;
+        if bound > self.best.bound {
+            self.best.bound = bound.min(self.best.cost);
+            (self.tell)(progress(self.best));
+        }
+    }
+
+    /// Dives and branchings in turns; the branchings at the end.
+    fn alternate(
+        &mut self,
+        bounding: &Root<'_>,
+        planning: &Root<'_>,
+        budget: &mut Budget,
+    ) -> Record {
+        let mut tree: Option<Tree<'_>> = None;
+        for round in 0..ROUNDS {
+            if self.is_done() || budget.is_spent() {
+                break;
+            }
+            self.dive(planning, round, budget);
+            if self.is_done() || budget.is_spent() {
+                break;
+            }
+            let tree = tree.get_or_insert_with(|| Tree::new(bounding, budget));
+            tree.advance(self.best.cost, BRANCHES << round, budget);
+            self.raise(tree.bound());
+        }
+        match tree {
+            Some(tree) => tree.record().clone(),
+            None => Record::new(Arc::new(Point::of_root(bounding))),
+        }
+    }
+
+    /// One round of dives side by side; the best plan is kept.
+    fn dive(&mut self, root: &Root<'_>, round: u32, budget: &mut Budget) {
+        let count = 2u64 << round.min(2);
+        let first = if round == 0 { 0 } else { 2u64 << (round - 1).min(2) };
+        let cutoff = self.best.cost.saturating_add(self.best.penalty);
+        let styles: Vec<Style> =
+            (0..count).map(|at| style(first * u64::from(round) + at, self.options.seed)).collect();
+        let given = budget.fork(count).left();
+        let found: Vec<(Option<Plan>, Budget)> = styles
+            .into_par_iter()
+            .map(|style| {
+                let mut own = budget.fork(count);
+                (dive(root, style, cutoff, &mut own), own)
+            })
+            .collect();
+        let mut plans = Vec::new();
+        for (plan, own) in found {
+            budget.join(&own, given);
+            plans.extend(plan);
+        }
+        plans.sort_by_key(|plan| plan.cost);
+        for plan in plans {
+            if self.offer(root.core, &plan) {
+                return;
+            }
+        }
+    }
+
+    /// Turns a plan of the core into a solution of the problem and keeps it when it is better.
+    fn offer(&mut self, core: &Core, plan: &Plan) -> bool {
+        let problem = self.prepared.problem;
+        let mut solution = expand(problem, core, plan);
+        solution.unplaced.clone_from(&self.best.unplaced);
+        if !check(problem, &solution).is_empty() {
+            solution = greedy::along(self.prepared, &wishes(core, plan));
+        }
+        if rank(problem, &solution) >= rank(problem, self.best) {
+            return false;
+        }
+        let places_all = solution.unplaced.iter().all(|missing| {
+            let old = self.best.unplaced.iter().find(|old| old.group == missing.group);
+            old.is_some_and(|old| old.count >= missing.count)
+        });
+        // A bound for fewer pods holds for more; for others it says nothing.
+        solution.bound = if places_all { self.best.bound } else { 0 };
+        let weak = bound::resource_bound(problem, &solution);
+        solution.bound = solution.bound.max(weak).min(solution.cost);
+        *self.best = solution;
+        (self.tell)(progress(self.best));
+        true
+    }
+}
+
+/// The styles of all dives, in order.
+fn style(at: u64, seed: u64) -> Style {
+    Style {
+        counts: at % 2 == 0,
+        large: if at % 4 < 2 { 0.3 } else { 0.6 },
+        kinds: if at % 8 < 4 { 0.97 } else { 0.9 },
+        noise: if at >= 4 { 0.3 } else { 0.0 },
+        seed: at.wrapping_add(seed.wrapping_mul(0x9e37_79b9)),
+    }
+}
+
+/// A plan as wishes, dear nodes first.
+fn wishes(core: &Core, plan: &Plan) -> Vec<Wish> {
+    let wish = |(column, copies): &(Column, u32)| Wish {
+        from: match &core.kinds[column.kind as usize].source {
+            Source::Offerings(offerings) => From::Offerings(offerings.clone()),
+            Source::Nodes(nodes) => From::Nodes(nodes.clone()),
+        },
+        copies: *copies,
+        pods: column
+            .pattern
+            .iter()
+            .map(|&(item, pods)| {
+                let groups = core.items[item as usize].groups.iter();
+                (groups.map(|(group, _)| *group).collect(), pods)
+            })
+            .collect(),
+    };
+    plan.nodes.iter().rev().map(wish).collect()
+}
+
+/// The patterns of a solution, as columns.
+fn seeds(core: &Core, solution: &Solution) -> Vec<Column> {
+    let mut item_of = FxHashMap::default();
+    for (at, item) in core.items.iter().enumerate() {
+        item_of.extend(item.groups.iter().map(|&(group, _)| (group, at as u32)));
+    }
+    let column = |launch: &Launch| {
+        let mut pattern: Pattern = Vec::new();
+        for &(group, pods) in &launch.pods {
+            let item = *item_of.get(&group)?;
+            match pattern.iter_mut().find(|(other, _)| *other == item) {
+                Some((_, sum)) => *sum += pods,
+                None => pattern.push((item, pods)),
+            }
+        }
+        pattern.sort_unstable();
+        home(core, &pattern).map(|kind| Column { kind, pattern })
+    };
+    solution.launches.iter().filter_map(column).collect()
+}
