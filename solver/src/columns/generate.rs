@@ -70,7 +70,7 @@ pub(crate) fn root<'a>(
         master: Master::new(core, &demand, &[], &[]),
         value: f64::INFINITY,
         bound: 0.0,
-        duals: Duals::default(),
+        duals: Duals { items: vec![0.0; core.items.len()], limits: vec![0.0; core.limits.len()] },
         worth: vec![1.0; core.kinds.len()],
         pricers,
     };
@@ -127,7 +127,8 @@ impl Root<'_> {
                 return;
             }
             let current = Duals { items: self.master.duals(), limits: self.master.limit_duals() };
-            let smooth = self.duals.blend(&current, SMOOTHING);
+            let weight = if self.bound > 0.0 { SMOOTHING } else { 0.0 };
+            let smooth = self.duals.blend(&current, weight);
             let mut added = self.round(&smooth, care, limits, budget);
             while !added && self.bound < value * (1.0 - limits.tolerance) {
                 added = self.round(&current, care, limits, budget);
@@ -165,7 +166,7 @@ impl Root<'_> {
         let priced = price_all(&self.pricers, &question, budget);
         let bounds: Vec<f64> = priced.iter().map(|priced| priced.bound).collect();
         let bound = duals.bound(core, &most, &bounds);
-        if bound > self.bound || self.duals.items.is_empty() {
+        if bound > self.bound || self.bound == 0.0 {
             self.bound = self.bound.max(bound);
             self.duals = duals.clone();
             self.worth = bounds.iter().zip(&costs).map(|(bound, cost)| bound / cost.max(1.0)).collect();
@@ -292,9 +293,6 @@ pub(crate) fn price_all(
 
 impl Duals {
     fn blend(&self, current: &Self, weight: f64) -> Self {
-        if self.items.is_empty() {
-            return current.clone();
-        }
         let mix = |best: &[f64], now: &[f64]| {
             best.iter().zip(now).map(|(a, b)| weight * a + (1.0 - weight) * b).collect()
         };

@@ -84,12 +84,12 @@ impl Relaxation {
                 cap_of[k] = Some(row as u32);
             }
         }
-        let sizes = weights.chunks_exact(rows.max(1)).map(|w| w.iter().sum::<f64>().max(1e-9));
+        let size = |k| weights[k * rows..(k + 1) * rows].iter().sum::<f64>().max(1e-9);
         Self {
             items,
             rows,
             dims,
-            sizes: sizes.collect(),
+            sizes: (0..items).map(size).collect(),
             profits: profits.to_vec(),
             weights,
             caps,
