@@ -16,6 +16,7 @@ mod generate;
 mod master;
 mod plan;
 mod pool;
+mod prove;
 mod search;
 
 pub(crate) use search::improve;

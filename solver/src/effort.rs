@@ -26,7 +26,12 @@ impl Budget {
 
     /// Nothing is left, or somebody asked to stop.
     pub(crate) fn is_spent(&self) -> bool {
-        self.left == 0 || self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
+        self.left == 0 || self.is_stopped()
+    }
+
+    /// Somebody asked to stop.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
     pub(crate) fn pivots(&mut self, count: u64) {

@@ -10,6 +10,7 @@
 
 pub mod bits;
 pub mod bound;
+pub mod certificate;
 pub mod check;
 mod columns;
 pub mod cost;
@@ -27,7 +28,8 @@ pub mod text;
 pub mod validate;
 
 pub use bits::BitSet;
+pub use certificate::{Certificate, verify};
 pub use check::{Violation, check};
 pub use problem::Problem;
 pub use solution::Solution;
-pub use strategy::{Engine, Options, Progress, solve, watch};
+pub use strategy::{Engine, Options, Progress, certify, solve, watch};

@@ -6,11 +6,13 @@
 //! holds, because it is the largest over all branches that are open.
 
 mod grid;
+mod proof;
 mod relaxation;
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
 use crate::presolve::{Core, Kind};
+pub(crate) use proof::{Proof, Proven, Shadow};
 use relaxation::{Basis, Relaxation};
 
 /// Floats err by less than this, relative, so bounds are raised by it.
@@ -70,6 +72,8 @@ pub(crate) struct Pricer {
     /// Per item, the positions of those that keep off its node.
     conflicts: Vec<Vec<u32>>,
     dims: usize,
+    /// The problem's names of the dimensions that play a part.
+    dimensions: Vec<u32>,
 }
 
 impl Pricer {
@@ -87,6 +91,7 @@ impl Pricer {
             penalties: Vec::new(),
             conflicts: Vec::with_capacity(items.len()),
             dims: dims.len(),
+            dimensions: dims.iter().map(|&dim| dim as u32).collect(),
             capacity,
             items,
         };
@@ -211,13 +216,19 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn run(&mut self) {
+    /// The bounds of all patterns: lower, then upper ones.
+    fn whole(&self) -> Vec<u32> {
         let upper = self.chosen.iter().map(|&at| {
             let item = self.pricer.items[at as usize] as usize;
             self.pricer.fits[at as usize].min(self.ask.limits[item])
         });
         let mut bounds = vec![0; self.chosen.len()];
         bounds.extend(upper);
+        bounds
+    }
+
+    fn run(&mut self) {
+        let bounds = self.whole();
         self.look(bounds, None);
         while self.nodes < self.ask.nodes {
             let Some(branch) = self.open.peek() else { return };

@@ -3,7 +3,9 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use crate::{
-    Problem, Solution, bound, columns,
+    Problem, Solution, bound,
+    certificate::Certificate,
+    columns,
     effort::Budget,
     exact,
     greedy::{self, Prepared},
@@ -73,8 +75,19 @@ pub fn watch(
     options: &Options,
     tell: &mut (dyn FnMut(Progress) + Send),
 ) -> Solution {
+    certify(problem, options, tell).0
+}
+
+/// Like [`watch`], with a certificate for the bound ([`crate::certificate`]). There is none when
+/// column generation had no part in the answer. Where the bound by resources or that of the exact
+/// search is higher than what the certificate proves, the solution states the higher one.
+pub fn certify(
+    problem: &Problem,
+    options: &Options,
+    tell: &mut (dyn FnMut(Progress) + Send),
+) -> (Solution, Option<Certificate>) {
     if validate(problem).is_err() {
-        return nothing_placed(problem);
+        return (nothing_placed(problem), None);
     }
     match options.threads {
         0 => run(problem, options, tell),
@@ -89,14 +102,18 @@ pub fn watch(
 /// Its units in one of [`Options::effort`].
 const EXACT_UNITS: u64 = 100;
 
-fn run(problem: &Problem, options: &Options, tell: &mut (dyn FnMut(Progress) + Send)) -> Solution {
+fn run(
+    problem: &Problem,
+    options: &Options,
+    tell: &mut (dyn FnMut(Progress) + Send),
+) -> (Solution, Option<Certificate>) {
     let prepared = Prepared::new(problem);
     let mut solution = greedy::solve(&prepared);
     solution.bound = bound::resource_bound(problem, &solution).clamp(0, solution.cost);
     tell(progress(&solution));
     if options.engine == Engine::Greedy {
         solution.status = status(&solution, options, false);
-        return solution;
+        return (solution, None);
     }
     let effort = if options.effort == 0 { u64::MAX } else { options.effort };
     let mut budget = Budget::new(effort, options.stop.clone());
@@ -112,13 +129,13 @@ fn run(problem: &Problem, options: &Options, tell: &mut (dyn FnMut(Progress) + S
         if outcome.proven {
             solution.status = Status::Optimal;
             solution.effort = budget.done;
-            return solution;
+            return (solution, None);
         }
     }
-    columns::improve(&prepared, options, &mut solution, &mut budget, tell);
+    let certificate = columns::improve(&prepared, options, &mut solution, &mut budget, tell);
     solution.effort = budget.done;
     solution.status = status(&solution, options, budget.is_spent());
-    solution
+    (solution, certificate)
 }
 
 /// How an engine ended that proves by bounds.

@@ -4,11 +4,14 @@
 //! relaxation buys a fraction. Two branches, at most so many nodes of a kind and at least one
 //! more, cover every plan; the bound is the least over all branches that are open or closed.
 
+use std::sync::Arc;
+
 use crate::{
     columns::{
         generate::{Care, Duals, Question, Root, price_all},
         master::{Master, Range},
         pool::{Column, Pool, price},
+        prove::{Point, Record},
     },
     effort::Budget,
     master::Outcome,
@@ -31,6 +34,10 @@ struct Part<'a> {
     pool: Pool,
     ranges: Vec<(u32, Range)>,
     bound: f64,
+    /// The prices behind the bound.
+    point: Arc<Point>,
+    /// The part's number in the record.
+    number: usize,
     /// The kind to branch on and its number in the relaxation.
     split: Option<(u32, f64)>,
 }
@@ -41,6 +48,7 @@ pub(crate) struct Tree<'a> {
     open: Vec<Part<'a>>,
     /// The least bound of parts that cannot be divided further.
     closed: f64,
+    record: Record,
 }
 
 impl<'a> Tree<'a> {
@@ -52,11 +60,15 @@ impl<'a> Tree<'a> {
                     && price(core, k) >= GRAIN * root.bound
             })
             .collect();
+        let point = Arc::new(Point::of_root(root));
+        let record = Record::new(point.clone());
         let mut first = Part {
             master: Master::new(core, root.master.demand(), &counted, &[]),
             pool: root.pool.clone(),
             ranges: Vec::new(),
             bound: root.bound,
+            point,
+            number: 0,
             split: None,
         };
         for at in 0..root.pool.len() as u32 {
@@ -65,13 +77,18 @@ impl<'a> Tree<'a> {
         if solve(&mut first.master, budget) {
             first.split = split(root, &first);
         }
-        Self { root, open: vec![first], closed: f64::INFINITY }
+        Self { root, open: vec![first], closed: f64::INFINITY, record }
     }
 
     /// No plan costs less.
     pub(crate) fn bound(&self) -> f64 {
         let least = self.open.iter().fold(self.closed, |least, part| least.min(part.bound));
         least.max(self.root.bound)
+    }
+
+    /// The branchings so far and the prices behind their bounds.
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
     }
 
     /// Divides up to `branches` parts, those with the least bound first; parts whose plans all cost
@@ -113,7 +130,12 @@ impl<'a> Tree<'a> {
         budget.join(&one, given);
         budget.join(&other, given);
         budget.done.nodes += 1;
-        self.open.extend([below, above]);
+        let numbers = self.record.split(part.number, kind, most);
+        for (mut child, number) in [below, above].into_iter().zip(numbers) {
+            child.number = number;
+            self.record.set(number, child.point.clone());
+            self.open.push(child);
+        }
     }
 }
 
@@ -153,6 +175,8 @@ fn child<'a>(
         pool: parent.pool.clone(),
         ranges,
         bound: parent.bound,
+        point: parent.point.clone(),
+        number: parent.number,
         split: None,
     };
     if part.master.needs_two(kind as usize, joint) {
@@ -205,7 +229,11 @@ fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budg
         };
         let priced = price_all(&root.pricers, &question, budget);
         let bounds: Vec<f64> = priced.iter().map(|priced| priced.bound).collect();
-        part.bound = part.bound.max(bound(root, &duals, &counts, &part.ranges, &bounds));
+        let bound = bound(root, &duals, &counts, &part.ranges, &bounds);
+        if bound > part.bound {
+            part.bound = bound;
+            part.point = Arc::new(Point { duals: duals.clone(), counts: counts.clone(), bound });
+        }
         if part.bound > wanted || part.bound >= value * (1.0 - TOLERANCE) {
             return;
         }

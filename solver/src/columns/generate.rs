@@ -70,7 +70,10 @@ pub(crate) fn root<'a>(
         master: Master::new(core, &demand, &[], &[]),
         value: f64::INFINITY,
         bound: 0.0,
-        duals: Duals { items: vec![0.0; core.items.len()], limits: vec![0.0; core.limits.len()] },
+        duals: Duals {
+            items: vec![0.0; core.items.len()],
+            limits: vec![0.0; core.limits.len()],
+        },
         worth: vec![1.0; core.kinds.len()],
         pricers,
     };
@@ -127,8 +130,7 @@ impl Root<'_> {
                 return;
             }
             let current = Duals { items: self.master.duals(), limits: self.master.limit_duals() };
-            let weight = if self.bound > 0.0 { SMOOTHING } else { 0.0 };
-            let smooth = self.duals.blend(&current, weight);
+            let smooth = self.duals.blend(&current, SMOOTHING);
             let mut added = self.round(&smooth, care, limits, budget);
             while !added && self.bound < value * (1.0 - limits.tolerance) {
                 added = self.round(&current, care, limits, budget);
@@ -166,7 +168,7 @@ impl Root<'_> {
         let priced = price_all(&self.pricers, &question, budget);
         let bounds: Vec<f64> = priced.iter().map(|priced| priced.bound).collect();
         let bound = duals.bound(core, &most, &bounds);
-        if bound > self.bound || self.bound == 0.0 {
+        if bound > self.bound || self.duals.is_nothing() {
             self.bound = self.bound.max(bound);
             self.duals = duals.clone();
             self.worth = bounds.iter().zip(&costs).map(|(bound, cost)| bound / cost.max(1.0)).collect();
@@ -292,7 +294,15 @@ pub(crate) fn price_all(
 }
 
 impl Duals {
+    /// Whether no pod has a price, as before the first pricing.
+    fn is_nothing(&self) -> bool {
+        self.items.iter().all(|&dual| dual == 0.0)
+    }
+
     fn blend(&self, current: &Self, weight: f64) -> Self {
+        if self.is_nothing() {
+            return current.clone();
+        }
         let mix = |best: &[f64], now: &[f64]| {
             best.iter().zip(now).map(|(a, b)| weight * a + (1.0 - weight) * b).collect()
         };

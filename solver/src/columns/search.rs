@@ -1,10 +1,14 @@
 //! The whole search: bound, dives, better bound, in turns, until the gap is small enough.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Problem, Solution, bound, check,
+    Problem, Solution, bound,
+    certificate::Certificate,
+    check,
     columns::{
         branch::Tree,
         dive::{Style, dive},
@@ -12,6 +16,7 @@ use crate::{
         generate::{Limits, Root, root},
         plan::{Plan, home},
         pool::Column,
+        prove::{self, Point, Record},
     },
     effort::Budget,
     greedy::{self, From, Prepared, Wish, rank},
@@ -27,31 +32,40 @@ const ROUNDS: u32 = 5;
 /// Branchings of the bound after the first round of dives.
 const BRANCHES: u32 = 8;
 
-/// Betters a solution's bound, and its plan where a better one is found.
+/// Betters a solution's bound, and its plan where a better one is found. While the search goes on
+/// bounds are floats; the one that it ends with is proven by the certificate, or by resources, or
+/// it is the one that the search was given.
 pub(crate) fn improve(
     prepared: &Prepared<'_>,
     options: &Options,
     solution: &mut Solution,
     budget: &mut Budget,
     tell: &mut (dyn FnMut(Progress) + Send),
-) {
+) -> Option<Certificate> {
     let problem = prepared.problem;
     let pods = placed(problem, solution);
     let core = Core::new(problem, &pods, View::Bound);
     if core.items.is_empty() {
-        return;
+        return None;
     }
     let limits = Limits { tolerance: 1e-3, keep: 1, rounds: 400, nodes: 64 };
     let bounding = root(&core, seeds(&core, solution), &limits, budget);
+    let given = (solution.bound, solution.unplaced.clone());
     let mut search = Search { prepared, options, best: solution, tell };
     search.raise(bounding.bound);
-    if Core::views_differ(problem) {
+    let record = if Core::views_differ(problem) {
         let core = Core::new(problem, &pods, View::Plan);
         let planning = root(&core, seeds(&core, search.best), &limits, budget);
-        search.alternate(&bounding, &planning, budget);
+        search.alternate(&bounding, &planning, budget)
     } else {
-        search.alternate(&bounding, &bounding, budget);
-    }
+        search.alternate(&bounding, &bounding, budget)
+    };
+    // What was known at the start holds for plans that place the same pods.
+    let known = if solution.unplaced == given.1 { given.0 } else { 0 };
+    solution.bound = known.max(bound::resource_bound(problem, solution)).min(solution.cost);
+    let certificate = prove::settle(problem, &bounding, &record, solution, budget);
+    tell(progress(solution));
+    certificate
 }
 
 /// Pods per group that a solution places.
@@ -85,20 +99,29 @@ impl Search<'_> {
         }
     }
 
-    /// Dives and branchings in turns.
-    fn alternate(&mut self, bounding: &Root<'_>, planning: &Root<'_>, budget: &mut Budget) {
+    /// Dives and branchings in turns; the branchings at the end.
+    fn alternate(
+        &mut self,
+        bounding: &Root<'_>,
+        planning: &Root<'_>,
+        budget: &mut Budget,
+    ) -> Record {
         let mut tree: Option<Tree<'_>> = None;
         for round in 0..ROUNDS {
             if self.is_done() || budget.is_spent() {
-                return;
+                break;
             }
             self.dive(planning, round, budget);
             if self.is_done() || budget.is_spent() {
-                return;
+                break;
             }
             let tree = tree.get_or_insert_with(|| Tree::new(bounding, budget));
             tree.advance(self.best.cost, BRANCHES << round, budget);
             self.raise(tree.bound());
+        }
+        match tree {
+            Some(tree) => tree.record().clone(),
+            None => Record::new(Arc::new(Point::of_root(bounding))),
         }
     }
 

@@ -18,6 +18,8 @@ pub(super) struct Exact {
     pub bound: f64,
     /// The pattern behind it, when it fits in every dimension.
     pub pattern: Option<(f64, Pattern)>,
+    /// Dimensions of the pricer with their units.
+    pub axes: [(usize, i64); 2],
 }
 
 /// A bundle of equal pods that is taken whole or not at all.
@@ -49,7 +51,8 @@ pub(super) fn best(pricer: &Pricer, ask: &Ask<'_>) -> Option<Exact> {
     if bundles.len() * width * height > WORK {
         return None;
     }
-    Some(run(pricer, ask, &bundles, width, height))
+    let axes = [(x, unit_x), (y, unit_y)];
+    Some(Exact { axes, ..run(pricer, ask, &bundles, width, height) })
 }
 
 /// The two dimensions that can run out; those that cannot are not needed.
@@ -147,7 +150,7 @@ fn run(
             cell -= bundle.x * height + bundle.y;
         }
     }
-    Exact { bound, pattern: feasible(pricer, ask, &counts) }
+    Exact { bound, pattern: feasible(pricer, ask, &counts), axes: [(0, 1); 2] }
 }
 
 /// The pattern, when every dimension, cap and conflict allows it.

@@ -84,12 +84,13 @@ impl Relaxation {
                 cap_of[k] = Some(row as u32);
             }
         }
-        let size = |k| weights[k * rows..(k + 1) * rows].iter().sum::<f64>().max(1e-9);
+        let size = |k: usize| weights[k * rows..(k + 1) * rows].iter().sum::<f64>().max(1e-9);
+        let sizes = (0..items).map(size).collect();
         Self {
             items,
             rows,
             dims,
-            sizes: (0..items).map(size).collect(),
+            sizes,
             profits: profits.to_vec(),
             weights,
             caps,
@@ -457,6 +458,12 @@ impl Relaxation {
         let room: f64 = self.room.iter().zip(&self.prices).map(|(room, y)| room * y).sum();
         let items: f64 = (0..self.items).map(|k| self.gain(k).max(0.0) * self.range[k]).sum();
         room + items
+    }
+
+    /// Dual prices of the whole room per dimension, and of the caps, after a solve.
+    pub(super) fn prices(&self) -> (&[f64], impl Iterator<Item = (u32, f64)> + '_) {
+        let (room, caps) = self.prices.split_at(self.dims);
+        (room, self.caps.iter().map(|(cap, _)| *cap).zip(caps.iter().copied()))
     }
 
     pub(super) fn values(&self) -> &[f64] {

@@ -6,6 +6,8 @@
 /// An oracle for larger problems: one integer programme for all, solved by HiGHS.
 #[cfg(feature = "highs")]
 mod assignment_ilp;
+/// Certificates prove bounds, and changed ones do not prove too much.
+mod certificate;
 /// The check and the oracle agree on what is right.
 mod check_agrees;
 /// The exact engine finds the best of all solutions and says no more than it knows.

@@ -1,0 +1,227 @@
+//! What pods can stand on: for every kind, the least that is no less than any of its members.
+
+use crate::{
+    BitSet, Problem,
+    certificate::{
+        Certificate, Fault, Members,
+        demand::{Demand, Item},
+    },
+    problem::{Money, Offering},
+};
+
+/// A request in parts of the whole room: this many bits after the point.
+pub(super) const SHARE_BITS: u32 = 40;
+
+/// A node that is at least as good as every member of a kind.
+pub(super) struct Hull {
+    /// The least price; 0 for existing nodes.
+    pub price: Money,
+    /// The most room, per dimension, not negative.
+    pub room: Vec<i64>,
+    /// The least that a node takes, per limit.
+    pub limits: Vec<i64>,
+    /// Existing nodes: how many.
+    pub number: Option<u64>,
+    /// Items that some member holds, ascending.
+    pub items: Vec<u32>,
+    /// Pods of each of those items that fit, by room, demand and caps.
+    pub most: Vec<u64>,
+    /// Requests of those items in parts of the room, rounded down; one row per item.
+    pub shares: Vec<u64>,
+}
+
+/// One offering or node, as far as it matters for what it can hold.
+struct Place<'a> {
+    room: Vec<i64>,
+    accepts: &'a dyn Fn(u32) -> bool,
+}
+
+impl Place<'_> {
+    fn holds(&self, item: &Item<'_>) -> bool {
+        item.pods > 0
+            && (self.accepts)(item.class)
+            && item.request.iter().zip(&self.room).all(|(ask, have)| ask <= have)
+    }
+}
+
+/// The hull of every kind. Everything that holds an item must be in one kind, and in no other.
+pub(super) fn hulls(
+    problem: &Problem,
+    demand: &Demand<'_>,
+    certificate: &Certificate,
+) -> Result<Vec<Hull>, Fault> {
+    let mut offerings = BitSet::empty(problem.offerings.len());
+    let mut nodes = BitSet::empty(problem.nodes.len());
+    let mut hulls = Vec::with_capacity(certificate.kinds.len());
+    for kind in &certificate.kinds {
+        hulls.push(match kind {
+            Members::Offerings(members) => {
+                claim("offering", members, &mut offerings)?;
+                offered(problem, demand, members)?
+            }
+            Members::Nodes(members) => {
+                claim("node", members, &mut nodes)?;
+                existing(problem, demand, members)
+            }
+        });
+    }
+    covered(problem, demand, &offerings, &nodes)?;
+    hulls.iter_mut().for_each(|hull| hull.measure(demand));
+    Ok(hulls)
+}
+
+/// Marks members as covered; none may be there twice.
+fn claim(object: &'static str, members: &[u32], taken: &mut BitSet) -> Result<(), Fault> {
+    if members.is_empty() {
+        return Err(Fault::Length { object: "a kind's members", found: 0, expected: 1 });
+    }
+    for &member in members {
+        if member as usize >= taken.universe() {
+            return Err(Fault::Unknown { object, index: member });
+        }
+        if taken.contains(member as usize) {
+            return Err(Fault::Repeated { object, index: member });
+        }
+        taken.insert(member as usize);
+    }
+    Ok(())
+}
+
+/// What is in no kind must hold nothing.
+fn covered(
+    problem: &Problem,
+    demand: &Demand<'_>,
+    offerings: &BitSet,
+    nodes: &BitSet,
+) -> Result<(), Fault> {
+    for index in (0..problem.offerings.len()).filter(|&index| !offerings.contains(index)) {
+        let accepts = |class: u32| problem.classes[class as usize].offerings.contains(index);
+        let room = clipped(&problem.offerings[index].capacity, demand);
+        let place = Place { room, accepts: &accepts };
+        if demand.items.iter().any(|item| place.holds(item)) {
+            return Err(Fault::Uncovered { object: "offering", index: index as u32 });
+        }
+    }
+    for index in (0..problem.nodes.len()).filter(|&index| !nodes.contains(index)) {
+        let accepts = |class: u32| problem.classes[class as usize].nodes.contains(index);
+        let place = Place { room: problem.nodes[index].free.clone(), accepts: &accepts };
+        if demand.items.iter().any(|item| place.holds(item)) {
+            return Err(Fault::Uncovered { object: "node", index: index as u32 });
+        }
+    }
+    Ok(())
+}
+
+/// Room as far as it can be used: pods that ask for nothing do not mind a shortage, and all pods
+/// together ask for no more than their load. Clipping makes large offerings equal.
+fn clipped(capacity: &[i64], demand: &Demand<'_>) -> Vec<i64> {
+    let clip = |(&have, &load): (&i64, &i128)| {
+        i64::try_from(load).map_or(have, |load| have.min(load)).max(0)
+    };
+    capacity.iter().zip(&demand.load).map(clip).collect()
+}
+
+fn offered(problem: &Problem, demand: &Demand<'_>, members: &[u32]) -> Result<Hull, Fault> {
+    let mut hull = Hull::new(problem, demand);
+    let mut held = BitSet::empty(demand.items.len());
+    for (position, &member) in members.iter().enumerate() {
+        let offering = &problem.offerings[member as usize];
+        let amounts = amounts(offering, problem.limits.len())?;
+        if position == 0 {
+            (hull.price, hull.limits) = (offering.price, amounts);
+        } else {
+            hull.price = hull.price.min(offering.price);
+            for (least, amount) in hull.limits.iter_mut().zip(amounts) {
+                *least = amount.min(*least);
+            }
+        }
+        let accepts =
+            |class: u32| problem.classes[class as usize].offerings.contains(member as usize);
+        let room = clipped(&offering.capacity, demand);
+        hull.widen(demand, &Place { room, accepts: &accepts }, &mut held);
+    }
+    hull.items = held.iter().map(|item| item as u32).collect();
+    Ok(hull)
+}
+
+fn existing(problem: &Problem, demand: &Demand<'_>, members: &[u32]) -> Hull {
+    let mut hull = Hull::new(problem, demand);
+    let mut held = BitSet::empty(demand.items.len());
+    for &member in members {
+        let accepts = |class: u32| problem.classes[class as usize].nodes.contains(member as usize);
+        let room = problem.nodes[member as usize].free.clone();
+        hull.widen(demand, &Place { room, accepts: &accepts }, &mut held);
+    }
+    hull.number = Some(members.len() as u64);
+    hull.items = held.iter().map(|item| item as u32).collect();
+    hull
+}
+
+/// What one node takes from each limit, in all.
+fn amounts(offering: &Offering, limits: usize) -> Result<Vec<i64>, Fault> {
+    let mut amounts = vec![0i64; limits];
+    for &(limit, amount) in &offering.limits {
+        let sum = amounts.get_mut(limit as usize);
+        let sum = sum.ok_or(Fault::Unknown { object: "limit", index: limit })?;
+        *sum = sum.checked_add(amount).ok_or(Fault::Overflow)?;
+    }
+    Ok(amounts)
+}
+
+impl Hull {
+    fn new(problem: &Problem, demand: &Demand<'_>) -> Self {
+        Self {
+            price: 0,
+            room: vec![0; problem.dims],
+            limits: vec![0; problem.limits.len()],
+            number: None,
+            items: Vec::with_capacity(demand.items.len()),
+            most: Vec::new(),
+            shares: Vec::new(),
+        }
+    }
+
+    fn widen(&mut self, demand: &Demand<'_>, place: &Place<'_>, held: &mut BitSet) {
+        for (most, &room) in self.room.iter_mut().zip(&place.room) {
+            *most = room.max(*most);
+        }
+        for (index, item) in demand.items.iter().enumerate() {
+            if !held.contains(index) && place.holds(item) {
+                held.insert(index);
+            }
+        }
+    }
+
+    fn measure(&mut self, demand: &Demand<'_>) {
+        for &index in &self.items {
+            let item = &demand.items[index as usize];
+            // Pods are counted from 0 up, and a cap lets one pod through.
+            let mut most = item.pods.unsigned_abs();
+            if !item.caps.is_empty() {
+                most = most.min(1);
+            }
+            for (&ask, &have) in item.request.iter().zip(&self.room) {
+                if ask > 0 {
+                    most = most.min((have / ask).unsigned_abs());
+                }
+                self.shares.push(share(ask, have));
+            }
+            self.most.push(most);
+        }
+    }
+
+    /// Where an item is in [`Self::items`].
+    pub(super) fn position(&self, item: u32) -> Option<usize> {
+        self.items.binary_search(&item).ok()
+    }
+}
+
+/// A request in parts of the room, rounded down so that no pod pays more than its part. The item
+/// fits, so this is 1 at most.
+fn share(ask: i64, have: i64) -> u64 {
+    if ask <= 0 || have < ask {
+        return 0;
+    }
+    let share = (ask.unsigned_abs() as u128) << SHARE_BITS;
+    (share / have.unsigned_abs() as u128) as u64
+}

@@ -1,0 +1,378 @@
+//! From dual prices to a certificate: prices are made whole numbers, and every kind is priced once
+//! more at them, this time for the proof.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::{
+    Problem, Solution,
+    certificate::{
+        Cap, Certificate, LARGEST_PRICE, Members, Prices, Proof, Rents, Rule, Step, verify,
+    },
+    columns::generate::{Duals, Root},
+    effort::Budget,
+    pattern::{self, Ask, Pricer, Proven, Shadow},
+    presolve::{Core, Item, Kind, Source},
+    problem::{Exclusion, NODE_KEY},
+};
+
+/// A micro-dollar is split into two to this power, when prices are not too large for it.
+const BITS: u8 = 20;
+/// Prices stay below two to this power, so that floats hold them exactly.
+const LARGEST_BITS: i32 = 50;
+/// A kind is proven well enough when its worth is within this of its cost, relative.
+const TOLERANCE: f64 = 1e-6;
+/// Branches for the proof of any kind, and for those that hold the bound down.
+const NODES: [u32; 3] = [7, 64, 1024];
+/// Kinds that are looked into further side by side.
+const BATCH: usize = 4;
+
+/// Dual prices that the bound of a branch rests on.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Point {
+    pub duals: Duals,
+    /// Dual prices of the numbers of nodes, per kind; empty for none.
+    pub counts: Vec<f64>,
+    /// The bound that they give, in floats.
+    pub bound: f64,
+}
+
+impl Point {
+    /// The prices that the root's bound rests on.
+    pub(crate) fn of_root(root: &Root<'_>) -> Self {
+        Self { duals: root.duals.clone(), counts: Vec::new(), bound: root.bound }
+    }
+}
+
+/// The branchings so far, and the best prices known in each branch.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    nodes: Vec<Node>,
+}
+
+#[derive(Clone, Debug)]
+enum Node {
+    Leaf(Arc<Point>),
+    /// Kind, largest number of the lower branch, and the two branches.
+    Split(u32, u32, [usize; 2]),
+}
+
+impl Record {
+    /// No branching: one branch, number 0.
+    pub(crate) fn new(point: Arc<Point>) -> Self {
+        Self { nodes: vec![Node::Leaf(point)] }
+    }
+
+    /// Divides a branch: at most `at` nodes of a kind, or more. The numbers of the two branches,
+    /// which keep the prices of their parent until they have better ones.
+    pub(crate) fn split(&mut self, branch: usize, kind: u32, at: u32) -> [usize; 2] {
+        let below = self.nodes.len();
+        let children = [below, below + 1];
+        if let Node::Leaf(point) = &self.nodes[branch] {
+            let point = point.clone();
+            self.nodes.extend([Node::Leaf(point.clone()), Node::Leaf(point)]);
+            self.nodes[branch] = Node::Split(kind, at, children);
+        }
+        children
+    }
+
+    /// Better prices for a branch.
+    pub(crate) fn set(&mut self, branch: usize, point: Arc<Point>) {
+        if let Node::Leaf(old) = &mut self.nodes[branch] {
+            *old = point;
+        }
+    }
+
+    /// The tree in pre-order, and the prices at its leaves, each once.
+    fn write(&self) -> (Vec<Step<u32>>, Vec<Arc<Point>>) {
+        let mut steps = Vec::with_capacity(self.nodes.len());
+        let mut points: Vec<Arc<Point>> = Vec::new();
+        let mut next = vec![0];
+        while let Some(at) = next.pop() {
+            match &self.nodes[at] {
+                &Node::Split(on, at, [below, above]) => {
+                    steps.push(Step::Split { on, at });
+                    next.extend([above, below]);
+                }
+                Node::Leaf(point) => {
+                    let known = points.iter().position(|other| Arc::ptr_eq(other, point));
+                    let at = known.unwrap_or(points.len());
+                    if at == points.len() {
+                        points.push(point.clone());
+                    }
+                    steps.push(Step::Leaf(at as u32));
+                }
+            }
+        }
+        (steps, points)
+    }
+}
+
+/// Certifies what the record says, and raises the solution's bound to what is proven.
+pub(crate) fn settle(
+    problem: &Problem,
+    root: &Root<'_>,
+    record: &Record,
+    solution: &mut Solution,
+    budget: &mut Budget,
+) -> Option<Certificate> {
+    let certificate = certificate(problem, root.core, &root.pricers, record, budget);
+    // A refusal would be a mistake of ours; the bound then stays the one that needs no proof.
+    let bound = verify(problem, solution, &certificate).ok()?;
+    debug_assert!(bound <= solution.cost, "a proof of what is not so: {bound}");
+    solution.bound = solution.bound.max(bound).min(solution.cost);
+    Some(certificate)
+}
+
+fn certificate(
+    problem: &Problem,
+    core: &Core,
+    pricers: &[Pricer],
+    record: &Record,
+    budget: &mut Budget,
+) -> Certificate {
+    let (tree, points) = record.write();
+    let bits = bits(core, &points);
+    let least = points.iter().map(|point| point.bound).fold(f64::INFINITY, f64::min);
+    let prices = points.iter().map(|point| {
+        // The bound is the least of all; a branch that is better than that needs less care. What
+        // carelessness costs is a part of what all pods are worth.
+        let pods = point.duals.items.iter().zip(&core.items);
+        let worth: f64 = pods.map(|(dual, item)| dual * f64::from(item.demand)).sum();
+        let spare = (point.bound - least) / (2.0 * worth.max(1.0));
+        let tolerance = if spare > TOLERANCE { spare } else { TOLERANCE };
+        prices(&Task { core, pricers, point, bits, tolerance }, budget)
+    });
+    let prices = prices.collect();
+    Certificate {
+        bits,
+        items: core.items.iter().map(groups).collect(),
+        caps: caps(problem, core),
+        conflicts: conflicts(core),
+        kinds: members(problem, core),
+        tree,
+        prices,
+    }
+}
+
+fn groups(item: &Item) -> Vec<u32> {
+    item.groups.iter().map(|&(group, _)| group).collect()
+}
+
+fn conflicts(core: &Core) -> Vec<(u32, u32)> {
+    let pairs = (0u32..).zip(&core.conflicts);
+    let pairs = pairs.flat_map(|(a, others)| others.iter().map(move |&b| (a, b)));
+    pairs.filter(|(a, b)| a < b).collect()
+}
+
+/// The core's caps with the rules behind them.
+fn caps(problem: &Problem, core: &Core) -> Vec<Cap> {
+    let mut items = vec![Vec::new(); core.caps.len()];
+    for (at, item) in (0u32..).zip(&core.items) {
+        if let Some(cap) = item.cap {
+            items[cap as usize].push(at);
+        }
+    }
+    let rule = |items: &Vec<u32>| {
+        let groups = items.iter().flat_map(|&item| &core.items[item as usize].groups);
+        let groups: Vec<u32> = groups.map(|&(group, _)| group).collect();
+        if let &[group] = &groups[..]
+            && problem.conflicts.binary_search(&(group, group)).is_ok()
+        {
+            return Rule::Port(group);
+        }
+        let forbids = |exclusion: &Exclusion| {
+            let set = &problem.sets[exclusion.set as usize].groups;
+            exclusion.key == NODE_KEY
+                && exclusion.cost.is_none()
+                && groups.iter().all(|group| {
+                    set.contains(*group as usize) && exclusion.groups.binary_search(group).is_ok()
+                })
+        };
+        // Caps come from exclusions and ports alone; another one would be refused as unknown.
+        let exclusion = problem.exclusions.iter().position(forbids);
+        Rule::Exclusion(exclusion.map_or(u32::MAX, |at| at as u32))
+    };
+    items.into_iter().map(|items| Cap { rule: rule(&items), items }).collect()
+}
+
+/// What each kind stands for: its own offerings, and those that it replaces.
+fn members(problem: &Problem, core: &Core) -> Vec<Members> {
+    let mut kind_of = vec![None; problem.offerings.len()];
+    for (at, kind) in core.kinds.iter().enumerate() {
+        if let Source::Offerings(offerings) = &kind.source {
+            offerings.iter().for_each(|&offering| kind_of[offering as usize] = Some(at));
+        }
+    }
+    let mut members: Vec<Members> = core
+        .kinds
+        .iter()
+        .map(|kind| match &kind.source {
+            Source::Offerings(offerings) => Members::Offerings(offerings.clone()),
+            Source::Nodes(nodes) => Members::Nodes(nodes.clone()),
+        })
+        .collect();
+    let rest = (0..problem.offerings.len()).filter(|&at| kind_of[at].is_none());
+    for offering in rest {
+        if let Some(kind) = replacement(problem, core, offering)
+            && let Members::Offerings(offerings) = &mut members[kind]
+        {
+            offerings.push(offering as u32);
+        }
+    }
+    members
+}
+
+/// The kind that replaces an offering for every pattern; none when it holds nothing.
+fn replacement(problem: &Problem, core: &Core, at: usize) -> Option<usize> {
+    let offering = &problem.offerings[at];
+    let fits = |item: &Item| {
+        problem.classes[item.class as usize].offerings.contains(at)
+            && item.request.iter().zip(&offering.capacity).all(|(&ask, &have)| ask <= have.max(0))
+    };
+    let held: Vec<usize> = (0..core.items.len()).filter(|&i| fits(&core.items[i])).collect();
+    if held.is_empty() {
+        return None;
+    }
+    let load = |dim: usize| -> i128 {
+        let asks = core.items.iter().map(|i| i128::from(i.request[dim]) * i128::from(i.demand));
+        asks.sum()
+    };
+    let room: Vec<i128> = (offering.capacity.iter().enumerate())
+        .map(|(dim, &have)| i128::from(have).min(load(dim)).max(0))
+        .collect();
+    let replaces = |kind: &Kind| {
+        matches!(kind.source, Source::Offerings(_))
+            && kind.price <= offering.price
+            && room.iter().zip(&kind.capacity).all(|(need, &have)| *need <= i128::from(have))
+            && kind.limits.iter().all(|(limit, amount)| {
+                offering.limits.iter().any(|(l, a)| l == limit && a >= amount)
+            })
+            && held.iter().all(|&item| kind.items.contains(item))
+    };
+    core.kinds.iter().position(replaces)
+}
+
+/// How finely money can be split without leaving what floats hold exactly.
+fn bits(core: &Core, points: &[Arc<Point>]) -> u8 {
+    let prices = core.kinds.iter().map(|kind| kind.price as f64);
+    let duals = points.iter().flat_map(|point| {
+        let limits = point.duals.limits.iter().zip(&core.limits);
+        let limits = limits.map(|(dual, &left)| -dual * left.max(0) as f64);
+        point.duals.items.iter().copied().chain(limits)
+    });
+    let largest = prices.chain(duals).fold(1.0, f64::max);
+    (LARGEST_BITS - largest.log2().ceil() as i32).clamp(0, BITS.into()) as u8
+}
+
+/// What is to be proven.
+struct Task<'a> {
+    core: &'a Core,
+    pricers: &'a [Pricer],
+    point: &'a Point,
+    bits: u8,
+    /// How far a kind's worth may be above its cost, relative.
+    tolerance: f64,
+}
+
+/// The prices of a point as whole numbers, and the proofs at these.
+fn prices(task: &Task<'_>, budget: &mut Budget) -> Prices {
+    let Task { core, point, .. } = *task;
+    let unit = f64::from(1u32 << task.bits);
+    // Items are rounded down and charges up, which leaves every pattern below its cost.
+    let items = point.duals.items.iter().map(|dual| whole((dual * unit).floor()));
+    let items: Vec<i64> = items.collect();
+    let limits = point.duals.limits.iter().zip(&core.limits);
+    let limits = limits.map(|(dual, &left)| whole((-dual * left.max(0) as f64 * unit).ceil()));
+    let limits = limits.collect();
+    let profits: Vec<f64> = items.iter().map(|&price| price as f64 / unit).collect();
+    let proven = task.prove(&profits, budget);
+    let proofs = proven.into_iter().map(|proven| proof(core, proven.proof, unit)).collect();
+    Prices { items, limits, proofs }
+}
+
+impl Task<'_> {
+    /// Proves all kinds: each with a little work, then those that stand furthest above their cost
+    /// with more. All prices are divided by the worst of them, so the others need not be better.
+    fn prove(&self, profits: &[f64], budget: &mut Budget) -> Vec<Proven> {
+        let demand: Vec<u32> = self.core.items.iter().map(|item| item.demand).collect();
+        let costs: Vec<f64> = (0..self.pricers.len())
+            .map(|kind| {
+                let count = self.point.counts.get(kind).unwrap_or(&0.0);
+                (self.point.duals.cost(self.core, kind) - count).max(0.0)
+            })
+            .collect();
+        let ask = |kind: usize, nodes: u32| {
+            self.pricers[kind].prove(&Ask {
+                profits,
+                limits: &demand,
+                enough: costs[kind] * (1.0 + self.tolerance),
+                nodes,
+                keep: 0,
+                exact: nodes > NODES[0],
+            })
+        };
+        let kinds = 0..self.pricers.len();
+        let mut proven: Vec<Proven> = kinds.clone().into_par_iter().map(|k| ask(k, NODES[0])).collect();
+        budget.prices(proven.iter().map(|proven| u64::from(proven.nodes)).sum());
+        for nodes in [NODES[1], NODES[2]] {
+            let over = |kind: usize, proven: &[Proven]| proven[kind].bound / costs[kind].max(1.0);
+            let mut open: Vec<usize> =
+                kinds.clone().filter(|&k| over(k, &proven) > 1.0 + self.tolerance).collect();
+            open.sort_by(|&a, &b| over(b, &proven).total_cmp(&over(a, &proven)).then(a.cmp(&b)));
+            let mut settled: f64 = 0.0;
+            for batch in open.chunks(BATCH) {
+                // A proof is worth the little work that it takes also when the budget is spent.
+                if budget.is_stopped() || over(batch[0], &proven) <= settled {
+                    break;
+                }
+                let again: Vec<Proven> = batch.par_iter().map(|&kind| ask(kind, nodes)).collect();
+                for (&kind, new) in batch.iter().zip(again) {
+                    budget.prices(new.nodes.into());
+                    proven[kind] = new;
+                    if nodes == NODES[2] && self.is_for_sale(kind) {
+                        settled = settled.max(over(kind, &proven));
+                    }
+                }
+            }
+        }
+        proven
+    }
+
+    fn is_for_sale(&self, kind: usize) -> bool {
+        matches!(self.core.kinds[kind].source, Source::Offerings(_))
+    }
+}
+
+/// A float price as a whole number that a certificate may hold.
+fn whole(price: f64) -> i64 {
+    // A cast saturates; not-a-number becomes 0.
+    (price as i64).clamp(0, LARGEST_PRICE)
+}
+
+fn proof(core: &Core, proof: pattern::Proof, unit: f64) -> Proof {
+    match proof {
+        pattern::Proof::Grid(axes) => Proof::Grid(axes),
+        pattern::Proof::Tree(steps) => Proof::Tree(
+            steps
+                .into_iter()
+                .map(|step| match step {
+                    Step::Split { on, at } => Step::Split { on, at },
+                    Step::Leaf(shadow) => Step::Leaf(rents(core, &shadow, unit)),
+                })
+                .collect(),
+        ),
+    }
+}
+
+fn rents(core: &Core, shadow: &Shadow, unit: f64) -> Rents {
+    let mut room = vec![0; core.dims];
+    for &(dim, price) in &shadow.room {
+        room[dim as usize] = whole((price * unit).round());
+    }
+    let caps = shadow.caps.iter().map(|&(cap, price)| (cap, whole((price * unit).round())));
+    let mut caps: Vec<(u32, i64)> = caps.filter(|(_, rent)| *rent > 0).collect();
+    caps.sort_unstable();
+    Rents { room, caps }
+}

@@ -1,0 +1,179 @@
+//! Pricing for a certificate: not a good pattern, but why there is no better one.
+//!
+//! Best-first over the knapsack's linear relaxation as in pricing, but the whole tree is kept,
+//! with the dual prices of every leaf. Without patterns to compare with, the search ends when the
+//! branch with the highest bound is low enough, whole, or one too many.
+
+use std::{cmp::Ordering, collections::BinaryHeap};
+
+use super::{Ask, MARGIN, Pricer, Search, grid, relaxation::Basis};
+use crate::certificate::Step;
+
+/// What pods pay for room at a leaf.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shadow {
+    /// Of the kind's whole room; by dimension of the problem, those that play a part.
+    pub room: Vec<(u32, f64)>,
+    /// (cap of the core, price).
+    pub caps: Vec<(u32, f64)>,
+}
+
+/// Why no pattern is worth more than `bound`.
+#[derive(Clone, Debug)]
+pub(crate) struct Proven {
+    pub bound: f64,
+    pub proof: Proof,
+    /// Branches looked into.
+    pub nodes: u32,
+}
+
+/// The two kinds of proof.
+#[derive(Clone, Debug)]
+pub(crate) enum Proof {
+    /// Splits on items of the core, in pre-order.
+    Tree(Vec<Step<Shadow>>),
+    /// (dimension of the problem, unit).
+    Grid(Vec<(u32, i64)>),
+}
+
+impl Pricer {
+    /// Bounds the worth of every pattern and says why. `ask.keep` is of no account.
+    pub(crate) fn prove(&self, ask: &Ask<'_>) -> Proven {
+        let mut tree = Tree::new(self, ask);
+        tree.grow();
+        let bound = tree.bound();
+        let nodes = tree.nodes.len() as u32;
+        if ask.exact
+            && bound > ask.enough
+            && let Some(exact) = grid::best(self, ask)
+            && exact.bound < bound
+        {
+            let axes = exact.axes.iter().map(|&(dim, unit)| (self.dimensions[dim], unit));
+            return Proven { bound: exact.bound, proof: Proof::Grid(axes.collect()), nodes };
+        }
+        Proven { bound, proof: Proof::Tree(tree.write()), nodes }
+    }
+}
+
+/// A branch that may be split further.
+struct Open {
+    bound: f64,
+    node: usize,
+    /// Lower, then upper bounds.
+    bounds: Vec<u32>,
+    /// Position of the item to split on, and the largest number of the lower branch.
+    split: (usize, u32),
+    basis: Basis,
+}
+
+impl PartialEq for Open {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+impl Eq for Open {}
+impl PartialOrd for Open {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Open {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.bound.total_cmp(&other.bound).then(other.node.cmp(&self.node))
+    }
+}
+
+enum Node {
+    Leaf(Shadow),
+    /// Item, largest number of the lower branch, and the two branches.
+    Split(u32, u32, [usize; 2]),
+}
+
+struct Tree<'a> {
+    search: Search<'a>,
+    nodes: Vec<Node>,
+    open: BinaryHeap<Open>,
+    closed: f64,
+}
+
+impl<'a> Tree<'a> {
+    fn new(pricer: &'a Pricer, ask: &'a Ask<'a>) -> Self {
+        let search = Search::new(pricer, ask);
+        Self { search, nodes: Vec::new(), open: BinaryHeap::new(), closed: 0.0 }
+    }
+
+    fn bound(&self) -> f64 {
+        let open = self.open.peek().map_or(0.0, |open| open.bound);
+        open.max(self.closed) * (1.0 + MARGIN)
+    }
+
+    fn grow(&mut self) {
+        let bounds = self.search.whole();
+        self.look(bounds, None);
+        while self.nodes.len() + 2 <= self.search.ask.nodes as usize {
+            let useful = self.search.ask.enough.max(self.closed);
+            let Some(open) = self.open.peek_mut().filter(|open| open.bound > useful) else { return };
+            let open = std::collections::binary_heap::PeekMut::pop(open);
+            let n = self.search.chosen.len();
+            let (on, at) = open.split;
+            let mut below = open.bounds.clone();
+            below[n + on] = at;
+            let mut above = open.bounds;
+            above[on] = at + 1;
+            let basis = Some(&open.basis);
+            let children = [self.look(below, basis), self.look(above, basis)];
+            let position = self.search.chosen[on] as usize;
+            self.nodes[open.node] =
+                Node::Split(self.search.pricer.items[position], at, children);
+        }
+    }
+
+    /// Solves a branch's relaxation; its number.
+    fn look(&mut self, mut bounds: Vec<u32>, start: Option<&Basis>) -> usize {
+        let node = self.nodes.len();
+        self.nodes.push(Node::Leaf(Shadow::default()));
+        let search = &mut self.search;
+        let n = search.chosen.len();
+        let (lower, upper) = bounds.split_at_mut(n);
+        let mut room = search.pricer.capacity.clone();
+        // A branch without patterns needs no prices.
+        if n == 0 || !search.take_lower(lower, &mut room) || !search.tighten(lower, upper, &room) {
+            return node;
+        }
+        let bound = search.relaxation.solve(lower, upper, &room, start);
+        self.nodes[node] = Node::Leaf(self.shadow());
+        let search = &self.search;
+        match search.relaxation.split(&bounds[..n]) {
+            Some((on, value)) if bound > search.ask.enough => {
+                let split = (on, value.floor() as u32);
+                let basis = search.relaxation.basis();
+                self.open.push(Open { bound, node, bounds, split, basis });
+            }
+            _ => self.closed = self.closed.max(bound),
+        }
+        node
+    }
+
+    fn shadow(&self) -> Shadow {
+        let pricer = self.search.pricer;
+        let (room, caps) = self.search.relaxation.prices();
+        let room = pricer.dimensions.iter().copied().zip(room.iter().copied());
+        Shadow { room: room.collect(), caps: caps.collect() }
+    }
+
+    /// The tree in pre-order.
+    fn write(mut self) -> Vec<Step<Shadow>> {
+        let mut steps = Vec::with_capacity(self.nodes.len());
+        let mut next = vec![0];
+        while let Some(at) = next.pop() {
+            match std::mem::replace(&mut self.nodes[at], Node::Leaf(Shadow::default())) {
+                Node::Leaf(shadow) => steps.push(Step::Leaf(shadow)),
+                Node::Split(on, at, [below, above]) => {
+                    steps.push(Step::Split { on, at });
+                    next.extend([above, below]);
+                }
+            }
+        }
+        steps
+    }
+}

@@ -1,0 +1,411 @@
+use std::collections::BTreeMap;
+
+use solver::certificate::{Cap, Certificate, Fault, Members, Proof, Rents, Rule, Step};
+use solver::problem::{Class, Exclusion, Group, Limit, NODE_KEY, Node, Offering, PodSet};
+use solver::strategy::Engine;
+use solver::{BitSet, Options, Problem, Solution, certify, text, verify};
+
+use crate::generate::{Random, TINY, problem};
+use crate::oracle::for_each_feasible;
+
+fn columns() -> Options {
+    Options { engine: Engine::Columns, ..Options::default() }
+}
+
+/// A tiny problem; every other one keeps only the constraints that a certificate knows, so that
+/// its bound can be on the mark.
+fn tiny(case: u64) -> Problem {
+    let mut problem = problem(&mut Random::new(case), TINY);
+    if case % 2 == 0 {
+        problem.spreads.clear();
+        problem.affinities.clear();
+        problem.flexibilities.clear();
+        problem.preferences.clear();
+        problem.exclusions.retain(|exclusion| exclusion.key == NODE_KEY);
+    }
+    problem
+}
+
+/// The least cost of placing the pods that the solution places.
+fn least_cost(problem: &Problem, solution: &Solution) -> Option<i64> {
+    let missing = |solution: &Solution| -> BTreeMap<u32, u32> {
+        solution.unplaced.iter().map(|missing| (missing.group, missing.count)).collect()
+    };
+    let wanted = missing(solution);
+    let mut least = None;
+    for_each_feasible(problem, &mut |world, _| {
+        if missing(&world.solution()) == wanted {
+            let cost = world.cost();
+            least = Some(least.map_or(cost, |least: i64| least.min(cost)));
+        }
+    });
+    least
+}
+
+#[test]
+fn no_certificate_of_the_engine_is_refused_or_proves_too_much() {
+    let (mut proven, mut tight) = (0, 0);
+    for case in 0..2_000 {
+        let problem = tiny(case);
+        let (solution, certificate) = certify(&problem, &columns(), &mut |_| {});
+        let Some(certificate) = certificate else { continue };
+        let bound = verify(&problem, &solution, &certificate);
+        let least = least_cost(&problem, &solution).expect("the solution itself is feasible");
+        assert!(
+            bound.as_ref().is_ok_and(|bound| *bound <= least),
+            "case {case}: {bound:?}, least {least}\n{}\n{certificate:?}",
+            text::write_problem(&problem),
+        );
+        proven += 1;
+        tight += usize::from(bound == Ok(least) && least > 0);
+    }
+    assert!(proven > 1_500 && tight > 500, "{proven} proven, {tight} on the mark");
+}
+
+/// What a certificate proves holds for every solution, not only for the one it was made for.
+#[test]
+fn a_certificate_holds_for_other_solutions() {
+    let mut tight = 0;
+    for case in 0..500 {
+        let problem = tiny(case);
+        let (_, certificate) = certify(&problem, &columns(), &mut |_| {});
+        let Some(certificate) = certificate else { continue };
+        for_each_feasible(&problem, &mut |world, _| {
+            if let Ok(bound) = verify(&problem, &world.solution(), &certificate) {
+                let cost = world.cost();
+                assert!(bound <= cost, "case {case}: {bound} > {cost}, {}", text::write_problem(&problem));
+                tight += usize::from(bound > 0 && bound == cost);
+            }
+        });
+    }
+    assert!(tight > 500, "only {tight} on the mark");
+}
+
+#[test]
+fn no_change_to_a_certificate_makes_it_prove_too_much() {
+    let (mut refused, mut accepted, mut tight) = (0, 0, 0);
+    for case in 0..600 {
+        let problem = tiny(case);
+        let (solution, certificate) = certify(&problem, &columns(), &mut |_| {});
+        let Some(certificate) = certificate else { continue };
+        let least = least_cost(&problem, &solution).expect("the solution itself is feasible");
+        for round in 0..60 {
+            let random = &mut Random::new(case * 1_000 + round);
+            let mut changed = certificate.clone();
+            for _ in 0..random.between(1, 3) {
+                change(random, &problem, &mut changed);
+            }
+            match verify(&problem, &solution, &changed) {
+                Err(_) => refused += 1,
+                Ok(bound) => {
+                    assert!(
+                        bound <= least,
+                        "case {case} round {round}: {bound}, least {least}\n{}\n{changed:#?}",
+                        text::write_problem(&problem),
+                    );
+                    accepted += 1;
+                    tight += usize::from(bound == least && least > 0);
+                }
+            }
+        }
+    }
+    assert!(
+        refused > 5_000 && accepted > 10_000 && tight > 2_000,
+        "{refused} refused, {accepted} accepted, {tight} on the mark"
+    );
+}
+
+/// Changes one thing, in a way that tends to keep the form.
+fn change(random: &mut Random, problem: &Problem, certificate: &mut Certificate) {
+    match random.index(8) {
+        0 => change_items(random, certificate),
+        1 => change_rules(random, problem, certificate),
+        2 => change_kinds(random, certificate),
+        3 => change_tree(random, certificate),
+        4 => certificate.bits = certificate.bits.wrapping_add_signed(random.between(-2, 2) as i8),
+        5 => change_prices(random, certificate),
+        _ => change_proofs(random, problem, certificate),
+    }
+}
+
+fn pick<'a, T>(random: &mut Random, list: &'a mut [T]) -> Option<&'a mut T> {
+    let at = random.index(list.len());
+    list.get_mut(at)
+}
+
+/// A number near another, or far from it.
+fn near(random: &mut Random, number: i64) -> i64 {
+    match random.index(6) {
+        0 => 0,
+        1 => number.saturating_add(random.between(-3, 3)),
+        2 => number.saturating_mul(random.between(2, 5)),
+        3 => number / random.between(2, 5),
+        4 => number.saturating_add(number / 16 * random.between(-4, 4)),
+        _ => random.between(-1, i64::MAX / 2),
+    }
+}
+
+fn change_items(random: &mut Random, certificate: &mut Certificate) {
+    let items = certificate.items.len();
+    let (one, other) = (random.index(items), random.index(items));
+    match random.index(3) {
+        0 if items > 0 => {
+            if let Some(group) = certificate.items[one].pop() {
+                certificate.items[other].push(group);
+            }
+        }
+        1 if items > 0 => {
+            certificate.items[one].pop();
+        }
+        _ if items > 1 && one != other => {
+            let groups = std::mem::take(&mut certificate.items[one]);
+            certificate.items[other].extend(groups);
+            certificate.items.remove(one);
+            certificate.prices.iter_mut().for_each(|prices| {
+                prices.items.remove(one);
+            });
+        }
+        _ => {}
+    }
+}
+
+fn change_rules(random: &mut Random, problem: &Problem, certificate: &mut Certificate) {
+    let item = random.index(certificate.items.len()) as u32;
+    let other = random.index(certificate.items.len()) as u32;
+    let rule = if random.chance(50) {
+        Rule::Exclusion(random.index(problem.exclusions.len() + 1) as u32)
+    } else {
+        Rule::Port(random.index(problem.groups.len()) as u32)
+    };
+    match random.index(4) {
+        0 => certificate.conflicts.push((item, other)),
+        1 => certificate.caps.push(Cap { rule, items: vec![item] }),
+        2 => {
+            if let Some(cap) = pick(random, &mut certificate.caps) {
+                cap.items.push(item);
+                cap.items.sort_unstable();
+            }
+        }
+        _ => {
+            if let Some(cap) = pick(random, &mut certificate.caps) {
+                cap.rule = rule;
+            }
+        }
+    }
+}
+
+fn members(kind: &mut Members) -> &mut Vec<u32> {
+    match kind {
+        Members::Offerings(list) | Members::Nodes(list) => list,
+    }
+}
+
+fn change_kinds(random: &mut Random, certificate: &mut Certificate) {
+    let kinds = certificate.kinds.len();
+    let (one, other) = (random.index(kinds), random.index(kinds));
+    if kinds == 0 {
+        return;
+    }
+    match random.index(4) {
+        0 => {
+            members(&mut certificate.kinds[one]).pop();
+        }
+        1 => {
+            if let Some(member) = members(&mut certificate.kinds[one]).pop() {
+                members(&mut certificate.kinds[other]).push(member);
+            }
+        }
+        2 => {
+            certificate.kinds.remove(one);
+            certificate.prices.iter_mut().for_each(|prices| {
+                prices.proofs.remove(one);
+            });
+        }
+        _ => certificate.kinds.swap(one, other),
+    }
+}
+
+fn change_steps<L: Clone>(random: &mut Random, steps: &mut Vec<Step<L>>, names: usize) {
+    let at = random.index(steps.len());
+    let split =
+        Step::Split { on: random.index(names) as u32, at: random.between(0, 3) as u32 };
+    match random.index(4) {
+        0 if !steps.is_empty() => {
+            steps.remove(at);
+        }
+        1 => {
+            if let Some(Step::Split { at, .. }) = pick(random, steps) {
+                *at = at.wrapping_add_signed(random.between(-2, 2) as i32);
+            }
+        }
+        2 => {
+            if let Some(Step::Split { on, .. }) = pick(random, steps) {
+                *on = random.index(names) as u32;
+            }
+        }
+        _ => {
+            if let Some(leaf @ Step::Leaf(_)) = steps.get(at).cloned() {
+                steps.splice(at..=at, [split, leaf.clone(), leaf]);
+            }
+        }
+    }
+}
+
+fn change_tree(random: &mut Random, certificate: &mut Certificate) {
+    let kinds = certificate.kinds.len();
+    change_steps(random, &mut certificate.tree, kinds);
+    if let Some(Step::Leaf(index)) = pick(random, &mut certificate.tree)
+        && random.chance(50)
+    {
+        *index = random.index(certificate.prices.len() + 1) as u32;
+    }
+}
+
+fn change_prices(random: &mut Random, certificate: &mut Certificate) {
+    let Some(prices) = pick(random, &mut certificate.prices) else { return };
+    if random.chance(30) {
+        let factor = random.between(2, 3);
+        prices.items.iter_mut().for_each(|price| *price = price.saturating_mul(factor));
+    }
+    let list = if random.chance(70) { &mut prices.items } else { &mut prices.limits };
+    if let Some(price) = pick(random, list) {
+        *price = near(random, *price);
+    }
+}
+
+fn change_proofs(random: &mut Random, problem: &Problem, certificate: &mut Certificate) {
+    let (items, caps) = (certificate.items.len(), certificate.caps.len());
+    let Some(prices) = pick(random, &mut certificate.prices) else { return };
+    let (one, other) = (random.index(prices.proofs.len()), random.index(prices.proofs.len()));
+    if random.chance(10) && !prices.proofs.is_empty() {
+        prices.proofs.swap(one, other);
+    }
+    let Some(proof) = prices.proofs.get_mut(one) else { return };
+    match proof {
+        _ if random.chance(25) => {
+            let axis = |random: &mut Random| {
+                (random.index(problem.dims + 1) as u32, random.between(-1, 6))
+            };
+            let count = random.between(0, 3);
+            *proof = Proof::Grid((0..count).map(|_| axis(random)).collect());
+        }
+        Proof::Grid(axes) => {
+            if let Some((_, unit)) = pick(random, axes) {
+                *unit = near(random, *unit);
+            }
+        }
+        Proof::Tree(steps) if random.chance(40) => change_steps(random, steps, items),
+        Proof::Tree(steps) => {
+            if let Some(Step::Leaf(rents)) = pick(random, steps) {
+                change_rents(random, rents, caps);
+            }
+        }
+    }
+}
+
+fn change_rents(random: &mut Random, rents: &mut Rents, caps: usize) {
+    match random.index(4) {
+        0 => {
+            rents.room.pop();
+        }
+        1 => rents.caps.push((random.index(caps) as u32, random.between(0, 1 << 24))),
+        _ => {
+            if let Some(rent) = pick(random, &mut rents.room) {
+                *rent = near(random, *rent);
+            }
+        }
+    }
+}
+
+/// Services as on the web: round CPU requests, memory by a factor of 1 to 8, some under a
+/// hostname anti-affinity, with nodes that exist and a limit.
+fn web(seed: u64) -> Problem {
+    let random = &mut Random::new(seed);
+    let groups = random.between(5, 25) as usize;
+    let mut problem = Problem { dims: 3, ..Problem::default() };
+    problem.limits.push(Limit { remaining: random.between(50, 900) * 1_000 });
+    for size in 0..14i64 {
+        let cpu = 2_000 << (size % 7);
+        let memory = (cpu << 21) * if size < 7 { 2 } else { 4 };
+        problem.offerings.push(Offering {
+            capacity: vec![cpu - 100 - cpu / 50, memory - (700 << 20) - memory / 30, 110],
+            price: cpu * 24 + memory / 100_000 + random.between(0, 3_000),
+            tier: 0,
+            domains: vec![],
+            limits: vec![(0, cpu)],
+        });
+    }
+    for _ in 0..random.between(0, 4) {
+        let free = vec![random.between(0, 4_000), random.between(0, 8 << 30), 20];
+        problem.nodes.push(Node { free, domains: vec![] });
+    }
+    let (offerings, nodes) = (problem.offerings.len(), problem.nodes.len());
+    for _ in 0..3 {
+        let large = (0..offerings).filter(|_| random.chance(80));
+        let offerings = BitSet::from_indices(offerings, large);
+        problem.classes.push(Class { offerings, nodes: BitSet::full(nodes) });
+    }
+    for at in 0..groups {
+        let cpu = [50, 100, 250, 500, 1_000, 2_000][random.index(6)];
+        let memory = (cpu << 20) * random.between(1, 8) / 2;
+        problem.groups.push(Group {
+            request: vec![cpu, memory, 1],
+            count: random.between(1, 30) as u32,
+            priority: 0,
+            class: random.index(3) as u32,
+        });
+        if random.chance(25) {
+            let group = BitSet::from_indices(groups, [at]);
+            problem.sets.push(PodSet { groups: group, bound: vec![] });
+            let set = problem.sets.len() as u32 - 1;
+            let groups = vec![at as u32];
+            problem.exclusions.push(Exclusion { groups, key: NODE_KEY, set, cost: None });
+        }
+    }
+    problem
+}
+
+/// Whole numbers cost next to nothing, and what is stated is what is proven.
+#[test]
+fn certificates_prove_what_the_floats_promise() {
+    let mut above_resources = 0;
+    for seed in 0..30 {
+        let problem = web(seed);
+        let mut told = 0;
+        let mut tell = |progress: solver::strategy::Progress| told = told.max(progress.bound);
+        let (solution, certificate) = certify(&problem, &columns(), &mut tell);
+        let certificate = certificate.expect("there are pods to place");
+        let bound = verify(&problem, &solution, &certificate).expect("it holds together");
+        assert!(bound <= solution.cost, "seed {seed}: {bound} above {}", solution.cost);
+        let promised = told - told / 1_000_000 - 1;
+        assert!(bound.max(solution.bound) >= promised, "seed {seed}: {bound}, promised {told}");
+        above_resources +=
+            usize::from(solution.bound > solver::bound::resource_bound(&problem, &solution));
+    }
+    assert!(above_resources > 20, "only {above_resources} better than by resources");
+}
+
+#[test]
+fn certificates_do_not_depend_on_the_threads() {
+    for seed in 0..3 {
+        let problem = web(seed);
+        let with = |threads| certify(&problem, &Options { threads, ..columns() }, &mut |_| {});
+        assert_eq!(with(1), with(3), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_certificate_of_another_problem_is_refused_or_weak() {
+    let mut refused = 0;
+    for seed in 0..20 {
+        let (solution, _) = certify(&web(seed), &columns(), &mut |_| {});
+        let (_, other) = certify(&web(seed + 100), &columns(), &mut |_| {});
+        let other = other.expect("there are pods to place");
+        match verify(&web(seed), &solution, &other) {
+            Ok(bound) => assert!(bound <= solution.cost, "seed {seed}"),
+            Err(Fault::Overflow) => panic!("seed {seed}: numbers are small"),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > 10, "only {refused} refused");
+}
