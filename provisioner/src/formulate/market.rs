@@ -47,7 +47,7 @@ pub(super) fn open(
     reads: &Reads,
 ) -> Market {
     let mut market = Market::default();
-    let mut types: FxHashMap<Configuration, Vec<Arc<InstanceType>>> = FxHashMap::default();
+    let mut types: FxHashMap<Configuration, Arc<[Arc<InstanceType>]>> = FxHashMap::default();
     let mut flexible = vec![];
     for (pool, node_pool) in node_pools.iter().enumerate() {
         if node_pool.replicas.is_some() {
@@ -224,7 +224,7 @@ impl<'m> Prices<'m> {
         let (catalog, options) = (self.catalog, self.options);
         self.others.get_or_insert_with(|| {
             let types = catalog.instance_types(&settings(options, None, Os::Linux));
-            types.into_iter().map(|one| (one.name.clone(), one)).collect()
+            types.iter().map(|one| (one.name.clone(), one.clone())).collect()
         })
     }
 }
