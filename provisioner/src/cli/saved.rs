@@ -86,7 +86,7 @@ pub(super) fn write(path: &Path, saved: &Saved<'_>) -> Result<(), Failure> {
         version: VERSION,
         options: saved.settings,
         catalog: match saved.catalog {
-            Catalog::Azure(region) => OutCatalog::Azure(region),
+            Catalog::Azure(catalog) => OutCatalog::Azure(catalog.region()),
             Catalog::Types { name, types } => OutCatalog::Types { name, types },
         },
         snapshot: RawValue::from_string(snapshot).map_err(|error| internal(error.to_string()))?,
@@ -131,7 +131,7 @@ pub(super) fn read(path: &Path) -> Result<Loaded, Failure> {
     let snapshot =
         save::from_json(file.snapshot.get()).map_err(|error| wrong(error.to_string()))?;
     let catalog = match file.catalog {
-        InCatalog::Azure(region) => Catalog::Azure(*region),
+        InCatalog::Azure(region) => Catalog::azure(*region),
         InCatalog::Types { name, types } => Catalog::Types { name, types },
     };
     Ok(Loaded { settings: file.options, catalog, snapshot })
