@@ -267,7 +267,8 @@ mod tests {
         assert_eq!(pods("openb/aws"), 8_152);
         assert_eq!(pods("openb/nodes"), 8_152);
         assert_eq!(load("openb/aws").unwrap().instance.groups.len(), 151);
-        assert_eq!(load("openb/nodes").unwrap().instance.groups.len(), 457);
+        // 457 as written; some only list the same models in another order, or one twice.
+        assert_eq!(load("openb/nodes").unwrap().instance.groups.len(), 447);
         assert_eq!(aws().sizes.len(), 1_345);
     }
 
