@@ -95,6 +95,16 @@ fn every_format_is_solved() {
 }
 
 #[test]
+fn the_examples_are_solved() {
+    let examples = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/packing"));
+    let boxes = answer(examples, &["boxes.vbp"], "");
+    assert_eq!((&boxes["pods"], &boxes["unit"]), (&39.into(), &"bins".into()));
+    let pods = answer(examples, &["pods.csv", "--region", "eastus", "--spot"], "");
+    assert_eq!((&pods["pods"], &pods["groups"]), (&262.into(), &7.into()));
+    assert_eq!(pods["unplaced"].as_array().unwrap().len(), 0);
+}
+
+#[test]
 fn json_has_its_keys() {
     let found = answer(folder().path(), &["-"], VBP);
     let keys: Vec<&str> = found.as_object().unwrap().keys().map(String::as_str).collect();
