@@ -42,7 +42,7 @@ pub enum SetError {
     Unknown(String),
     /// It cannot be read.
     #[error("{0}: {1}")]
-    Unreadable(String, ReadError),
+    Unreadable(String, Box<ReadError>),
 }
 
 /// Sizes of generated sets, as pods and shapes.
@@ -134,7 +134,8 @@ pub fn load(name: &str) -> Result<Set, SetError> {
     let (best_known, is_optimum) = known.unzip();
     Ok(Set {
         name: name.to_owned(),
-        instance: instance.map_err(|error| SetError::Unreadable(name.to_owned(), error))?,
+        instance: instance
+            .map_err(|error| SetError::Unreadable(name.to_owned(), Box::new(error)))?,
         best_known,
         is_optimum: is_optimum.unwrap_or(false),
     })
