@@ -26,6 +26,8 @@ const STATUSES: [(&str, Status); 4] = [
     ("feasible", Status::Feasible),
 ];
 
+const EXPECTED_STATUS: &str = "`optimal`, `within`, `stopped` or `feasible`";
+
 /// The solution as text; [`read_solution`] gives back the same.
 pub fn write_solution(solution: &Solution) -> String {
     let mut out = Writer::new(FORMAT);
@@ -90,7 +92,7 @@ fn object(line: &mut Line<'_>, solution: &mut Solution) -> Result<(), TextError>
             solution.cost = line.number("cost")?;
             solution.penalty = line.number("penalty")?;
             solution.bound = line.number("bound")?;
-            solution.status = line.choice("status", "a status", &STATUSES)?;
+            solution.status = line.choice("status", EXPECTED_STATUS, &STATUSES)?;
         }
         "launch" => solution.launches.push(Launch {
             offering: line.number("offering")?,
