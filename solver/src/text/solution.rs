@@ -26,6 +26,8 @@ const STATUSES: [(&str, Status); 4] = [
     ("feasible", Status::Feasible),
 ];
 
+const EXPECTED_STATUS: &str = "`optimal`, `within`, `stopped` or `feasible`";
+
 /// The solution as text; [`read_solution`] gives back the same.
 pub fn write_solution(solution: &Solution) -> String {
     let mut out = Writer::new(FORMAT);
