@@ -43,8 +43,7 @@ fn spreads() {
         all.push(node("old", "b", json!({})));
         all
     };
-    let mut leaving = bound("web-3", "old", json!({}));
-    merge(&mut leaving, json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}));
+    let leaving = deleting(bound("web-3", "old", json!({})));
     let mut three_and_leaving = two(json!({}));
     three_and_leaving.extend([leaving, node("old", "b", json!({}))]);
     run(vec![
@@ -93,11 +92,6 @@ fn spreads() {
             &[PodTopologySpread],
         ),
     ]);
-}
-
-fn merged(mut value: Value, extra: Value) -> Value {
-    merge(&mut value, extra);
-    value
 }
 
 fn related(name: &str, kind: &str, key: &str, extra: Value) -> Value {
@@ -185,14 +179,7 @@ fn anti_affinity_in_both_directions() {
         ),
         case(
             "the bound pod is going away",
-            vec![
-                merged(
-                    old_web("podAntiAffinity"),
-                    json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}),
-                ),
-                db(),
-                node("old", "a", json!({})),
-            ],
+            vec![deleting(old_web("podAntiAffinity")), db(), node("old", "a", json!({}))],
             [("db-1", "new-a-1")],
             &[],
         ),
