@@ -99,12 +99,16 @@ pub fn with(mut object: Value, extra: Value) -> Value {
     object
 }
 
-/// Puts `extra` into `value`, objects key by key.
+/// Puts `extra` into `value`, objects key by key; null takes a key out (RFC 7386).
 pub fn merge(value: &mut Value, extra: Value) {
     match (value, extra) {
         (Value::Object(value), Value::Object(extra)) => {
             for (key, extra) in extra {
-                merge(value.entry(key).or_insert(Value::Null), extra);
+                if extra.is_null() {
+                    value.remove(&key);
+                } else {
+                    merge(value.entry(key).or_insert(Value::Null), extra);
+                }
             }
         }
         (value, extra) => *value = extra,
