@@ -21,9 +21,9 @@ const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
 pub(super) struct Volumes<'a> {
     /// For each volume that is not available everywhere: the alternatives.
     pub terms: Vec<Vec<Term<'a>>>,
-    /// CSI driver and volume handle (or claim) of each attached volume.
+    /// CSI driver and volume handle (or claim, `namespace/name`) of each attached volume.
     pub attached: Vec<(Cow<'a, str>, Cow<'a, str>)>,
-    /// Names of claims that only one pod may use.
+    /// Claims that only one pod may use, `namespace/name`.
     pub exclusive: Vec<String>,
 }
 
@@ -75,7 +75,8 @@ impl<'a> Volumes<'a> {
         let key = (pod.namespace.to_string(), name);
         let claim = snapshot.volume_claims.get(&key);
         let expanded = pod.expanded_from.is_some();
-        let shown = format!("claim {}/{}", key.0, key.1);
+        let identity = format!("{}/{}", key.0, key.1);
+        let shown = format!("claim {identity}");
         let spec = match (claim, template) {
             (Some(claim), _) => {
                 usable(claim).map_err(|problem| format!("{shown} {problem}"))?;
@@ -88,7 +89,7 @@ impl<'a> Volumes<'a> {
         };
         let Some(spec) = spec else { return Ok(()) };
         if spec.access_modes.iter().flatten().any(|mode| mode == "ReadWriteOncePod") {
-            self.exclusive.push(key.1.clone());
+            self.exclusive.push(identity.clone());
         }
         match spec.volume_name.as_deref().filter(|name| !name.is_empty()) {
             Some(volume) => {
@@ -99,7 +100,7 @@ impl<'a> Volumes<'a> {
                 Ok(())
             }
             None => self
-                .add_unbound(spec, snapshot, expanded, &key.1)
+                .add_unbound(spec, snapshot, expanded, identity)
                 .map_err(|problem| format!("{shown} {problem}")),
         }
     }
@@ -131,7 +132,7 @@ impl<'a> Volumes<'a> {
         spec: &'a PersistentVolumeClaimSpec,
         snapshot: &'a Snapshot,
         expanded: bool,
-        claim: &str,
+        claim: String,
     ) -> Result<(), String> {
         let Some(class) = class_of(spec, snapshot)? else { return Ok(()) };
         let waits = class.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer");
@@ -157,8 +158,7 @@ impl<'a> Volumes<'a> {
             });
             self.terms.push(alternatives.collect());
         }
-        let handle = Cow::Owned(claim.to_owned());
-        self.attached.push((Cow::Borrowed(driver_of(&class.provisioner)), handle));
+        self.attached.push((Cow::Borrowed(driver_of(&class.provisioner)), Cow::Owned(claim)));
         Ok(())
     }
 }

@@ -222,7 +222,13 @@ fn attach_limits_count_claims_by_namespace() {
             attach_limit("old", DRIVER, limit),
         ]
     };
-    run(places, vec![row("room for a third", cluster(3), "p old")]);
+    run(
+        places,
+        vec![
+            row("room for a third", cluster(3), "p old"),
+            row("two claims of one name are two", cluster(2), "p new"),
+        ],
+    );
     let mount = json!({"volumes": [{"name": "v", "hostPath": {"path": "/x"}}]});
     let q = || bound("q", "old", asks(json!({"cpu": "1"})));
     run(
