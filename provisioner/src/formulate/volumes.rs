@@ -3,11 +3,17 @@
 use std::borrow::Cow;
 
 use k8s_openapi::api::{
-    core::v1::{PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec, Volume},
+    core::v1::{
+        PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeSpec,
+        Volume,
+    },
     storage::v1::StorageClass,
 };
 
-use super::terms::{NodeRequirement, Term, any_of};
+use super::{
+    AZURE_DISK,
+    terms::{NodeRequirement, Term, any_of},
+};
 use crate::snapshot::{Pod, Snapshot};
 
 /// `topology.kubernetes.io/zone`.
@@ -15,6 +21,8 @@ pub(super) const ZONE: &str = "topology.kubernetes.io/zone";
 const REGION: &str = "topology.kubernetes.io/region";
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
+const AWS_EBS: &str = "ebs.csi.aws.com";
+const GCE_PD: &str = "pd.csi.storage.gke.io";
 
 /// What the volumes of a pod ask of its node.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +43,8 @@ pub(super) fn of_pod<'a>(pod: &'a Pod, snapshot: &'a Snapshot) -> Result<Volumes
     }
     volumes.terms.sort_unstable();
     volumes.terms.dedup();
+    volumes.attached.sort_unstable();
+    volumes.attached.dedup();
     Ok(volumes)
 }
 
@@ -118,12 +128,8 @@ impl<'a> Volumes<'a> {
                 self.terms.push(vec![Term(vec![NodeRequirement::one_of(key, zones)])]);
             }
         }
-        if let Some(csi) = &spec.csi {
-            let handle = Cow::Borrowed(csi.volume_handle.as_str());
-            self.attached.push((Cow::Borrowed(&csi.driver), handle));
-        } else if let Some(disk) = &spec.azure_disk {
-            let handle = Cow::Borrowed(disk.disk_uri.as_str());
-            self.attached.push((Cow::Borrowed("disk.csi.azure.com"), handle));
+        if let Some((driver, handle)) = driver_and_handle(spec) {
+            self.attached.push((Cow::Borrowed(driver), Cow::Borrowed(handle)));
         }
     }
 
@@ -217,10 +223,24 @@ fn free_volumes<'a>(class: &StorageClass, snapshot: &'a Snapshot) -> Vec<Term<'a
 /// In-tree plugins live on as CSI drivers.
 fn driver_of(provisioner: &str) -> &str {
     match provisioner {
-        "kubernetes.io/azure-disk" => "disk.csi.azure.com",
-        "kubernetes.io/aws-ebs" => "ebs.csi.aws.com",
-        "kubernetes.io/gce-pd" => "pd.csi.storage.gke.io",
+        "kubernetes.io/azure-disk" => AZURE_DISK,
+        "kubernetes.io/aws-ebs" => AWS_EBS,
+        "kubernetes.io/gce-pd" => GCE_PD,
         other => other,
+    }
+}
+
+/// The CSI driver that attaches a volume, its own or its in-tree plugin's heir, and what the driver
+/// knows the volume by; `None` for volumes that nothing attaches.
+fn driver_and_handle(spec: &PersistentVolumeSpec) -> Option<(&str, &str)> {
+    if let Some(csi) = &spec.csi {
+        Some((&csi.driver, &csi.volume_handle))
+    } else if let Some(disk) = &spec.azure_disk {
+        Some((AZURE_DISK, &disk.disk_uri))
+    } else if let Some(disk) = &spec.aws_elastic_block_store {
+        Some((AWS_EBS, &disk.volume_id))
+    } else {
+        spec.gce_persistent_disk.as_ref().map(|disk| (GCE_PD, disk.pd_name.as_str()))
     }
 }
 

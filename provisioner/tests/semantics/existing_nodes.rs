@@ -99,7 +99,18 @@ fn attach_limits() {
     let user =
         |name: &str, claim: &str| with(using(name, claim), json!({"spec": {"nodeName": "old"}}));
     let one_attached = |volume: Value| vec![user("q", "d"), attached("d"), volume];
+    let ebs = with(
+        volume("d", json!({}), "a"),
+        json!({"spec": {"csi": null, "awsElasticBlockStore": {"volumeID": "vol-1"}}}),
+    );
+    let disk = with(
+        volume("d", json!({}), "a"),
+        json!({"spec": {"csi": null, "gcePersistentDisk": {"pdName": "pd-1"}}}),
+    );
     let mine = || vec![using("p", "d"), attached("d"), volume("d", json!({}), "a"), old()];
+    let mounts =
+        ["v", "w"].map(|name| json!({"name": name, "persistentVolumeClaim": {"claimName": "c"}}));
+    let mounts_twice = pod("p", json!({"volumes": mounts}));
     run(
         places,
         vec![
@@ -120,6 +131,24 @@ fn attach_limits() {
                 "an in-tree provisioner counts for the driver that took over",
                 cluster("kubernetes.io/azure-disk", "disk.csi.azure.com", 0),
                 "p new",
+            ),
+            row(
+                "an in-tree volume of AWS does",
+                and(cluster("ebs.csi.aws.com", "ebs.csi.aws.com", 1), one_attached(ebs)),
+                "p new",
+            ),
+            row(
+                "an in-tree volume of Google does",
+                and(
+                    cluster("pd.csi.storage.gke.io", "pd.csi.storage.gke.io", 1),
+                    one_attached(disk),
+                ),
+                "p new",
+            ),
+            row(
+                "one claim that the pod mounts twice",
+                cluster(DRIVER, DRIVER, 1).into_iter().skip(1).chain([mounts_twice]),
+                "p old",
             ),
             row(
                 "unlike Karpenter: a volume that two pods share counts for each, which errs on the \
