@@ -367,6 +367,16 @@ fn nodes_that_are_starting() {
                 "p new",
             ),
             row(
+                "a new node's taint with an effect that new nodes do not have stays",
+                [
+                    p(),
+                    of_main(json!([{"key": "node.cloudprovider.kubernetes.io/uninitialized",
+                        "effect": "NoExecute"}])),
+                    claim(json!({})),
+                ],
+                "p new",
+            ),
+            row(
                 "a device that the kubelet does not report yet is there as promised",
                 [gpu(), of_main(json!([])), claim(json!({}))],
                 "p old",
