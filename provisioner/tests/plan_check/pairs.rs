@@ -178,10 +178,20 @@ fn anti_affinity_in_both_directions() {
             &[],
         ),
         case(
-            "the bound pod is going away",
+            "the bound pod minds while it is being deleted",
             vec![deleting(old_web("podAntiAffinity")), db(), node("old", "a", json!({}))],
             [("db-1", "new-a-1")],
-            &[],
+            &[InterPodAffinity],
+        ),
+        case(
+            "a pod that is being deleted is still there",
+            vec![
+                away(json!({})),
+                deleting(bound("db-1", "old", json!({}))),
+                node("old", "a", json!({})),
+            ],
+            [("web-1", "new-a-1")],
+            &[InterPodAffinity],
         ),
         case(
             "a key that nobody has",
@@ -210,6 +220,16 @@ fn affinity_and_its_order() {
             with(old("db-0"), vec![near("web-1")]),
             [("web-1", "new-a-1")],
             &[],
+        ),
+        case(
+            "near a pod that is being deleted",
+            vec![
+                near("web-1"),
+                deleting(bound("db-0", "old", json!({}))),
+                node("old", "a", json!({})),
+            ],
+            [("web-1", "new-a-1")],
+            &[InterPodAffinity, AffinityOrder],
         ),
         case(
             "far from it",

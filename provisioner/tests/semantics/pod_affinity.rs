@@ -220,6 +220,10 @@ fn apart_from_pods_that_are_there() {
     let away = || web(apart(json!([term(ZONE, "db")])));
     let minds = || apart(json!([term(ZONE, "web")]));
     let in_a_and_b = || pool_in(&["a", "b"]);
+    let leaving = |spec: Value| {
+        there("db-1", "a", spec)
+            .map(|object| if object["kind"] == "Pod" { deleting(object) } else { object })
+    };
     let weighted = json!([{"weight": 100, "podAffinityTerm": term(ZONE, "web")}]);
     let prefers = json!({"affinity": {"podAntiAffinity": {
         "preferredDuringSchedulingIgnoredDuringExecution": weighted}}});
@@ -243,6 +247,16 @@ fn apart_from_pods_that_are_there() {
                 "it would rather not, which binds nobody",
                 and(there("db-1", "a", prefers), [web(json!({})), pool_in(&["a"])]),
                 "web-1 a",
+            ),
+            row(
+                "a pod that is being deleted is still there",
+                and(leaving(json!({})), [away(), in_a_and_b()]),
+                "web-1 b",
+            ),
+            row(
+                "and still minds",
+                and(leaving(minds()), [web(json!({})), in_a_and_b()]),
+                "web-1 b",
             ),
         ],
     );
