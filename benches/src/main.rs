@@ -5,6 +5,8 @@
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
+    io::{self, Write},
+    process::ExitCode,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
     time::Instant,
 };
@@ -16,31 +18,45 @@ use provisioner::{
 };
 use tenon_bench::{benchmark_catalog, diverse, eastus, preferences, web};
 
-fn main() {
-    println!(
-        "| workload | pods | groups | offerings | nodes | unplaced | $/h | lower bound $/h | gap | formulate ms | solve ms | check ms | pods/s | peak MiB |"
-    );
-    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
-    let benchmark = benchmark_catalog();
-    for pods in [1, 50, 100, 500, 1_000, 1_500, 2_000, 5_000, 10_000, 20_000] {
-        if let Some(snapshot) = diverse(pods) {
-            row("Karpenter diverse", &snapshot, &benchmark);
+fn main() -> ExitCode {
+    match table(&mut io::stdout().lock()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // A reader that has gone away (`| head`) has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: standard output: {error}");
+            ExitCode::FAILURE
         }
-    }
-    row("Karpenter preferences", &preferences(), &benchmark);
-    let Some(eastus) = eastus() else { return };
-    for pods in [1_000, 20_000] {
-        if let Some(snapshot) = diverse(pods) {
-            row("Karpenter diverse, eastus", &snapshot, &eastus);
-        }
-    }
-    for pods in [200, 1_000, 10_000, 100_000] {
-        row("web, 60 deployments, eastus", &web(pods, 60, 1), &eastus);
     }
 }
 
+fn table(out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "| workload | pods | groups | offerings | nodes | unplaced | $/h | lower bound $/h | gap | formulate ms | solve ms | check ms | pods/s | peak MiB |"
+    )?;
+    writeln!(out, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")?;
+    let benchmark = benchmark_catalog();
+    for pods in [1, 50, 100, 500, 1_000, 1_500, 2_000, 5_000, 10_000, 20_000] {
+        if let Some(snapshot) = diverse(pods) {
+            row(out, "Karpenter diverse", &snapshot, &benchmark)?;
+        }
+    }
+    row(out, "Karpenter preferences", &preferences(), &benchmark)?;
+    let Some(eastus) = eastus() else { return Ok(()) };
+    for pods in [1_000, 20_000] {
+        if let Some(snapshot) = diverse(pods) {
+            row(out, "Karpenter diverse, eastus", &snapshot, &eastus)?;
+        }
+    }
+    for pods in [200, 1_000, 10_000, 100_000] {
+        row(out, "web, 60 deployments, eastus", &web(pods, 60, 1), &eastus)?;
+    }
+    Ok(())
+}
+
 /// The best of five runs, each stage apart.
-fn row(name: &str, snapshot: &Snapshot, catalog: &Catalog) {
+fn row(out: &mut impl Write, name: &str, snapshot: &Snapshot, catalog: &Catalog) -> io::Result<()> {
     let mut best = [f64::INFINITY; 3];
     let before = LIVE.load(Relaxed);
     PEAK.store(before, Relaxed);
@@ -75,10 +91,11 @@ fn row(name: &str, snapshot: &Snapshot, catalog: &Catalog) {
     let peak = (PEAK.load(Relaxed) - before) as f64 / f64::from(1 << 20);
     let total: f64 = best.iter().sum();
     let rate = snapshot.pods.len() as f64 / total * 1e3;
-    println!(
+    writeln!(
+        out,
         "| {name} | {text} | {:.1} | {:.1} | {:.1} | {rate:.0} | {peak:.0} |",
         best[0], best[1], best[2]
-    );
+    )
 }
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
