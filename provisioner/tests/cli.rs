@@ -236,6 +236,21 @@ fn output_that_cannot_be_written_is_an_error() {
     }
 }
 
+/// A device is written to; no file takes its place, whoever runs the command.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_plan_can_be_saved_to_a_device() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["null", "full"] {
+        std::os::unix::fs::symlink(format!("/dev/{name}"), folder.path().join(name)).unwrap();
+    }
+    let args = ["plan", "-f", "-", "--catalog", "kwok", "--save"];
+    let saved = tenon(folder.path(), &[args.as_slice(), &["null"]].concat(), POD);
+    assert_eq!(saved.status.code(), Some(0));
+    assert_eq!(fs::read_link(folder.path().join("null")).unwrap(), Path::new("/dev/null"));
+    refuses_in(folder.path(), "full", &[args.as_slice(), &["full"]].concat(), POD, 74, &["full: "]);
+}
+
 #[test]
 fn a_saved_plan_replays_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
