@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use crate::{
     objects::{bound, claim, deleting, node, pod, using, with},
-    runner::{HOST, ZONE, asks, class, per_node, per_zone, places, pool, required, row, run},
+    runner::{
+        HOST, ZONE, asks, class, launches, per_node, per_zone, places, pool, required, row, run,
+    },
 };
 
 /// The spec of a pod that spreads over `key` with maxSkew 1 and counts pods of app `web`.
@@ -236,6 +238,34 @@ fn other_keys() {
         spread(ZONE, json!({}))["topologySpreadConstraints"][0].clone()
     ]});
     run(per_zone, vec![row("zones and hosts", webs(5, &both), "2 2 1")]);
+    let kinds = spread("karpenter.sh/capacity-type", json!({}));
+    run(launches, vec![row("capacity types", webs(2, &kinds), "s2 on-demand, s2 spot")]);
+}
+
+#[test]
+fn zones_that_sell_different_sizes() {
+    let sells = |zone: &str, size: &str| {
+        let requirements = json!([
+            {"key": ZONE, "operator": "In", "values": [zone]},
+            {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": [size]}
+        ]);
+        pool(zone, json!({"requirements": requirements}))
+    };
+    let pools = || [sells("a", "s2"), sells("b", "s8"), sells("c", "g4")];
+    let term = json!({"topologyKey": ZONE, "labelSelector": {"matchLabels": {"app": "web"}}});
+    let apart = json!({"affinity": {"podAntiAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": [term]}}});
+    run(
+        per_zone,
+        vec![
+            row(
+                "are spread over all the same",
+                and(webs(6, &spread(ZONE, json!({}))), pools()),
+                "2 2 2",
+            ),
+            row("keep pods apart all the same", and(webs(3, &apart), pools()), "1 1 1"),
+        ],
+    );
 }
 
 #[test]

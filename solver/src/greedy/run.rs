@@ -1,6 +1,6 @@
 //! One greedy construction: existing room first, then the best pattern again and again.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
     BitSet, Problem,
@@ -55,6 +55,8 @@ pub(super) struct Run<'a> {
     keyed: bool,
     /// Only buckets with required affinities take part for now.
     affine_only: bool,
+    /// Sets of domains in which a launch for a bucket has just held none of its pods: (bucket, set).
+    shut: FxHashSet<(u32, u32)>,
 }
 
 impl<'a> Run<'a> {
@@ -87,6 +89,7 @@ impl<'a> Run<'a> {
             domain_of,
             keyed,
             affine_only: false,
+            shut: FxHashSet::default(),
             variant,
         }
     }
@@ -233,6 +236,7 @@ impl<'a> Run<'a> {
         let mut placed_since = false;
         let mut kinds = Vec::new();
         let mut considered = f64::INFINITY;
+        self.shut.clear();
         loop {
             let mut open = self.open_buckets(lowest);
             open.retain(|&b| {
@@ -245,6 +249,7 @@ impl<'a> Run<'a> {
                     return;
                 }
                 blocked = BitSet::empty(prepared.buckets.len());
+                self.shut.clear();
                 placed_since = false;
                 continue;
             }
@@ -262,12 +267,34 @@ impl<'a> Run<'a> {
             };
             let placed = self.open_nodes(kind, &pattern, &open);
             if placed == 0 {
-                blocked.insert(pattern.pods[0].0 as usize);
+                let bucket = pattern.pods[0].0;
                 kinds.retain(|&kind| self.can_launch(kind));
+                if !self.shut_out(bucket, kind, &kinds) {
+                    blocked.insert(bucket as usize);
+                }
             } else {
                 placed_since = true;
             }
         }
+    }
+
+    /// Notes that the domains of a kind hold no pod of a bucket; says whether other domains may.
+    /// Where sizes or prices differ by zone, no kind is in all of them.
+    fn shut_out(&mut self, bucket: u32, kind: u32, kinds: &[u32]) -> bool {
+        for &offering in &self.prepared.kinds[kind as usize].offerings {
+            self.shut.insert((bucket, self.domain_of[offering as usize]));
+        }
+        kinds.iter().any(|&other| self.welcomes(other, bucket))
+    }
+
+    /// Whether a kind accepts a bucket and has a domain that is not shut to it.
+    fn welcomes(&self, kind: u32, bucket: u32) -> bool {
+        let open = |&offering: &u32| {
+            self.shut.is_empty()
+                || !self.shut.contains(&(bucket, self.domain_of[offering as usize]))
+        };
+        self.prepared.buckets[bucket as usize].kinds.contains(kind as usize)
+            && self.prepared.kinds[kind as usize].offerings.iter().any(open)
     }
 
     fn can_launch(&mut self, kind: u32) -> bool {
@@ -307,13 +334,11 @@ impl<'a> Run<'a> {
             Some(((bucket, nodes), times)) => (Some(bucket), times * total / nodes),
             None => (None, f64::INFINITY),
         };
-        let mut list: Vec<u32> = kinds
-            .iter()
-            .copied()
-            .filter(|&k| {
-                first.is_none_or(|b| self.prepared.buckets[b as usize].kinds.contains(k as usize))
-            })
-            .collect();
+        let mut list: Vec<u32> =
+            kinds.iter().copied().filter(|&k| first.is_none_or(|b| self.welcomes(k, b))).collect();
+        if !self.shut.is_empty() {
+            list.retain(|&kind| open.iter().any(|&bucket| self.welcomes(kind, bucket)));
+        }
         if budget.is_finite() {
             list = self.near_budget(list, budget);
         }
@@ -355,7 +380,7 @@ impl<'a> Run<'a> {
 
     fn pattern(&self, kind: u32, open: &[u32], first: Option<u32>, budget: f64) -> Pattern {
         let prepared = self.prepared;
-        let accepts = |b: u32| prepared.buckets[b as usize].kinds.contains(kind as usize);
+        let accepts = |b: u32| self.welcomes(kind, b);
         let penalty =
             |b: u32| prepared.buckets[b as usize].penalty.get(kind as usize).copied().unwrap_or(0);
         let room = &prepared.kinds[kind as usize].capacity;
