@@ -10,7 +10,11 @@
 mod cli;
 mod memory;
 
-use std::{process::ExitCode, time::Instant};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    time::Instant,
+};
 
 use clap::{Parser, Subcommand};
 use memory::peak_of;
@@ -41,10 +45,11 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command.unwrap_or(Command::Plan) {
-        Command::Plan => {
-            plans();
-            Ok(())
-        }
+        Command::Plan => match plans(&mut io::stdout().lock()) {
+            // A reader that has gone away (`| head`) has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other.map_err(|error| format!("standard output: {error}")),
+        },
         Command::Generate(args) => cli::generate::run(&args),
         Command::Quality(args) => cli::quality::run(&args),
     };
@@ -57,25 +62,27 @@ fn main() -> ExitCode {
     }
 }
 
-fn plans() {
-    println!(
+fn plans(out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
         "| workload | pods | groups | offerings | nodes | unplaced | $/h | lower bound $/h | gap | first formulate ms | formulate ms | solve ms | check ms | pods/s | peak MiB |"
-    );
-    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
+    )?;
+    writeln!(out, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")?;
     for pods in [1, 50, 100, 500, 1_000, 1_500, 2_000, 5_000, 10_000, 20_000] {
         if let Some(snapshot) = diverse(pods) {
-            row("Karpenter diverse", &snapshot, || Some(benchmark_catalog()));
+            row(out, "Karpenter diverse", &snapshot, || Some(benchmark_catalog()))?;
         }
     }
-    row("Karpenter preferences", &preferences(), || Some(benchmark_catalog()));
+    row(out, "Karpenter preferences", &preferences(), || Some(benchmark_catalog()))?;
     for pods in [1_000, 20_000] {
         if let Some(snapshot) = diverse(pods) {
-            row("Karpenter diverse, eastus", &snapshot, eastus);
+            row(out, "Karpenter diverse, eastus", &snapshot, eastus)?;
         }
     }
     for pods in [200, 1_000, 10_000, 100_000] {
-        row("web, 60 deployments, eastus", &web(pods, 60, 1), eastus);
+        row(out, "web, 60 deployments, eastus", &web(pods, 60, 1), eastus)?;
     }
+    Ok(())
 }
 
 /// A snapshot's way to a checked solution.
@@ -101,15 +108,20 @@ fn run(name: &str, snapshot: &Snapshot, catalog: &Catalog) -> Run {
 }
 
 /// The first run's formulation, and of each stage the best of all runs.
-fn row(name: &str, snapshot: &Snapshot, catalog: impl Fn() -> Option<Catalog>) {
-    let Some(fresh) = catalog() else { return };
+fn row(
+    out: &mut impl Write,
+    name: &str,
+    snapshot: &Snapshot,
+    catalog: impl Fn() -> Option<Catalog>,
+) -> io::Result<()> {
+    let Some(fresh) = catalog() else { return Ok(()) };
     let Run { formulation, solution, stages: first } = run(name, snapshot, &fresh);
     let mut best = first;
     for _ in 1..RUNS {
         let again = run(name, snapshot, &fresh).stages;
         best = std::array::from_fn(|stage| best[stage].min(again[stage]));
     }
-    let Some(fresh) = catalog() else { return };
+    let Some(fresh) = catalog() else { return Ok(()) };
     let (_, peak) = peak_of(|| run(name, snapshot, &fresh));
     let peak = peak as f64 / f64::from(1 << 20);
     let nodes: u32 = solution.launches.iter().map(|launch| launch.copies).sum();
@@ -117,7 +129,8 @@ fn row(name: &str, snapshot: &Snapshot, catalog: impl Fn() -> Option<Catalog>) {
     let usd = |money: i64| money as f64 / 1e6;
     let gap = (solution.cost - solution.bound) as f64 / (solution.cost as f64).max(1.0);
     let total: f64 = best.iter().sum();
-    println!(
+    writeln!(
+        out,
         "| {name} | {} | {} | {} | {nodes} | {unplaced} | {:.3} | {:.3} | {:.1} % | {:.1} | {:.1} | {:.1} | {:.1} | {:.0} | {peak:.0} |",
         snapshot.pods.len(),
         formulation.problem.groups.len(),
@@ -130,7 +143,7 @@ fn row(name: &str, snapshot: &Snapshot, catalog: impl Fn() -> Option<Catalog>) {
         best[1],
         best[2],
         snapshot.pods.len() as f64 / total * 1e3,
-    );
+    )
 }
 
 const RUNS: usize = 5;

@@ -167,7 +167,7 @@ pub fn formulate(snapshot: &Snapshot, catalog: &Catalog, options: &Options) -> F
         dims: dims.len(),
         keys: domains.counts.clone(),
         conflicts: conflicts(&groups, &interned),
-        sets: write::sets(&groups, members),
+        sets: write::sets(&groups, members.staying),
         spreads,
         affinities: write::affinities(&stated, &groups),
         exclusions: write::exclusions(&stated, &groups),

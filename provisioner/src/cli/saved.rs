@@ -97,10 +97,18 @@ pub(super) fn write(path: &Path, saved: &Saved<'_>) -> Result<(), Failure> {
 }
 
 /// Writes `bytes` to a temporary neighbour of `path` and renames it; on failure nothing is left.
+/// A device or a pipe (`/dev/stdout`) is written to as it is: nothing may take its place.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let name = path.display().to_string();
-    if path.is_dir() {
-        return Err(Failure::new(Exit::CannotCreate, format!("{name}: is a folder")));
+    match fs::metadata(path) {
+        Ok(there) if there.is_dir() => {
+            return Err(Failure::new(Exit::CannotCreate, format!("{name}: is a folder")));
+        }
+        Ok(there) if !there.is_file() => {
+            return fs::write(path, bytes)
+                .map_err(|error| Failure::new(Exit::Io, format!("{name}: {error}")));
+        }
+        _ => {}
     }
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{}.tmp", std::process::id()));
