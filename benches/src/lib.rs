@@ -38,7 +38,7 @@ pub fn benchmark_catalog() -> Catalog {
 
 /// The embedded catalog of Azure's eastus.
 pub fn eastus() -> Option<Catalog> {
-    catalog::azure::Region::load("eastus").ok().map(Catalog::Azure)
+    catalog::azure::Region::load("eastus").ok().map(Catalog::azure)
 }
 
 /// Karpenter's "diverse" pods for random seed 42, as many as its benchmark has them: 1, 50, 100,

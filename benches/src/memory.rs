@@ -2,30 +2,24 @@
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicIsize, Ordering::Relaxed},
 };
 
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
+static COUNTING: AtomicBool = AtomicBool::new(false);
+static LIVE: AtomicIsize = AtomicIsize::new(0);
+static PEAK: AtomicIsize = AtomicIsize::new(0);
 
-/// A mark from which the peak is counted.
-pub struct Mark(usize);
-
-impl Mark {
-    /// From now on.
-    pub fn now() -> Self {
-        let live = LIVE.load(Relaxed);
-        PEAK.store(live, Relaxed);
-        Self(live)
-    }
-
-    /// The most bytes since the mark beyond those at the mark, in MiB.
-    pub fn peak_mib(&self) -> f64 {
-        PEAK.load(Relaxed).saturating_sub(self.0) as f64 / f64::from(1 << 20)
-    }
+/// The most heap bytes that live at once during `work`, beyond those that live before.
+pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, isize) {
+    LIVE.store(0, Relaxed);
+    PEAK.store(0, Relaxed);
+    COUNTING.store(true, Relaxed);
+    let done = work();
+    COUNTING.store(false, Relaxed);
+    (done, PEAK.load(Relaxed))
 }
 
-/// The system's allocator, with a count of live bytes.
+/// The system's allocator, with a count of live bytes when asked for.
 struct Counting;
 
 #[global_allocator]
@@ -38,14 +32,18 @@ static ALLOCATOR: Counting = Counting;
 )]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let live = LIVE.fetch_add(layout.size(), Relaxed) + layout.size();
-        PEAK.fetch_max(live, Relaxed);
+        if COUNTING.load(Relaxed) {
+            let size = layout.size() as isize;
+            PEAK.fetch_max(LIVE.fetch_add(size, Relaxed) + size, Relaxed);
+        }
         // SAFETY: the caller's promise about `layout` is handed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Relaxed);
+        if COUNTING.load(Relaxed) {
+            LIVE.fetch_sub(layout.size() as isize, Relaxed);
+        }
         // SAFETY: `pointer` came from `alloc` above with the same `layout`.
         unsafe { System.dealloc(pointer, layout) }
     }

@@ -100,10 +100,13 @@ impl Rows {
             line(&mut out, (frame.left, y), (frame.right, y), "#eeeeee");
             text(&mut out, (frame.left - 10.0, y + 4.0), "end", label);
         }
-        for ((_, places), colour) in self.marks.iter().zip(COLOURS.iter().cycle()) {
+        for (kind, (_, places)) in self.marks.iter().enumerate() {
+            // Later marks are smaller, so that equal ones show as rings.
+            let radius = (6.5 - 1.5 * kind as f64).max(2.5);
+            let colour = COLOURS[kind % COLOURS.len()];
             for (row, place) in places.iter().enumerate() {
                 if let Some(at) = place.and_then(|place| x.at(place)) {
-                    dot(&mut out, (at, frame.row(row)), 5.0, colour);
+                    dot(&mut out, (at, frame.row(row)), radius, colour);
                 }
             }
         }

@@ -42,7 +42,7 @@ pub enum SetError {
     Unknown(String),
     /// It cannot be read.
     #[error("{0}: {1}")]
-    Unreadable(String, ReadError),
+    Unreadable(String, Box<ReadError>),
 }
 
 /// Sizes of generated sets, as pods and shapes.
@@ -134,7 +134,8 @@ pub fn load(name: &str) -> Result<Set, SetError> {
     let (best_known, is_optimum) = known.unzip();
     Ok(Set {
         name: name.to_owned(),
-        instance: instance.map_err(|error| SetError::Unreadable(name.to_owned(), error))?,
+        instance: instance
+            .map_err(|error| SetError::Unreadable(name.to_owned(), Box::new(error)))?,
         best_known,
         is_optimum: is_optimum.unwrap_or(false),
     })
@@ -267,7 +268,8 @@ mod tests {
         assert_eq!(pods("openb/aws"), 8_152);
         assert_eq!(pods("openb/nodes"), 8_152);
         assert_eq!(load("openb/aws").unwrap().instance.groups.len(), 151);
-        assert_eq!(load("openb/nodes").unwrap().instance.groups.len(), 457);
+        // 457 as written; some only list the same models in another order, or one twice.
+        assert_eq!(load("openb/nodes").unwrap().instance.groups.len(), 447);
         assert_eq!(aws().sizes.len(), 1_345);
     }
 

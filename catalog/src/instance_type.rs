@@ -93,6 +93,16 @@ pub struct Offering {
 }
 
 impl InstanceType {
+    /// What [`Self::allocatable`] says of one resource.
+    pub fn allocatable_of(&self, name: &str) -> i64 {
+        let Overhead { kube_reserved, system_reserved, eviction_threshold } = &self.overhead;
+        let parts = [kube_reserved, system_reserved, eviction_threshold];
+        let left = parts
+            .iter()
+            .fold(self.capacity.get(name), |left, part| left.saturating_sub(part.get(name)));
+        left.max(0)
+    }
+
     /// Capacity less overhead, never below 0: what the kubelet reports as allocatable.
     pub fn allocatable(&self) -> Resources {
         let mut left = self.capacity.clone();

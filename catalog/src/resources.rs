@@ -1,6 +1,9 @@
 //! Amounts of named resources, as integers.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 /// CPU, in thousandths of a core.
 pub const CPU: &str = "cpu";
@@ -10,6 +13,16 @@ pub const MEMORY: &str = "memory";
 pub const EPHEMERAL_STORAGE: &str = "ephemeral-storage";
 /// Number of pods.
 pub const PODS: &str = "pods";
+
+/// The names above, written down once: nearly every amount is of one of them.
+static COMMON: LazyLock<[Arc<str>; 4]> =
+    LazyLock::new(|| [CPU, MEMORY, PODS, EPHEMERAL_STORAGE].map(Arc::from));
+
+/// A resource's name to share.
+pub fn shared_name(name: &str) -> Arc<str> {
+    let known = COMMON.iter().find(|known| ***known == *name);
+    known.map_or_else(|| Arc::from(name), Arc::clone)
+}
 
 /// Amounts by resource name. The unit of `cpu` is the milli-core; every other resource is in its
 /// base unit (bytes, pieces). A resource that is not listed has the amount 0.
@@ -24,7 +37,7 @@ impl Resources {
 
     /// Sets the amount of `name`.
     pub fn set(&mut self, name: &str, amount: i64) {
-        self.0.insert(Arc::from(name), amount);
+        self.0.insert(shared_name(name), amount);
     }
 
     /// Adds every amount of `other`, saturating.
@@ -54,6 +67,6 @@ impl Resources {
 
 impl<const N: usize> From<[(&str, i64); N]> for Resources {
     fn from(amounts: [(&str, i64); N]) -> Self {
-        Self(amounts.into_iter().map(|(name, amount)| (Arc::from(name), amount)).collect())
+        Self(amounts.into_iter().map(|(name, amount)| (shared_name(name), amount)).collect())
     }
 }

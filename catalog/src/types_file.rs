@@ -14,6 +14,7 @@ mod wire;
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::{
@@ -29,7 +30,7 @@ const DEFAULT_PODS: i64 = 110;
 /// Why a types file cannot be used.
 #[derive(Debug, Error)]
 pub enum TypesFileError {
-    /// Not JSON, or not of the form.
+    /// Not a JSON list.
     #[error("not a list of instance types: {0}")]
     Json(#[from] serde_json::Error),
     /// One entry is wrong.
@@ -61,23 +62,32 @@ fn fault(field: impl Into<String>, problem: impl Into<String>) -> Fault {
 /// Names the entry, the field and what is wrong: text that is not the form, a missing or
 /// malformed value, a name that occurs twice.
 pub fn parse(bytes: &[u8]) -> Result<Vec<InstanceType>, TypesFileError> {
-    let entries: Vec<wire::Entry> = serde_json::from_slice(bytes)?;
+    let entries: Vec<Value> = serde_json::from_slice(bytes)?;
     let mut names = BTreeSet::new();
     let mut types = Vec::with_capacity(entries.len());
-    for (index, entry) in entries.iter().enumerate() {
-        let read = if names.insert(&entry.name) {
-            instance_type(entry)
-        } else {
-            Err(fault("name", "an earlier entry has it; take one of them out"))
-        };
+    for (index, entry) in entries.into_iter().enumerate() {
+        let name = entry.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let read = typed(entry).and_then(|entry| instance_type(&entry)).and_then(|one| {
+            let new = names.insert(one.name.clone());
+            new.then_some(one)
+                .ok_or_else(|| fault("name", "an earlier entry has it; take one of them out"))
+        });
         types.push(read.map_err(|(field, problem)| TypesFileError::Entry {
             position: index + 1,
-            name: entry.name.clone(),
+            name,
             field,
             problem,
         })?);
     }
     Ok(types)
+}
+
+fn typed(entry: Value) -> Result<wire::Entry, Fault> {
+    if !entry.is_object() {
+        return Err(fault("the entry", "is not an object with name, resources and offerings"));
+    }
+    serde_path_to_error::deserialize(entry)
+        .map_err(|error| fault(error.path().to_string(), error.inner().to_string()))
 }
 
 fn instance_type(entry: &wire::Entry) -> Result<InstanceType, Fault> {

@@ -69,7 +69,7 @@ fn refuses_with_the_field_named() {
     for (text, part) in [
         (String::new(), "not a list of instance types"),
         ("{}".into(), "not a list of instance types"),
-        ("[1]".into(), "not a list of instance types"),
+        ("[1]".into(), "instance type 1 (\"\"), the entry: is not an object"),
         (format!("[{{\"resources\": {{\"cpu\": {}", "[".repeat(10_000)), "recursion limit"),
         ("[{}]".into(), "instance type 1 (\"\"), name: is missing"),
         (good("/name", "\"a b\""), "name: \"a b\" is not a label value"),
@@ -79,12 +79,17 @@ fn refuses_with_the_field_named() {
         (good("/resources/cpu", "\"1E\""), "resources.cpu: \"1E\" is too large"),
         (good("/resources/memory", "-1"), "resources.memory: \"-1\" is below zero"),
         (good("/resources", "{\"cpu\": \"1\"}"), "resources.memory: is missing"),
-        (good("/resources/cpu", "null"), "a quantity is a string or a number"),
+        (good("/resources/cpu", "null"), "resources.cpu: a quantity is a string or a number"),
+        (good("/name", "7"), "instance type 1 (\"\"), name: invalid type: integer `7`"),
+        (good("/offerings/0/Price", "\"low\""), "offerings[0].Price: invalid type: string \"low\""),
         (good("/offerings/0/Price", "-0.1"), "offerings[0].Price: -0.1 is not a price"),
         (good("/offerings/0/Price", "1e300"), "offerings[0].Price"),
         (good("/offerings/1/Zone", "null"), "offerings[1].Requirements: must say topology"),
         (good("/offerings/1/CapacityType", "\"cheap\""), "\"cheap\" is no capacity type"),
-        (good(&format!("{zone}/operator"), "\"Near\""), "unknown variant `Near`"),
+        (
+            good(&format!("{zone}/operator"), "\"Near\""),
+            "(\"m5.large\"), offerings[0].Requirements[1].operator: unknown variant `Near`",
+        ),
         (good(&format!("{zone}/operator"), "\"NotIn\""), "must say topology.kubernetes.io/zone"),
         (good(&format!("{zone}/values"), "[]"), "offerings[0].Requirements[1]: topology"),
     ] {

@@ -82,11 +82,19 @@ fn run(command: Command, console: &Console) -> Result<Exit, Failure> {
 
 /// Help and version are answers; everything else is a mistake, told in one line.
 fn refused(error: &clap::Error) -> Exit {
-    if !error.use_stderr() {
-        // A reader that has gone away has seen enough.
-        let _ = error.print();
-        return Exit::Done;
-    }
+    let failure = if error.use_stderr() {
+        misuse(error)
+    } else {
+        match console::written(error.print()) {
+            Ok(()) => return Exit::Done,
+            Err(failure) => failure,
+        }
+    };
+    Console::new(Colour::default()).fail(&failure);
+    failure.exit
+}
+
+fn misuse(error: &clap::Error) -> Failure {
     let text = error.render().to_string();
     let first: Vec<&str> =
         text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
@@ -96,9 +104,7 @@ fn refused(error: &clap::Error) -> Exit {
         }
         _ => first.join(" ").trim_start_matches("error: ").to_owned(),
     };
-    let failure = Failure::usage(format!("{message} (see `tenon --help`)"));
-    Console::new(Colour::default()).fail(&failure);
-    failure.exit
+    Failure::usage(format!("{message} (see `tenon --help`)"))
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ use solver::{
 };
 
 pub(crate) use self::groups::ATTACHABLE;
-pub use self::offerings::{Labels, OfferingRef};
+pub use self::offerings::{Labels, OfferingRef, OwnLabels};
 use self::{
     bound::{Blocks, Taken},
     classes::Classes,
@@ -167,7 +167,7 @@ pub fn formulate(snapshot: &Snapshot, catalog: &Catalog, options: &Options) -> F
         dims: dims.len(),
         keys: domains.counts.clone(),
         conflicts: conflicts(&groups, &interned),
-        sets: write::sets(&groups, members),
+        sets: write::sets(&groups, members.staying),
         spreads,
         affinities: write::affinities(&stated, &groups),
         exclusions: write::exclusions(&stated, &groups),
@@ -256,6 +256,7 @@ fn lay_out(
             name: None,
         });
     }
+    let nothing = OwnLabels::default();
     for node in standing {
         let taints = places.intern_taints(Cow::Borrowed(&node.taints));
         // Nodes have the old label names already; the kubelet will add them to those on their way.
@@ -263,7 +264,8 @@ fn lay_out(
             true => Arc::new(reads.with_aliases((*node.labels).clone())),
             false => node.labels.clone(),
         };
-        places.push(Place { labels, own: vec![], taints, name: Some(node.name.clone()) });
+        let own = nothing.clone();
+        places.push(Place { labels, own, taints, name: Some(node.name.clone()) });
     }
     places
 }
@@ -323,13 +325,12 @@ fn offerings(
 
 fn capacity(offering: &OfferingRef, dims: &[Arc<str>]) -> Vec<i64> {
     let instance_type = &offering.instance_type;
-    let allocatable = instance_type.allocatable();
     let room = |name: &Arc<str>| match name.strip_prefix(ATTACHABLE) {
         Some(AZURE_DISK) => instance_type.max_data_disks.map_or(UNLIMITED_VOLUMES, i64::from),
         Some(_) => UNLIMITED_VOLUMES,
         None => {
             let daemons = offering.daemon_requests.get(name);
-            allocatable.get(name).saturating_sub(daemons).max(0)
+            instance_type.allocatable_of(name).saturating_sub(daemons).max(0)
         }
     };
     dims.iter().map(room).collect()

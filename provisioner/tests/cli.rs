@@ -158,6 +158,23 @@ fn wrong_arguments_are_refused_in_one_line() {
 }
 
 #[test]
+fn a_catalog_with_a_mistake_is_refused_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    for (case, text, words) in [
+        ("no list", "[", ["sizes.json: ", "not a list of instance types"]),
+        (
+            "a field",
+            r#"[{"name": "m5.large", "architecture": 64}]"#,
+            ["sizes.json: ", "instance type 1 (\"m5.large\"), architecture: "],
+        ),
+    ] {
+        fs::write(folder.path().join("sizes.json"), text).unwrap();
+        let args = ["plan", "-f", "-", "--catalog", "sizes.json"];
+        refuses_in(folder.path(), case, &args, POD, 65, &words);
+    }
+}
+
+#[test]
 fn an_input_above_the_limit_is_not_read() {
     let folder = tempfile::tempdir().unwrap();
     // Sparse: a gigabyte that takes no room.
@@ -188,6 +205,53 @@ fn a_plan_cannot_be_saved_where_there_is_no_folder() {
     let args = ["plan", "-f", "-", "--catalog", "kwok", "--save", "no/such/folder/saved.json"];
     refuses("save", &args, POD, 73, &["no/such/folder/saved.json"]);
     refuses("save", &["plan", "-f", "-", "--catalog", "kwok", "--save", "."], POD, 73, &["folder"]);
+}
+
+/// `/proc` takes no files, from nobody.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_plan_cannot_be_saved_where_nobody_may_write() {
+    let args = ["plan", "-f", "-", "--catalog", "kwok", "--save", "/proc/saved.json"];
+    refuses("save", &args, POD, 73, &["/proc/saved.json"]);
+}
+
+/// `/dev/full` is a disk without room.
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("pod.yaml"), POD).unwrap();
+    for args in [
+        ["plan", "-f", "pod.yaml", "--catalog", "kwok"].as_slice(),
+        &["catalog", "regions"],
+        &["--help"],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tenon"))
+            .args(args)
+            .current_dir(folder.path())
+            .stdout(fs::OpenOptions::new().write(true).open("/dev/full").unwrap())
+            .output()
+            .unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(74), "{args:?}: {error}");
+        assert!(error.starts_with("error: standard output: "), "{args:?}: {error}");
+        assert_eq!(error.lines().count(), 1, "{args:?}: {error}");
+    }
+}
+
+/// A device is written to; no file takes its place, whoever runs the command.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_plan_can_be_saved_to_a_device() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["null", "full"] {
+        std::os::unix::fs::symlink(format!("/dev/{name}"), folder.path().join(name)).unwrap();
+    }
+    let args = ["plan", "-f", "-", "--catalog", "kwok", "--save"];
+    let saved = tenon(folder.path(), &[args.as_slice(), &["null"]].concat(), POD);
+    assert_eq!(saved.status.code(), Some(0));
+    assert_eq!(fs::read_link(folder.path().join("null")).unwrap(), Path::new("/dev/null"));
+    refuses_in(folder.path(), "full", &[args.as_slice(), &["full"]].concat(), POD, 74, &["full: "]);
 }
 
 #[test]

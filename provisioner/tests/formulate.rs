@@ -14,3 +14,5 @@ mod market;
 mod nodes;
 #[path = "formulate/pods.rs"]
 mod pods;
+#[path = "common/sizes.rs"]
+mod sizes;

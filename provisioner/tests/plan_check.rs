@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use provisioner::plan::check::{Filter, check};
 use serde_json::{Value, json};
 
+#[path = "common/objects.rs"]
+mod objects;
 mod plan_check {
     pub mod nodes;
     pub mod pairs;
@@ -15,6 +17,7 @@ mod plan_check {
     pub mod world;
 }
 
+use objects::{attach_limit, bound, claim, deleting, merge, node, pod, using, volume};
 use plan_check::world::World;
 
 /// Objects, where each pod goes, and the filters that must complain.
@@ -46,54 +49,5 @@ pub fn run(cases: Vec<Case>) {
         let filters: BTreeSet<Filter> = found.iter().map(|violation| violation.filter).collect();
         let expected: BTreeSet<Filter> = case.expected.iter().copied().collect();
         assert_eq!(filters, expected, "{}: {found:#?}", case.what);
-    }
-}
-
-/// A pod that asks for half a core, with `extra` merged into its spec.
-pub fn pod(name: &str, extra: Value) -> Value {
-    let mut spec = json!({
-        "containers": [{"name": "main", "resources": {"requests": {"cpu": "500m"}}}]
-    });
-    merge(&mut spec, extra);
-    let (namespace, name) = name.split_once('/').unwrap_or(("default", name));
-    let app = name.split('-').next();
-    json!({
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace, "labels": {"app": app, "rev": "1"}},
-        "spec": spec
-    })
-}
-
-/// A pod that is on a node already.
-pub fn bound(name: &str, node: &str, extra: Value) -> Value {
-    let mut pod = pod(name, extra);
-    merge(&mut pod, json!({"spec": {"nodeName": node}}));
-    pod
-}
-
-/// A node of 4 cores in zone `zone`.
-pub fn node(name: &str, zone: &str, extra: Value) -> Value {
-    let mut node = json!({
-        "kind": "Node",
-        "metadata": {"name": name, "labels": {
-            "kubernetes.io/hostname": name,
-            "topology.kubernetes.io/zone": zone
-        }},
-        "spec": {},
-        "status": {"allocatable": {"cpu": "4", "memory": "8Gi", "pods": "110"}}
-    });
-    merge(&mut node, extra);
-    node
-}
-
-/// Puts `extra` into `value`, objects key by key.
-pub fn merge(value: &mut Value, extra: Value) {
-    match (value, extra) {
-        (Value::Object(value), Value::Object(extra)) => {
-            for (key, extra) in extra {
-                merge(value.entry(key).or_insert(Value::Null), extra);
-            }
-        }
-        (value, extra) => *value = extra,
     }
 }

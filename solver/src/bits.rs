@@ -16,11 +16,7 @@ impl BitSet {
     /// The set that holds every index below `len`.
     pub fn full(len: usize) -> Self {
         let mut set = Self { words: vec![u64::MAX; len.div_ceil(64)], len };
-        if !len.is_multiple_of(64)
-            && let Some(last) = set.words.last_mut()
-        {
-            *last = (1 << (len % 64)) - 1;
-        }
+        set.trim();
         set
     }
 
@@ -79,8 +75,42 @@ impl BitSet {
 
     /// Adds every member of `other` that is in range.
     pub fn union_with(&mut self, other: &Self) {
-        for index in other.iter() {
-            self.insert(index);
+        for (mine, theirs) in self.words.iter_mut().zip(&other.words) {
+            *mine |= theirs;
+        }
+        self.trim();
+    }
+
+    /// The indices that are not members.
+    pub fn complement(&self) -> Self {
+        let mut rest = Self { words: self.words.iter().map(|word| !word).collect(), len: self.len };
+        rest.trim();
+        rest
+    }
+
+    /// The members below `at`, and the others counted from there.
+    pub fn split_at(&self, at: usize) -> (Self, Self) {
+        let at = at.min(self.len);
+        let mut low = Self { words: self.words[..at.div_ceil(64)].to_vec(), len: at };
+        low.trim();
+        let mut high = Self::empty(self.len - at);
+        let (first, shift) = (at / 64, at % 64);
+        for (to, word) in high.words.iter_mut().enumerate() {
+            let above = self.words.get(first + to + 1).copied().unwrap_or(0);
+            *word = self.words[first + to] >> shift;
+            if shift > 0 {
+                *word |= above << (64 - shift);
+            }
+        }
+        (low, high)
+    }
+
+    /// Takes out what is beyond the universe.
+    fn trim(&mut self) {
+        if !self.len.is_multiple_of(64)
+            && let Some(last) = self.words.last_mut()
+        {
+            *last &= (1 << (self.len % 64)) - 1;
         }
     }
 
@@ -118,6 +148,21 @@ mod tests {
             assert_eq!(set.count(), len);
             assert_eq!(set.iter().collect::<Vec<_>>(), (0..len).collect::<Vec<_>>());
             assert!(!set.contains(len));
+        }
+    }
+
+    #[test]
+    fn parts_and_complement_hold_the_same_members() {
+        for len in [0, 1, 64, 65, 130, 192] {
+            let set = BitSet::from_indices(len, (0..len).filter(|index| index % 3 == 0));
+            let rest: Vec<usize> = (0..len).filter(|index| index % 3 != 0).collect();
+            assert_eq!(set.complement().iter().collect::<Vec<_>>(), rest);
+            for at in [0, 1, 63, 64, 65, 128, 192] {
+                let (low, high) = set.split_at(at);
+                assert_eq!(low.universe() + high.universe(), len);
+                let high = high.iter().map(|index| index + at.min(len));
+                assert!(low.iter().chain(high).eq(set.iter()), "{len} split at {at}");
+            }
         }
     }
 

@@ -321,11 +321,7 @@ fn walk<L>(
 }
 
 /// The list, when it is as long as it must be and every number is a price.
-fn prices<'a>(
-    object: &'static str,
-    list: &'a [i64],
-    expected: usize,
-) -> Result<&'a [i64], Fault> {
+fn prices<'a>(object: &'static str, list: &'a [i64], expected: usize) -> Result<&'a [i64], Fault> {
     if list.len() != expected {
         return Err(Fault::Length { object, found: list.len(), expected });
     }

@@ -151,7 +151,7 @@ fn attempt(problem: &Problem, incumbent: &Solution, budget: &mut Budget<'_>) -> 
     let lattice = Lattice::new(&model.counts, MOST_VECTORS)?;
     let places = Places::new(&model);
     let span = Span::new(&places)?;
-    let book = Book::new(&model, &lattice, &scale, places.of_launches(), budget)?;
+    let book = Book::new(&model, &lattice, &scale, &places, &span, budget)?;
     let relaxed = Relaxed::new(&model, &lattice, &scale, &book, budget)?;
     let tables = Tables { model: &model, lattice, scale, book, relaxed, places: &places, span };
     let mut search = Search::new(&tables, budget);

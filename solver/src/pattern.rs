@@ -113,7 +113,9 @@ impl Pricer {
             pricer.fits.push(most.min(of.demand));
             pricer.caps.push(of.cap.map(|cap| (cap, core.caps[cap as usize])));
             let position = |other: &u32| pricer.items.binary_search(other).ok().map(|at| at as u32);
-            pricer.conflicts.push(core.conflicts[item as usize].iter().filter_map(position).collect());
+            pricer
+                .conflicts
+                .push(core.conflicts[item as usize].iter().filter_map(position).collect());
         }
         pricer
     }
@@ -351,14 +353,7 @@ impl<'a> Search<'a> {
     }
 
     /// Adds up to `want` pods of the k-th item as far as room, caps and conflicts allow.
-    fn add(
-        &self,
-        k: usize,
-        want: u32,
-        counts: &mut [u32],
-        upper: &[u32],
-        room: &mut [i64],
-    ) -> u32 {
+    fn add(&self, k: usize, want: u32, counts: &mut [u32], upper: &[u32], room: &mut [i64]) -> u32 {
         let at = self.chosen[k] as usize;
         let mut most = want.min(upper[k].saturating_sub(counts[k]));
         if most == 0 {

@@ -129,9 +129,8 @@ impl Core {
         if kind.penalties.is_empty() {
             return kind.price;
         }
-        let penalty = |&(item, pods): &(u32, u32)| {
-            kind.penalties[item as usize].saturating_mul(pods.into())
-        };
+        let penalty =
+            |&(item, pods): &(u32, u32)| kind.penalties[item as usize].saturating_mul(pods.into());
         pattern.iter().map(penalty).fold(kind.price, Money::saturating_add)
     }
 }
@@ -205,12 +204,7 @@ fn penalties(items: &[Item], wants: &Wants, met: impl Fn(u32) -> bool) -> Vec<Mo
 
 type Items = (Vec<Item>, Vec<u32>, Vec<Option<u32>>);
 
-fn items(
-    problem: &Problem,
-    pods: &[u32],
-    rules: &[Option<(Rule, u32)>],
-    wants: &Wants,
-) -> Items {
+fn items(problem: &Problem, pods: &[u32], rules: &[Option<(Rule, u32)>], wants: &Wants) -> Items {
     let mut index = FxHashMap::default();
     let mut cap_index: FxHashMap<Rule, u32> = FxHashMap::default();
     let mut caps = Vec::new();
@@ -401,9 +395,9 @@ fn lowest_tiers(problem: &Problem, items: &[Item]) -> Vec<u16> {
     }
     let lowest = |item: &Item| {
         let accepted = problem.classes[item.class as usize].offerings.iter();
-        let holding = accepted.map(|o| &problem.offerings[o]).filter(|offering| {
-            fits(&item.request, &offering.capacity)
-        });
+        let holding = accepted
+            .map(|o| &problem.offerings[o])
+            .filter(|offering| fits(&item.request, &offering.capacity));
         holding.map(|offering| offering.tier).min().unwrap_or(u16::MAX)
     };
     items.iter().map(lowest).collect()

@@ -60,8 +60,8 @@ pub struct Progress {
 /// Problems up to this many pods are given to the exact engine.
 const EXACT_PODS: u64 = 40;
 
-/// What the exact engine may spend, in units of work: some hundredths of a second.
-const EXACT_WORK: u64 = 5_000_000;
+/// What the exact engine may spend, in units of work: about a tenth of a second.
+const EXACT_WORK: u64 = 20_000_000;
 
 /// Solves a problem. Total: pods without a place are in the answer, and so is every pod of a
 /// problem that does not hold together ([`validate`]).

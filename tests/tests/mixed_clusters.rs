@@ -75,7 +75,7 @@ fn both_checks_accept_every_plan() {
         name: "kwok".to_owned(),
         types: catalog::kwok::instance_types().into_iter().map(Arc::new).collect(),
     };
-    let azure = Catalog::Azure(Region::load("eastus").expect("the region is embedded"));
+    let azure = Catalog::azure(Region::load("eastus").expect("the region is embedded"));
     let first = number("TENON_SEED", 0);
     let cases = number("TENON_CASES", 1000);
     let tally = Tally::default();

@@ -64,7 +64,7 @@ pub fn run(args: &QualityArgs) -> Result<(), String> {
             // A reader that has gone away ends the run at the next line.
             std::io::stdout().flush().map_err(|error| error.to_string())?;
         } else {
-            eprintln!("{name}: {} ({:.3} s)", measured.cost, measured.seconds[2]);
+            eprintln!("{name}: {} ({:.3} s)", measured.cost, measured.stages[2].seconds);
         }
         rows.push(measured);
     }

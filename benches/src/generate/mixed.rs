@@ -21,6 +21,8 @@ use crate::rng::SplitMix;
 const ZONES: u32 = 3;
 /// The only topology key apart from the nodes.
 const ZONE: u8 = 0;
+/// Keeps the draws for constraints apart from those for requests.
+const SALT: u64 = 0x6d69_7865;
 
 /// What a generated set is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +39,7 @@ impl Mixed {
     /// None for sizes that fit 32 bits; the sums are checked all the same.
     pub fn instance(&self, prices: Prices) -> Result<Instance, ReadError> {
         let mut instance = self.web.instance(prices)?;
-        let mut random = SplitMix::new(self.web.seed ^ 0x6d69_7865_64);
+        let mut random = SplitMix::new(self.web.seed ^ SALT);
         for problem in &mut instance.problems {
             zones(problem);
             existing(problem, self.web.pods, &mut random);
@@ -138,7 +140,7 @@ fn pool_limit(problem: &mut Problem) {
         problem.groups.iter().map(|group| group.request[0] * i64::from(group.count)).sum();
     problem.limits.push(Limit { remaining: asked / 3 });
     for (at, offering) in problem.offerings.iter_mut().enumerate() {
-        if at / ZONES as usize % 2 == 0 {
+        if (at / ZONES as usize).is_multiple_of(2) {
             offering.limits.push((0, offering.capacity[0]));
         }
     }

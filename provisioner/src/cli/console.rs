@@ -25,15 +25,10 @@ impl Console {
         Self { colour }
     }
 
-    /// Writes a result. A reader that has gone away (`| head`) has seen enough: no error.
+    /// Writes a result.
     pub(super) fn print(&self, text: &str) -> Result<(), Failure> {
         let mut out = AutoStream::new(io::stdout().lock(), self.colour.into());
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            result => {
-                result.map_err(|error| Failure::new(Exit::Io, format!("standard output: {error}")))
-            }
-        }
+        written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
     }
 
     /// One line on standard error.
@@ -64,6 +59,17 @@ impl Drop for Progress {
     fn drop(&mut self) {
         if let Some(bar) = &self.0 {
             bar.finish_and_clear();
+        }
+    }
+}
+
+/// What became of writing to standard output. A reader that has gone away (`| head`) has seen
+/// enough: no error.
+pub(super) fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => {
+            result.map_err(|error| Failure::new(Exit::Io, format!("standard output: {error}")))
         }
     }
 }

@@ -73,6 +73,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_table_has_every_number() {
+        use Exit::*;
+        for (exit, number) in [
+            (Done, "0 "),
+            (Unplaced, "2 "),
+            (Usage, "64"),
+            (Data, "65"),
+            (NoInput, "66"),
+            (Internal, "70"),
+            (CannotCreate, "73"),
+            (Io, "74"),
+        ] {
+            assert_eq!((exit as u8).to_string(), number.trim());
+            assert!(TABLE.contains(&format!("\n  {number} ")), "{number}");
+        }
+    }
+
+    #[test]
     fn a_failure_is_one_line() {
         assert_eq!(Failure::usage("a:\n   b\n\n c\n").to_string(), "a: b c");
         assert_eq!(Failure::usage("").to_string(), "unknown error");

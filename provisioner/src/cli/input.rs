@@ -55,7 +55,7 @@ fn is_stdin(path: &Path) -> bool {
 pub(super) fn catalog(source: &Source) -> Result<Catalog, Failure> {
     if let Some(region) = &source.region {
         let region = Region::load(region).map_err(|error| Failure::data(error.to_string()))?;
-        return Ok(Catalog::Azure(region));
+        return Ok(Catalog::azure(region));
     }
     let Some(path) = &source.catalog else {
         return Err(Failure::usage("--region or --catalog is needed"));
@@ -72,7 +72,7 @@ fn catalog_file(name: &str, bytes: &[u8]) -> Result<Catalog, Failure> {
     let wrong = |error: String| Failure::data(format!("{name}: {error}"));
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{') {
         let region = Region::from_import(bytes).map_err(|error| wrong(error.to_string()))?;
-        return Ok(Catalog::Azure(region));
+        return Ok(Catalog::azure(region));
     }
     let types = types_file::parse(bytes).map_err(|error| wrong(error.to_string()))?;
     let types = types.into_iter().map(Arc::new).collect();

@@ -101,6 +101,11 @@ pub(super) fn solve(
     let progress = console.progress(pods >= LONG, format!("planning {pods} pods"));
     let outcome = pipeline::plan(snapshot, catalog, settings, output.threads);
     drop(progress);
+    sound(outcome)
+}
+
+/// An outcome that both checks accept.
+fn sound(outcome: Outcome) -> Result<Outcome, Failure> {
     match outcome.violations.as_slice() {
         [] => Ok(outcome),
         [first, rest @ ..] => Err(Failure::new(
@@ -203,4 +208,28 @@ fn variant(base: &Snapshot, path: &Path, options: ReadOptions) -> Result<Snapsho
     classes.sort_by(|a, b| a.name.cmp(&b.name));
     variant.node_classes = classes;
     Ok(variant)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{formulate::Formulation, plan::Plan};
+
+    use super::*;
+
+    /// No input is known that makes a plan fail its check, so the check's word is made up.
+    #[test]
+    fn a_plan_that_fails_its_check_is_not_handed_over() {
+        let outcome = |violations: &[&str]| Outcome {
+            formulation: Formulation::default(),
+            solution: solver::Solution::default(),
+            plan: Plan::default(),
+            violations: violations.iter().map(|&violation| violation.to_owned()).collect(),
+            seconds: 0.0,
+        };
+        let failure = sound(outcome(&["NodePorts: p on n", "NodeName: q on n"])).unwrap_err();
+        assert_eq!(failure.exit, Exit::Internal);
+        let text = failure.to_string();
+        assert!(text.contains("please report") && text.contains("NodePorts: p on n (1 more)"));
+        assert!(sound(outcome(&[])).is_ok());
+    }
 }

@@ -86,7 +86,7 @@ pub(super) fn write(path: &Path, saved: &Saved<'_>) -> Result<(), Failure> {
         version: VERSION,
         options: saved.settings,
         catalog: match saved.catalog {
-            Catalog::Azure(region) => OutCatalog::Azure(region),
+            Catalog::Azure(catalog) => OutCatalog::Azure(catalog.region()),
             Catalog::Types { name, types } => OutCatalog::Types { name, types },
         },
         snapshot: RawValue::from_string(snapshot).map_err(|error| internal(error.to_string()))?,
@@ -97,10 +97,18 @@ pub(super) fn write(path: &Path, saved: &Saved<'_>) -> Result<(), Failure> {
 }
 
 /// Writes `bytes` to a temporary neighbour of `path` and renames it; on failure nothing is left.
+/// A device or a pipe (`/dev/stdout`) is written to as it is: nothing may take its place.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let name = path.display().to_string();
-    if path.is_dir() {
-        return Err(Failure::new(Exit::CannotCreate, format!("{name}: is a folder")));
+    match fs::metadata(path) {
+        Ok(there) if there.is_dir() => {
+            return Err(Failure::new(Exit::CannotCreate, format!("{name}: is a folder")));
+        }
+        Ok(there) if !there.is_file() => {
+            return fs::write(path, bytes)
+                .map_err(|error| Failure::new(Exit::Io, format!("{name}: {error}")));
+        }
+        _ => {}
     }
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{}.tmp", std::process::id()));
@@ -131,7 +139,7 @@ pub(super) fn read(path: &Path) -> Result<Loaded, Failure> {
     let snapshot =
         save::from_json(file.snapshot.get()).map_err(|error| wrong(error.to_string()))?;
     let catalog = match file.catalog {
-        InCatalog::Azure(region) => Catalog::Azure(*region),
+        InCatalog::Azure(region) => Catalog::azure(*region),
         InCatalog::Types { name, types } => Catalog::Types { name, types },
     };
     Ok(Loaded { settings: file.options, catalog, snapshot })

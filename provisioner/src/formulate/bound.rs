@@ -99,29 +99,51 @@ impl Taken<'_> {
     }
 }
 
-/// How many bound pods of each set are on each node. Pods on their way out do not count: they
-/// will be gone when the plan comes true.
+/// The bound pods of each set. While a pod is being deleted it is there for anti-affinity, as
+/// kube-scheduler has it; but nothing counts it and nobody leans on it, for it will be gone.
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    /// Those that stay: (node, how many).
+    pub staying: Vec<Vec<(u32, u32)>>,
+    /// Nodes of those that are being deleted.
+    leaving: Vec<Vec<u32>>,
+}
+
+impl Members {
+    /// Nodes with pods of a set, whether these stay or not; a node may come twice.
+    fn nodes(&self, set: u32) -> impl Iterator<Item = u32> {
+        let staying = self.staying[set as usize].iter().map(|&(node, _)| node);
+        staying.chain(self.leaving[set as usize].iter().copied())
+    }
+}
+
+/// Counts the bound pods of each set.
 pub(super) fn members(
     snapshot: &Snapshot,
     shapes: &[BoundShape<'_>],
     stated: &Stated<'_>,
-) -> Vec<Vec<(u32, u32)>> {
-    let mut counts: Vec<BTreeMap<u32, u32>> = vec![BTreeMap::new(); stated.selectors.sets()];
-    if counts.is_empty() {
-        return vec![];
+) -> Members {
+    let sets = stated.selectors.sets();
+    if sets == 0 {
+        return Members::default();
     }
+    let mut staying: Vec<BTreeMap<u32, u32>> = vec![BTreeMap::new(); sets];
+    let mut leaving = vec![vec![]; sets];
     for shape in shapes {
         let pod = shape.pod;
         let matching = stated.selectors.matching(&pod.namespace, &pod.template.labels);
         for set in stated.selectors.sets_of(&matching) {
             for &(index, node) in &shape.places {
-                if !snapshot.pods[index as usize].deleting {
-                    *counts[set as usize].entry(node).or_insert(0) += 1;
+                if snapshot.pods[index as usize].deleting {
+                    leaving[set as usize].push(node);
+                } else {
+                    *staying[set as usize].entry(node).or_insert(0) += 1;
                 }
             }
         }
     }
-    counts.into_iter().map(|nodes| nodes.into_iter().collect()).collect()
+    let staying = staying.into_iter().map(|nodes| nodes.into_iter().collect()).collect();
+    Members { staying, leaving }
 }
 
 /// Domains that bound pods keep planned ones out of.
@@ -142,7 +164,7 @@ impl<'a> Blocks<'a> {
     pub fn find(
         bans: &[(Ban<'a>, Vec<u32>)],
         stated: &Stated<'a>,
-        members: &[Vec<(u32, u32)>],
+        members: &Members,
         places: &mut Places,
     ) -> Self {
         let mut blocks = Self { names: stated.keys.clone(), ..Self::default() };
@@ -151,9 +173,9 @@ impl<'a> Blocks<'a> {
             blocks.by_selector.entry(*selector).or_default().push(number);
         }
         for exclusion in stated.exclusions.list.iter().filter(|one| one.cost.is_none()) {
-            let nodes = members[exclusion.set as usize].iter().map(|&(node, _)| node);
-            if nodes.len() > 0 && !blocks.by_exclusion.contains_key(&(exclusion.key, exclusion.set))
-            {
+            let mut nodes = members.nodes(exclusion.set).peekable();
+            let known = blocks.by_exclusion.contains_key(&(exclusion.key, exclusion.set));
+            if nodes.peek().is_some() && !known {
                 let name = match exclusion.key {
                     NODE_KEY => HOSTNAME,
                     key => blocks.names[key as usize],

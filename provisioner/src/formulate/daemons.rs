@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use catalog::Resources;
-use rustc_hash::FxHashMap;
 
 use super::{
     places::Places,
@@ -45,9 +44,10 @@ pub(super) struct Crew<'a> {
 
 /// Finds the daemons of every place.
 pub(super) fn assign<'a>(snapshot: &'a Snapshot, places: &mut Places) -> Daemons<'a> {
-    let sets = &snapshot.daemon_sets;
-    let mut members: Vec<Vec<u32>> = vec![vec![]; places.len()];
-    for (number, (_, template)) in sets.iter().enumerate() {
+    // Places start out alike; every daemon splits those it runs on from those it does not.
+    let mut of = vec![0u32; places.len()];
+    let mut members: Vec<Vec<u32>> = vec![vec![]];
+    for (number, (_, template)) in snapshot.daemon_sets.iter().enumerate() {
         let spec = &template.spec;
         let node_terms = NodeTerms::of(spec);
         let mut tolerated = terms::tolerations(spec);
@@ -55,21 +55,17 @@ pub(super) fn assign<'a>(snapshot: &'a Snapshot, places: &mut Places) -> Daemons
         tolerated.extend((spec.host_network == Some(true)).then_some(NETWORK_UNAVAILABLE));
         let mut runs = places.with_taints(|taints| filters_pass(&tolerated, taints));
         runs.intersect_with(&places.satisfying(&node_terms));
+        let mut joined: Vec<Option<u32>> = vec![None; members.len()];
         for place in runs.iter() {
-            members[place].push(number as u32);
+            let crew = of[place] as usize;
+            of[place] = *joined[crew].get_or_insert_with(|| {
+                members.push([members[crew].as_slice(), &[number as u32]].concat());
+                members.len() as u32 - 1
+            });
         }
     }
-    let mut numbers: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
-    let mut crews = vec![];
-    let of = members.into_iter().map(|crew| {
-        if let Some(&known) = numbers.get(&crew) {
-            return known;
-        }
-        crews.push(Crew::of(snapshot, &crew));
-        numbers.insert(crew, crews.len() as u32 - 1);
-        crews.len() as u32 - 1
-    });
-    Daemons { of: of.collect(), crews }
+    let crews = members.iter().map(|crew| Crew::of(snapshot, crew)).collect();
+    Daemons { of, crews }
 }
 
 impl<'a> Crew<'a> {

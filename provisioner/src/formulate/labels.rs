@@ -25,13 +25,16 @@ pub(super) struct Reads {
 }
 
 impl Reads {
-    /// Notes that a key is read.
-    pub fn add_key(&mut self, key: &str) -> &mut BTreeSet<String> {
+    /// Notes that a key is read; says its stable name.
+    pub fn add_key<'k>(&mut self, key: &'k str) -> &'k str {
         let stable = well_known::normalise(key);
+        if !self.values.contains_key(stable) {
+            self.values.insert(stable.to_owned(), BTreeSet::new());
+        }
         if stable != key {
             self.aliases.insert((key.to_owned(), stable.to_owned()));
         }
-        self.values.entry(stable.to_owned()).or_default()
+        stable
     }
 
     /// Notes what node terms read.
@@ -41,8 +44,10 @@ impl Reads {
 
     /// Notes what one requirement reads.
     pub fn add_requirement(&mut self, requirement: &NodeRequirement<'_>) {
-        let values = requirement.values.iter().map(|value| value.clone().into_owned());
-        self.add_key(&requirement.key).extend(values);
+        let key = self.add_key(&requirement.key);
+        if let Some(known) = self.values.get_mut(key) {
+            known.extend(requirement.values.iter().map(|value| value.clone().into_owned()));
+        }
     }
 
     /// Notes the topology keys and preferred nodes of a pod.

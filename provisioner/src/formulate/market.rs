@@ -13,7 +13,7 @@ use super::{
     Options,
     labels::Reads,
     nodes::Standing,
-    offerings::{self, Labels, Limits, OfferingRef},
+    offerings::{self, Buyer, Labels, Limits, OfferingRef},
     volumes::ZONE,
 };
 use crate::{
@@ -47,7 +47,7 @@ pub(super) fn open(
     reads: &Reads,
 ) -> Market {
     let mut market = Market::default();
-    let mut types: FxHashMap<Configuration, Vec<Arc<InstanceType>>> = FxHashMap::default();
+    let mut types: FxHashMap<Configuration, Arc<[Arc<InstanceType>]>> = FxHashMap::default();
     let mut flexible = vec![];
     for (pool, node_pool) in node_pools.iter().enumerate() {
         if node_pool.replicas.is_some() {
@@ -62,15 +62,9 @@ pub(super) fn open(
             catalog.instance_types(&settings(options, class, configuration.os))
         });
         let before = market.offerings.len();
+        let mut buyer = Buyer::new(pool, node_pool, &requirements, reads);
         for instance_type in types.iter() {
-            offerings::of_type(
-                pool,
-                node_pool,
-                &requirements,
-                instance_type,
-                reads,
-                &mut market.offerings,
-            );
+            buyer.add_type(instance_type, &mut market.offerings);
         }
         if market.offerings.len() == before {
             market.skip(node_pool, "finds no size on sale that meets its requirements");
@@ -165,29 +159,23 @@ impl Market {
     }
 }
 
+type Sizes<K> = FxHashMap<K, Arc<InstanceType>>;
+
 /// Looks up what standing nodes cost.
 pub(super) struct Prices<'m> {
     catalog: &'m Catalog,
     options: &'m Options,
+    offerings: &'m [OfferingRef],
     /// Sizes by pool name and size name, as the pools would buy them.
-    by_pool: FxHashMap<(String, Arc<str>), Arc<InstanceType>>,
+    by_pool: Option<Sizes<(Arc<str>, Arc<str>)>>,
     /// Sizes by name, for nodes that no pool bought.
-    others: Option<FxHashMap<Arc<str>, Arc<InstanceType>>>,
+    others: Option<Sizes<Arc<str>>>,
 }
 
 impl<'m> Prices<'m> {
     /// Prefers the sizes as a pool has configured them, because the OS disk is part of the price.
-    pub fn new(catalog: &'m Catalog, options: &'m Options, market: &Market) -> Self {
-        let mut by_pool = FxHashMap::default();
-        for offering in &market.offerings {
-            let name = offering.instance_type.name.clone();
-            if let Some(pool) = offering.shared_labels.get(offerings::NODE_POOL) {
-                by_pool
-                    .entry((pool.to_string(), name))
-                    .or_insert_with(|| offering.instance_type.clone());
-            }
-        }
-        Self { catalog, options, by_pool, others: None }
+    pub fn new(catalog: &'m Catalog, options: &'m Options, market: &'m Market) -> Self {
+        Self { catalog, options, offerings: &market.offerings, by_pool: None, others: None }
     }
 
     /// The price of a node with these labels.
@@ -195,8 +183,8 @@ impl<'m> Prices<'m> {
         let size = labels
             .get("node.kubernetes.io/instance-type")
             .or_else(|| labels.get("beta.kubernetes.io/instance-type"))?;
-        let pool = labels.get(offerings::NODE_POOL).map(|pool| pool.to_string());
-        let known = pool.and_then(|pool| self.by_pool.get(&(pool, size.clone()))).cloned();
+        let pool = labels.get(offerings::NODE_POOL);
+        let known = pool.and_then(|pool| self.bought_by(pool, size));
         let instance_type = match known {
             Some(known) => known,
             None => self.others().get(size)?.clone(),
@@ -215,11 +203,28 @@ impl<'m> Prices<'m> {
         in_zone.or_else(|| candidates().next()).and_then(|offering| offering.price)
     }
 
-    fn others(&mut self) -> &FxHashMap<Arc<str>, Arc<InstanceType>> {
+    /// A size as a pool would buy it.
+    fn bought_by(&mut self, pool: &Arc<str>, size: &Arc<str>) -> Option<Arc<InstanceType>> {
+        let offerings = self.offerings;
+        let by_pool = self.by_pool.get_or_insert_with(|| {
+            let mut by_pool = FxHashMap::default();
+            for offering in offerings {
+                if let Some(pool) = offering.shared_labels.get(offerings::NODE_POOL) {
+                    by_pool
+                        .entry((pool.clone(), offering.instance_type.name.clone()))
+                        .or_insert_with(|| offering.instance_type.clone());
+                }
+            }
+            by_pool
+        });
+        by_pool.get(&(pool.clone(), size.clone())).cloned()
+    }
+
+    fn others(&mut self) -> &Sizes<Arc<str>> {
         let (catalog, options) = (self.catalog, self.options);
         self.others.get_or_insert_with(|| {
             let types = catalog.instance_types(&settings(options, None, Os::Linux));
-            types.into_iter().map(|one| (one.name.clone(), one)).collect()
+            types.iter().map(|one| (one.name.clone(), one.clone())).collect()
         })
     }
 }

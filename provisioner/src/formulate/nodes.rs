@@ -170,13 +170,15 @@ fn taints(node: &Node, starting: Option<&NodeClaim>, initialized: bool) -> Vec<T
     taints
 }
 
-/// Taints that every node has until it is ready.
+/// Taints that every node has until it is ready. One of these keys with another effect is somebody
+/// else's doing, and nobody takes it off.
 fn is_ephemeral(taint: &Taint) -> bool {
-    match taint.key.as_str() {
-        "node.kubernetes.io/not-ready" => true,
-        "node.kubernetes.io/unreachable" => taint.effect == "NoSchedule",
-        "node.cloudprovider.kubernetes.io/uninitialized" | "karpenter.sh/unregistered" => true,
-        other => other.starts_with("readiness.k8s.io/"),
+    match (taint.key.as_str(), taint.effect.as_str()) {
+        ("node.kubernetes.io/not-ready", "NoSchedule" | "NoExecute")
+        | ("node.kubernetes.io/unreachable", "NoSchedule")
+        | ("node.cloudprovider.kubernetes.io/uninitialized", "NoSchedule")
+        | ("karpenter.sh/unregistered", "NoExecute") => true,
+        (key, _) => key.starts_with("readiness.k8s.io/"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! From node pools and sizes to the offerings that may be bought.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use catalog::{CapacityType, InstanceType, Requirement, Requirements, Resources, well_known};
 use rustc_hash::FxHashMap;
@@ -24,6 +24,8 @@ const NAMING_KEYS: [&str; 3] = [
 
 /// Labels by key.
 pub type Labels = BTreeMap<Arc<str>, Arc<str>>;
+/// The few labels in which offerings of one size differ; shared by all that have the same.
+pub type OwnLabels = Arc<[(Arc<str>, Arc<str>)]>;
 
 /// The way back from an offering of the problem to what it stands for.
 #[derive(Clone, Debug)]
@@ -37,7 +39,7 @@ pub struct OfferingRef {
     /// Labels that all offerings of the size in the pool share.
     pub shared_labels: Arc<Labels>,
     /// Labels of this offering; they win over the shared ones.
-    pub own_labels: Vec<(Arc<str>, Arc<str>)>,
+    pub own_labels: OwnLabels,
     /// What the daemon pods on such a node ask.
     pub daemon_requests: Arc<Resources>,
 }
@@ -66,35 +68,69 @@ pub(super) fn requirements_of(pool: &NodePool) -> Requirements {
     requirements
 }
 
-/// Everything one pool can buy of one size.
-pub(super) fn of_type(
+/// A pool on its way through the sizes.
+pub(super) struct Buyer<'a> {
     pool: usize,
-    node_pool: &NodePool,
-    requirements: &Requirements,
-    instance_type: &Arc<InstanceType>,
-    reads: &Reads,
-    found: &mut Vec<OfferingRef>,
-) {
-    if instance_type.only_if_asked && !is_named(requirements, instance_type)
-        || requirements.intersects(&instance_type.requirements).is_err()
-    {
-        return;
-    }
-    let usable = usable_offerings(requirements, instance_type);
-    if usable.is_empty() {
-        return;
-    }
-    for shared_labels in label_variants(node_pool, requirements, instance_type, reads) {
-        for &offering in &usable {
-            found.push(OfferingRef {
-                pool,
-                instance_type: instance_type.clone(),
-                offering,
-                shared_labels: shared_labels.clone(),
-                own_labels: own_labels(&instance_type.offerings[offering], reads),
-                daemon_requests: Arc::default(),
-            });
+    requirements: &'a Requirements,
+    reads: &'a Reads,
+    /// Labels that all its nodes carry, whatever their size.
+    labels: Labels,
+    known: FxHashMap<OwnKey, OwnLabels>,
+    nothing: Arc<Resources>,
+}
+
+/// Zone, capacity type, and what else an offering adds.
+type OwnKey = (Arc<str>, CapacityType, Vec<(Arc<str>, Arc<str>)>);
+
+impl<'a> Buyer<'a> {
+    /// For the pool of this number.
+    pub fn new(
+        pool: usize,
+        node_pool: &NodePool,
+        requirements: &'a Requirements,
+        reads: &'a Reads,
+    ) -> Self {
+        Self {
+            pool,
+            requirements,
+            reads,
+            labels: labels_of_pool(node_pool),
+            known: FxHashMap::default(),
+            nothing: Arc::default(),
         }
+    }
+
+    /// Adds everything the pool can buy of one size.
+    pub fn add_type(&mut self, instance_type: &Arc<InstanceType>, found: &mut Vec<OfferingRef>) {
+        if instance_type.only_if_asked && !is_named(self.requirements, instance_type)
+            || !self.requirements.is_compatible(&instance_type.requirements, &|_| true)
+        {
+            return;
+        }
+        let usable = usable_offerings(self.requirements, instance_type);
+        if usable.is_empty() {
+            return;
+        }
+        for shared_labels in
+            label_variants(&self.labels, self.requirements, instance_type, self.reads)
+        {
+            for &offering in &usable {
+                found.push(OfferingRef {
+                    pool: self.pool,
+                    instance_type: instance_type.clone(),
+                    offering,
+                    shared_labels: shared_labels.clone(),
+                    own_labels: self.own_labels(&instance_type.offerings[offering]),
+                    daemon_requests: self.nothing.clone(),
+                });
+            }
+        }
+    }
+
+    fn own_labels(&mut self, offering: &catalog::Offering) -> OwnLabels {
+        let key = (offering.zone.clone(), offering.capacity_type, added_labels(offering));
+        let reads = self.reads;
+        self.known.entry(key).or_insert_with_key(|key| own_labels(key, reads)).clone()
     }
 }
 
@@ -119,11 +155,13 @@ fn usable_offerings(requirements: &Requirements, instance_type: &InstanceType) -
     let usable =
         offerings.iter().enumerate().filter(|(_, offering)| {
             let Some(price) = offering.price else { return false };
-            let regular = offerings.iter().find(|other| {
-                other.capacity_type == CapacityType::OnDemand && other.zone == offering.zone
-            });
+            let regular = || {
+                offerings.iter().find(|other| {
+                    other.capacity_type == CapacityType::OnDemand && other.zone == offering.zone
+                })
+            };
             let overpriced = offering.capacity_type == CapacityType::Spot
-                && regular.and_then(|other| other.price).is_some_and(|regular| price > regular);
+                && regular().and_then(|other| other.price).is_some_and(|regular| price > regular);
             offering.available
                 && !overpriced
                 && price >= 0
@@ -137,27 +175,51 @@ fn usable_offerings(requirements: &Requirements, instance_type: &InstanceType) -
     usable.map(|(index, _)| index).collect()
 }
 
-fn own_labels(offering: &catalog::Offering, reads: &Reads) -> Vec<(Arc<str>, Arc<str>)> {
-    let mut labels = vec![
-        (Arc::from(ZONE), offering.zone.clone()),
-        (Arc::from(CAPACITY_TYPE), Arc::from(offering.capacity_type.as_str())),
-    ];
+/// What an offering adds to zone and capacity type.
+fn added_labels(offering: &catalog::Offering) -> Vec<(Arc<str>, Arc<str>)> {
+    let mut labels = vec![];
     for (key, requirement) in &offering.requirements.0 {
-        let single = (!requirement.complement && requirement.values.len() == 1)
-            .then(|| requirement.values.first())
-            .flatten();
-        if let Some(value) = single
+        if let Some(value) = single(requirement)
             && &**key != ZONE
             && &**key != CAPACITY_TYPE
         {
             labels.push((key.clone(), value.clone()));
         }
     }
+    labels
+}
+
+/// The value, where a requirement leaves only one.
+fn single(requirement: &Requirement) -> Option<&Arc<str>> {
+    let listed = !requirement.complement && requirement.values.len() == 1;
+    listed.then(|| requirement.values.first()).flatten()
+}
+
+fn own_labels((zone, capacity_type, added): &OwnKey, reads: &Reads) -> OwnLabels {
+    let mut labels = vec![
+        (Arc::from(ZONE), zone.clone()),
+        (Arc::from(CAPACITY_TYPE), Arc::from(capacity_type.as_str())),
+    ];
+    labels.extend(added.iter().cloned());
     for (alias, canonical) in &reads.aliases {
         let value = labels.iter().find(|(key, _)| **key == **canonical);
         if let Some(value) = value.map(|(_, value)| value.clone()) {
             labels.push((Arc::from(alias.as_str()), value));
         }
+    }
+    labels.into()
+}
+
+/// The labels that tenon and the pool itself put on every node.
+fn labels_of_pool(node_pool: &NodePool) -> Labels {
+    let mut labels = Labels::new();
+    labels.insert(Arc::from(NODE_POOL), Arc::from(node_pool.name.as_str()));
+    labels.insert(Arc::from("karpenter.sh/registered"), Arc::from("true"));
+    labels.insert(Arc::from("karpenter.sh/initialized"), Arc::from("true"));
+    let class = &node_pool.node_class;
+    if !class.name.is_empty() {
+        let key = format!("{}/{}", class.group, class.kind.to_lowercase());
+        labels.insert(Arc::from(key), Arc::from(class.name.as_str()));
     }
     labels
 }
@@ -166,7 +228,7 @@ fn own_labels(offering: &catalog::Offering, reads: &Reads) -> Vec<(Arc<str>, Arc
 /// and some pod reads it, each value is a way of its own to buy the size; labels that nobody
 /// reads get the first value.
 fn label_variants(
-    node_pool: &NodePool,
+    of_pool: &Labels,
     requirements: &Requirements,
     instance_type: &InstanceType,
     reads: &Reads,
@@ -180,10 +242,16 @@ fn label_variants(
         if matches!(&**key, ZONE | CAPACITY_TYPE | super::places::HOSTNAME) {
             continue;
         }
-        let narrowed = instance_type
-            .requirements
-            .get(key)
-            .map_or_else(|| requirement.clone(), |own| own.intersection(requirement));
+        let narrowed = match instance_type.requirements.get(key) {
+            Some(own) if !std::ptr::eq(own, requirement) => {
+                Cow::Owned(own.intersection(requirement))
+            }
+            _ => Cow::Borrowed(requirement),
+        };
+        if let Some(value) = single(&narrowed) {
+            fixed.insert(key.clone(), value.clone());
+            continue;
+        }
         let mut values = reads.values_for(&narrowed);
         match values.len() {
             0 => {}
@@ -191,14 +259,7 @@ fn label_variants(
             _ => open.push((key.clone(), values)),
         }
     }
-    fixed.insert(Arc::from(NODE_POOL), Arc::from(node_pool.name.as_str()));
-    fixed.insert(Arc::from("karpenter.sh/registered"), Arc::from("true"));
-    fixed.insert(Arc::from("karpenter.sh/initialized"), Arc::from("true"));
-    let class = &node_pool.node_class;
-    if !class.name.is_empty() {
-        let key = format!("{}/{}", class.group, class.kind.to_lowercase());
-        fixed.insert(Arc::from(key), Arc::from(class.name.as_str()));
-    }
+    fixed.extend(of_pool.iter().map(|(key, value)| (key.clone(), value.clone())));
     let mut variants = vec![fixed];
     for (key, mut values) in open {
         values.truncate((MOST_VARIANTS / variants.len()).max(1));

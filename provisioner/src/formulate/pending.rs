@@ -1,7 +1,5 @@
 //! Which pods are to be planned, which hold room, and which play no part.
 
-use std::sync::Arc;
-
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::volumes;
@@ -129,7 +127,7 @@ impl Sorted {
 
     /// A ReadWriteOncePod claim serves one pod: the bound one, else the one that is planned first.
     fn drop_exclusive_rivals(&mut self, snapshot: &Snapshot) {
-        let mut taken: FxHashSet<(Arc<str>, String)> = FxHashSet::default();
+        let mut taken: FxHashSet<String> = FxHashSet::default();
         if !snapshot.volume_claims.values().any(is_exclusive) {
             return;
         }
@@ -145,7 +143,7 @@ impl Sorted {
         for index in order {
             let pod = &snapshot.pods[index as usize];
             let claims = exclusive_claims(pod, snapshot);
-            if let Some((_, claim)) = claims.iter().find(|claim| taken.contains(*claim)) {
+            if let Some(claim) = claims.iter().find(|claim| taken.contains(*claim)) {
                 let detail = format!("claim {claim} (ReadWriteOncePod) is in use by another pod");
                 self.skip(pod, SkipReason::VolumeInUse, detail);
                 losers.insert(index);
@@ -162,9 +160,7 @@ fn is_exclusive(claim: &k8s_openapi::api::core::v1::PersistentVolumeClaim) -> bo
     modes.into_iter().flatten().any(|mode| mode == "ReadWriteOncePod")
 }
 
-fn exclusive_claims(pod: &Pod, snapshot: &Snapshot) -> Vec<(Arc<str>, String)> {
+fn exclusive_claims(pod: &Pod, snapshot: &Snapshot) -> Vec<String> {
     // A pod whose volumes are in trouble is reported for that later on.
-    let exclusive = volumes::of_pod(pod, snapshot).map(|volumes| volumes.exclusive);
-    let claims = exclusive.unwrap_or_default().into_iter();
-    claims.map(|claim| (pod.namespace.clone(), claim)).collect()
+    volumes::of_pod(pod, snapshot).map(|volumes| volumes.exclusive).unwrap_or_default()
 }

@@ -3,13 +3,16 @@
 //! Offerings come first, then existing nodes, in one numbering. A column is made when something
 //! reads its key for the first time, so the cost follows the keys that pods use.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
 use k8s_openapi::api::core::v1::Taint;
 use rustc_hash::FxHashMap;
 use solver::BitSet;
 
-use super::terms::{NodeOperator, NodeRequirement, NodeTerms, Term};
+use super::{
+    offerings::{Labels, OwnLabels},
+    terms::{NodeOperator, NodeRequirement, NodeTerms, Term},
+};
 
 /// The place does not carry the key.
 pub(super) const NO_VALUE: u32 = u32::MAX;
@@ -24,9 +27,9 @@ const NEW_NODE: &str = "@new";
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     /// Labels shared by the places of one type.
-    pub labels: Arc<BTreeMap<Arc<str>, Arc<str>>>,
+    pub labels: Arc<Labels>,
     /// Labels of this place alone; they win.
-    pub own: Vec<(Arc<str>, Arc<str>)>,
+    pub own: OwnLabels,
     /// Index into the distinct taint lists.
     pub taints: u32,
     /// Node name; `None` for offerings.
@@ -34,15 +37,17 @@ pub(super) struct Place {
 }
 
 impl Place {
-    fn value(&self, key: &str) -> Option<Arc<str>> {
-        if key == NAME_FIELD {
-            return Some(self.name.clone().unwrap_or_else(|| Arc::from(NEW_NODE)));
+    /// The value of a key that stands for the place's name.
+    fn name_as(&self, key: &str) -> Option<Arc<str>> {
+        match key {
+            NAME_FIELD => Some(self.name.clone().unwrap_or_else(|| Arc::from(NEW_NODE))),
+            HOSTNAME if self.name.is_none() => Some(Arc::from(NEW_NODE)),
+            _ => None,
         }
-        if key == HOSTNAME && self.name.is_none() {
-            return Some(Arc::from(NEW_NODE));
-        }
-        let own = self.own.iter().find(|(name, _)| &**name == key).map(|(_, value)| value);
-        own.or_else(|| self.labels.get(key)).cloned()
+    }
+
+    fn own_value(&self, key: &str) -> Option<&Arc<str>> {
+        self.own.iter().find(|(name, _)| &**name == key).map(|(_, value)| value)
     }
 }
 
@@ -61,10 +66,22 @@ impl Column {
     fn build(places: &[Place], key: &str) -> Self {
         let mut column =
             Self { values: vec![], of: vec![], members: vec![], numbers: FxHashMap::default() };
+        // Places share their lists of labels, so each list is asked once.
+        let mut own: FxHashMap<*const (Arc<str>, Arc<str>), Option<u32>> = FxHashMap::default();
+        let mut shared: FxHashMap<*const Labels, u32> = FxHashMap::default();
         for (index, place) in places.iter().enumerate() {
-            let number = match place.value(key) {
-                Some(value) => column.number(value),
-                None => NO_VALUE,
+            let number = match place.name_as(key) {
+                Some(name) => column.number(&name),
+                None => {
+                    let own = *own
+                        .entry(place.own.as_ptr())
+                        .or_insert_with(|| place.own_value(key).map(|value| column.number(value)));
+                    own.unwrap_or_else(|| {
+                        *shared.entry(Arc::as_ptr(&place.labels)).or_insert_with(|| {
+                            place.labels.get(key).map_or(NO_VALUE, |value| column.number(value))
+                        })
+                    })
+                }
             };
             if number != NO_VALUE {
                 column.members[number as usize].push(index as u32);
@@ -74,14 +91,14 @@ impl Column {
         column
     }
 
-    fn number(&mut self, value: Arc<str>) -> u32 {
-        if let Some(&number) = self.numbers.get(&value) {
+    fn number(&mut self, value: &Arc<str>) -> u32 {
+        if let Some(&number) = self.numbers.get(value) {
             return number;
         }
         let number = self.values.len() as u32;
         self.values.push(value.clone());
         self.members.push(vec![]);
-        self.numbers.insert(value, number);
+        self.numbers.insert(value.clone(), number);
         number
     }
 
@@ -113,9 +130,9 @@ impl Column {
         };
         match requirement.operator {
             NodeOperator::In => listed(),
-            NodeOperator::NotIn => inverse(&listed()),
+            NodeOperator::NotIn => listed().complement(),
             NodeOperator::Exists => self.present(),
-            NodeOperator::DoesNotExist => inverse(&self.present()),
+            NodeOperator::DoesNotExist => self.present().complement(),
             NodeOperator::Gt | NodeOperator::Lt => self.compared(requirement),
         }
     }
@@ -134,15 +151,6 @@ impl Column {
         let numbers = (0..self.values.len() as u32).filter(|&n| holds(&self.values[n as usize]));
         self.with_values(numbers)
     }
-}
-
-/// The places that are not in `bits`.
-pub(super) fn inverse(bits: &BitSet) -> BitSet {
-    let mut rest = BitSet::full(bits.universe());
-    for member in bits.iter() {
-        rest.remove(member);
-    }
-    rest
 }
 
 /// All places and the columns made so far.
@@ -228,14 +236,6 @@ impl Places {
 
     /// Splits a set over places into offerings and nodes.
     pub fn split(&self, bits: &BitSet) -> (BitSet, BitSet) {
-        let mut offerings = BitSet::empty(self.offerings);
-        let mut nodes = BitSet::empty(self.len() - self.offerings);
-        for place in bits.iter() {
-            match place.checked_sub(self.offerings) {
-                None => offerings.insert(place),
-                Some(node) => nodes.insert(node),
-            }
-        }
-        (offerings, nodes)
+        bits.split_at(self.offerings)
     }
 }

@@ -1,6 +1,6 @@
 //! What a pod asks of a node, as kube-scheduler adds it up.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use catalog::{Resources, resources};
 use k8s_openapi::{
@@ -41,7 +41,7 @@ pub fn of_pod(pod: &Pod, runtime_classes: &BTreeMap<String, RuntimeClass>) -> Re
 pub(super) fn read(amounts: &Amounts) -> Resources {
     let pairs = amounts.iter().map(|(name, quantity)| {
         let amount = catalog::quantity::request(name, &quantity.0).unwrap_or(0).max(0);
-        (Arc::from(name.as_str()), amount)
+        (resources::shared_name(name), amount)
     });
     Resources(pairs.collect())
 }
@@ -50,7 +50,7 @@ pub(super) fn read(amounts: &Amounts) -> Resources {
 pub(super) fn read_capacity(amounts: &Amounts) -> Resources {
     let pairs = amounts.iter().map(|(name, quantity)| {
         let amount = catalog::quantity::capacity(name, &quantity.0).unwrap_or(0).max(0);
-        (Arc::from(name.as_str()), amount)
+        (resources::shared_name(name), amount)
     });
     Resources(pairs.collect())
 }
@@ -68,10 +68,10 @@ fn of_requirements(source: Option<&ResourceRequirements>) -> Resources {
 /// KEP-753: sidecars start in order among the init containers and stay; every other init
 /// container runs alone with the sidecars that stand before it.
 fn of_containers(spec: &PodSpec) -> Resources {
-    let mut steady = Resources::default();
-    for container in &spec.containers {
-        steady.add(&of_requirements(container.resources.as_ref()));
-    }
+    let mut containers =
+        spec.containers.iter().map(|container| of_requirements(container.resources.as_ref()));
+    let mut steady = containers.next().unwrap_or_default();
+    containers.for_each(|asked| steady.add(&asked));
     let mut sidecars = Resources::default();
     let mut peak = Resources::default();
     for container in spec.init_containers.iter().flatten() {

@@ -3,11 +3,17 @@
 use std::borrow::Cow;
 
 use k8s_openapi::api::{
-    core::v1::{PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec, Volume},
+    core::v1::{
+        PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeSpec,
+        Volume,
+    },
     storage::v1::StorageClass,
 };
 
-use super::terms::{NodeRequirement, Term, any_of};
+use super::{
+    AZURE_DISK,
+    terms::{NodeRequirement, Term, any_of},
+};
 use crate::snapshot::{Pod, Snapshot};
 
 /// `topology.kubernetes.io/zone`.
@@ -15,15 +21,17 @@ pub(super) const ZONE: &str = "topology.kubernetes.io/zone";
 const REGION: &str = "topology.kubernetes.io/region";
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
+const AWS_EBS: &str = "ebs.csi.aws.com";
+const GCE_PD: &str = "pd.csi.storage.gke.io";
 
 /// What the volumes of a pod ask of its node.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Volumes<'a> {
     /// For each volume that is not available everywhere: the alternatives.
     pub terms: Vec<Vec<Term<'a>>>,
-    /// CSI driver and volume handle (or claim) of each attached volume.
+    /// CSI driver and volume handle (or claim, `namespace/name`) of each attached volume.
     pub attached: Vec<(Cow<'a, str>, Cow<'a, str>)>,
-    /// Names of claims that only one pod may use.
+    /// Claims that only one pod may use, `namespace/name`.
     pub exclusive: Vec<String>,
 }
 
@@ -35,6 +43,8 @@ pub(super) fn of_pod<'a>(pod: &'a Pod, snapshot: &'a Snapshot) -> Result<Volumes
     }
     volumes.terms.sort_unstable();
     volumes.terms.dedup();
+    volumes.attached.sort_unstable();
+    volumes.attached.dedup();
     Ok(volumes)
 }
 
@@ -75,7 +85,8 @@ impl<'a> Volumes<'a> {
         let key = (pod.namespace.to_string(), name);
         let claim = snapshot.volume_claims.get(&key);
         let expanded = pod.expanded_from.is_some();
-        let shown = format!("claim {}/{}", key.0, key.1);
+        let identity = format!("{}/{}", key.0, key.1);
+        let shown = format!("claim {identity}");
         let spec = match (claim, template) {
             (Some(claim), _) => {
                 usable(claim).map_err(|problem| format!("{shown} {problem}"))?;
@@ -88,7 +99,7 @@ impl<'a> Volumes<'a> {
         };
         let Some(spec) = spec else { return Ok(()) };
         if spec.access_modes.iter().flatten().any(|mode| mode == "ReadWriteOncePod") {
-            self.exclusive.push(key.1.clone());
+            self.exclusive.push(identity.clone());
         }
         match spec.volume_name.as_deref().filter(|name| !name.is_empty()) {
             Some(volume) => {
@@ -99,7 +110,7 @@ impl<'a> Volumes<'a> {
                 Ok(())
             }
             None => self
-                .add_unbound(spec, snapshot, expanded, &key.1)
+                .add_unbound(spec, snapshot, expanded, identity)
                 .map_err(|problem| format!("{shown} {problem}")),
         }
     }
@@ -117,12 +128,8 @@ impl<'a> Volumes<'a> {
                 self.terms.push(vec![Term(vec![NodeRequirement::one_of(key, zones)])]);
             }
         }
-        if let Some(csi) = &spec.csi {
-            let handle = Cow::Borrowed(csi.volume_handle.as_str());
-            self.attached.push((Cow::Borrowed(&csi.driver), handle));
-        } else if let Some(disk) = &spec.azure_disk {
-            let handle = Cow::Borrowed(disk.disk_uri.as_str());
-            self.attached.push((Cow::Borrowed("disk.csi.azure.com"), handle));
+        if let Some((driver, handle)) = driver_and_handle(spec) {
+            self.attached.push((Cow::Borrowed(driver), Cow::Borrowed(handle)));
         }
     }
 
@@ -131,7 +138,7 @@ impl<'a> Volumes<'a> {
         spec: &'a PersistentVolumeClaimSpec,
         snapshot: &'a Snapshot,
         expanded: bool,
-        claim: &str,
+        claim: String,
     ) -> Result<(), String> {
         let Some(class) = class_of(spec, snapshot)? else { return Ok(()) };
         let waits = class.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer");
@@ -157,8 +164,7 @@ impl<'a> Volumes<'a> {
             });
             self.terms.push(alternatives.collect());
         }
-        let handle = Cow::Owned(claim.to_owned());
-        self.attached.push((Cow::Borrowed(driver_of(&class.provisioner)), handle));
+        self.attached.push((Cow::Borrowed(driver_of(&class.provisioner)), Cow::Owned(claim)));
         Ok(())
     }
 }
@@ -217,10 +223,24 @@ fn free_volumes<'a>(class: &StorageClass, snapshot: &'a Snapshot) -> Vec<Term<'a
 /// In-tree plugins live on as CSI drivers.
 fn driver_of(provisioner: &str) -> &str {
     match provisioner {
-        "kubernetes.io/azure-disk" => "disk.csi.azure.com",
-        "kubernetes.io/aws-ebs" => "ebs.csi.aws.com",
-        "kubernetes.io/gce-pd" => "pd.csi.storage.gke.io",
+        "kubernetes.io/azure-disk" => AZURE_DISK,
+        "kubernetes.io/aws-ebs" => AWS_EBS,
+        "kubernetes.io/gce-pd" => GCE_PD,
         other => other,
+    }
+}
+
+/// The CSI driver that attaches a volume, its own or its in-tree plugin's heir, and what the driver
+/// knows the volume by; `None` for volumes that nothing attaches.
+fn driver_and_handle(spec: &PersistentVolumeSpec) -> Option<(&str, &str)> {
+    if let Some(csi) = &spec.csi {
+        Some((&csi.driver, &csi.volume_handle))
+    } else if let Some(disk) = &spec.azure_disk {
+        Some((AZURE_DISK, &disk.disk_uri))
+    } else if let Some(disk) = &spec.aws_elastic_block_store {
+        Some((AWS_EBS, &disk.volume_id))
+    } else {
+        spec.gce_persistent_disk.as_ref().map(|disk| (GCE_PD, disk.pd_name.as_str()))
     }
 }
 

@@ -183,20 +183,6 @@ fn daemons_take_room_where_they_run() {
 }
 
 #[test]
-fn a_host_port_of_a_daemon_is_taken_everywhere() {
-    let ports =
-        json!({"containers": [{"name": "main", "ports": [{"containerPort": 80, "hostPort": 80}]}]});
-    let found = Cluster::new()
-        .pending(1, &[], ports.clone())
-        .with(|c| {
-            let agent = Arc::new(template(&[], ports));
-            c.snapshot.daemon_sets = vec![("kube-system/agent".to_owned(), agent)];
-        })
-        .formulate();
-    assert!(accepted(&found, 0).is_empty());
-}
-
-#[test]
 fn default_pools_are_made_up() {
     let linux = Cluster::new().with(|c| c.snapshot.node_pools.clear()).pending(1, &[], json!({}));
     let names = |cluster: &Cluster| {

@@ -1,4 +1,4 @@
-//! Nodes that stand: room, taints, claims in flight, attach limits.
+//! Nodes that stand: room, claims in flight, price.
 
 use std::sync::Arc;
 
@@ -52,27 +52,6 @@ fn a_resized_pod_takes_what_it_holds() {
     assert_eq!(found.problem.nodes[0].free[0], 500);
 }
 
-#[test]
-fn taints_and_cordons_decide() {
-    type Change = fn(&mut Cluster);
-    let cases: [(&str, Change, usize); 5] = [
-        ("plain", |_| {}, 1),
-        ("cordoned", |c| spec(c).unschedulable = Some(true), 0),
-        ("tainted", |c| spec(c).taints = Some(vec![taint("x", "NoSchedule")]), 0),
-        ("softly tainted", |c| spec(c).taints = Some(vec![taint("x", "PreferNoSchedule")]), 1),
-        (
-            "not ready",
-            |c| spec(c).taints = Some(vec![taint("node.kubernetes.io/not-ready", "NoExecute")]),
-            0,
-        ),
-    ];
-    for (case, change, expected) in cases {
-        let found =
-            Cluster::new().nodes(&["a"]).pending(1, &[], json!({})).with(change).formulate();
-        assert_eq!(accepted_nodes(&found, 0).len(), expected, "{case}");
-    }
-}
-
 fn spec(cluster: &mut Cluster) -> &mut k8s_openapi::api::core::v1::NodeSpec {
     cluster.snapshot.nodes[0].spec.get_or_insert_default()
 }
@@ -121,30 +100,6 @@ fn claims_without_a_node_are_nodes_on_their_way() {
     assert_eq!(accepted_nodes(&found, 0), ["main-x"]);
     assert!(found.index.nodes[0].in_flight);
     assert_eq!(found.problem.nodes[0].free, [2_000, GIB, 5]);
-}
-
-#[test]
-fn attached_volumes_count_against_the_limit_of_the_node() {
-    let volumes =
-        json!({"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]});
-    let found = Cluster::new()
-        .nodes(&["a"])
-        .bound("node-0", &[], volumes.clone())
-        .pending(1, &[], volumes)
-        .with(|c| {
-            let claim = json!({"metadata": {"name": "data"}, "spec": {"volumeName": "pv"}});
-            c.snapshot
-                .volume_claims
-                .insert(("default".into(), "data".into()), serde_json::from_value(claim).unwrap());
-            let volume = json!({"metadata": {"name": "pv"}, "spec": {"csi": {"driver": "disk.csi.azure.com", "volumeHandle": "x"}}});
-            c.snapshot.volumes.insert("pv".into(), serde_json::from_value(volume).unwrap());
-            let csi = json!({"metadata": {"name": "node-0"}, "spec": {"drivers": [
-                {"name": "disk.csi.azure.com", "nodeID": "n", "allocatable": {"count": 3}}]}});
-            c.snapshot.csi_nodes.insert("node-0".into(), serde_json::from_value(csi).unwrap());
-        })
-        .formulate();
-    let driver = "attachable-volumes/disk.csi.azure.com";
-    assert_eq!(amount(&found, &found.problem.nodes[0].free, driver), 2);
 }
 
 #[test]

@@ -35,10 +35,6 @@ fn packing_problems() {
             "1\n10\n2\n5 4294967295\n5 1\n",
             "line 5: items of one size do not fit: 4294967295 at most",
         ),
-        (
-            "1\n1152921504606846976\n1\n1152921504606846976 100\n",
-            "request summed over all pods does not fit 64 bits",
-        ),
     ] {
         refused(vbp::read(text), expected);
     }
@@ -104,13 +100,11 @@ fn markets() {
     let size = Size { cpu_milli: 1, memory_mib: 1, price: 1, ..Size::default() };
     let sizes = Market { sizes: vec![size.clone()], ..Market::default() };
     let one = Shape { cpu_milli: 1, count: u32::MAX, ..Shape::default() };
-    let demand = Demand { shapes: vec![one.clone()] };
+    let demand = Demand { shapes: vec![one] };
     refused(market::join(&Demand::default(), &sizes), "no pods; the input must hold");
     refused(market::join(&demand, &Market::default()), "no sizes to buy; the catalog must");
     let dear = Market { sizes: vec![Size { price: 1 << 60, ..size }], ..Market::default() };
     refused(market::join(&demand, &dear), "price summed over all pods does not fit 64 bits");
-    let large = Demand { shapes: vec![Shape { cpu_milli: 1 << 60, ..one }] };
-    refused(market::join(&large, &sizes), "request summed over all pods does not fit 64 bits");
 }
 
 #[test]
@@ -120,7 +114,7 @@ fn applications() {
         |restriction: serde_json::Value| read(&application(&[1, 1, 1], &json!([restriction])));
     refused(read(""), "EOF while parsing a value at line 1 column 0");
     refused(read("{}"), "missing field `components`");
-    refused(read("[]"), "invalid type");
+    refused(read("[]"), "invalid length 0");
     refused(read("{\"components\": [{\"id\": -1}]}"), "components[0].id: invalid value");
     refused(read(&application(&[-1], &json!([]))), "component c1: CPU is `-1`");
     refused(read(&application(&[], &json!([]))), "no components to place");

@@ -1,6 +1,8 @@
 //! Packing problems, tables of pods and of sizes, streams.
 
-use provisioner::instance::{Demand, Format, Shape, Unit, market, pods, sizes, vbp, vm_stream};
+use provisioner::instance::{
+    Demand, Format, Market, Shape, Size, Unit, market, pods, sizes, vbp, vm_stream,
+};
 
 use crate::solved;
 
@@ -33,6 +35,17 @@ fn an_item_that_fits_no_bin_stays_outside() {
     }
     let nothing = solved(&vbp::read("3 1 1 1 0").unwrap());
     assert_eq!((nothing.solution.cost, nothing.unplaced()), (0, 0));
+}
+
+#[test]
+fn amounts_at_the_limit_are_solved() {
+    let large = vbp::read("1 1152921504606846976 1 1152921504606846976 100").unwrap();
+    assert_eq!(solved(&large).solution.cost, 100);
+    let size = Size { cpu_milli: 1 << 60, memory_mib: 1, price: 1, ..Size::default() };
+    let sizes = Market { sizes: vec![size], ..Market::default() };
+    let shape = Shape { cpu_milli: 1 << 60, count: u32::MAX, ..Shape::default() };
+    let many = market::join(&Demand { shapes: vec![shape] }, &sizes).unwrap();
+    assert_eq!(solved(&many).nodes(), u64::from(u32::MAX));
 }
 
 const PODS: &str = "\

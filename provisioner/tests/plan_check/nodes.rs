@@ -42,11 +42,7 @@ fn cordons_names_and_taints() {
             vec![
                 bound("p", "bye", json!({})),
                 node("old", "a", json!({})),
-                node(
-                    "bye",
-                    "a",
-                    json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}),
-                ),
+                deleting(node("bye", "a", json!({}))),
             ],
             [("p", "old")],
             &[],

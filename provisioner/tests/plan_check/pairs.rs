@@ -43,8 +43,7 @@ fn spreads() {
         all.push(node("old", "b", json!({})));
         all
     };
-    let mut leaving = bound("web-3", "old", json!({}));
-    merge(&mut leaving, json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}));
+    let leaving = deleting(bound("web-3", "old", json!({})));
     let mut three_and_leaving = two(json!({}));
     three_and_leaving.extend([leaving, node("old", "b", json!({}))]);
     run(vec![
@@ -93,11 +92,6 @@ fn spreads() {
             &[PodTopologySpread],
         ),
     ]);
-}
-
-fn merged(mut value: Value, extra: Value) -> Value {
-    merge(&mut value, extra);
-    value
 }
 
 fn related(name: &str, kind: &str, key: &str, extra: Value) -> Value {
@@ -184,17 +178,20 @@ fn anti_affinity_in_both_directions() {
             &[],
         ),
         case(
-            "the bound pod is going away",
+            "the bound pod minds while it is being deleted",
+            vec![deleting(old_web("podAntiAffinity")), db(), node("old", "a", json!({}))],
+            [("db-1", "new-a-1")],
+            &[InterPodAffinity],
+        ),
+        case(
+            "a pod that is being deleted is still there",
             vec![
-                merged(
-                    old_web("podAntiAffinity"),
-                    json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}),
-                ),
-                db(),
+                away(json!({})),
+                deleting(bound("db-1", "old", json!({}))),
                 node("old", "a", json!({})),
             ],
-            [("db-1", "new-a-1")],
-            &[],
+            [("web-1", "new-a-1")],
+            &[InterPodAffinity],
         ),
         case(
             "a key that nobody has",
@@ -223,6 +220,16 @@ fn affinity_and_its_order() {
             with(old("db-0"), vec![near("web-1")]),
             [("web-1", "new-a-1")],
             &[],
+        ),
+        case(
+            "near a pod that is being deleted",
+            vec![
+                near("web-1"),
+                deleting(bound("db-0", "old", json!({}))),
+                node("old", "a", json!({})),
+            ],
+            [("web-1", "new-a-1")],
+            &[InterPodAffinity, AffinityOrder],
         ),
         case(
             "far from it",

@@ -4,27 +4,6 @@ use Filter::*;
 
 use super::super::*;
 
-fn using(name: &str, claim: &str) -> Value {
-    pod(name, json!({"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": claim}}]}))
-}
-
-fn claim(name: &str, spec: Value) -> Value {
-    json!({"kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": spec})
-}
-
-fn volume(name: &str, labels: Value, zone: &str) -> Value {
-    let terms = json!([{"matchExpressions": [
-        {"key": "topology.kubernetes.io/zone", "operator": "In", "values": [zone]}
-    ]}]);
-    json!({"kind": "PersistentVolume", "metadata": {"name": name, "labels": labels}, "spec": {
-        "capacity": {"storage": "10Gi"},
-        "accessModes": ["ReadWriteOnce"],
-        "storageClassName": "disks",
-        "nodeAffinity": {"required": {"nodeSelectorTerms": terms}},
-        "csi": {"driver": "disk.example.com", "volumeHandle": name}
-    }})
-}
-
 fn class(provisioner: &str, zones: Value) -> Value {
     json!({"kind": "StorageClass", "metadata": {"name": "disks"}, "provisioner": provisioner,
     "allowedTopologies": [{"matchLabelExpressions": [
@@ -121,11 +100,7 @@ fn one_pod_per_claim() {
 
 #[test]
 fn attach_limits() {
-    let csi = |count: i32| {
-        json!({"kind": "CSINode", "metadata": {"name": "old"}, "spec": {"drivers": [
-            {"name": "disk.example.com", "nodeID": "1", "allocatable": {"count": count}}
-        ]}})
-    };
+    let csi = |count: i32| attach_limit("old", "disk.example.com", count);
     let objects = |count: i32, claims: [&str; 2]| {
         let mut q = using("q", claims[1]);
         merge(&mut q, json!({"spec": {"nodeName": "old"}}));

@@ -70,7 +70,8 @@ impl World {
                 "CSINode" => drop(snapshot.csi_nodes.insert(name, read(object))),
                 "RuntimeClass" => drop(snapshot.runtime_classes.insert(name, read(object))),
                 "PersistentVolumeClaim" => {
-                    snapshot.volume_claims.insert(("default".to_owned(), name), read(object));
+                    let key = (text(&metadata["namespace"]), name);
+                    snapshot.volume_claims.insert(key, read(object));
                 }
                 "DaemonSet" => snapshot
                     .daemon_sets

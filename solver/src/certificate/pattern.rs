@@ -3,7 +3,9 @@
 use crate::{
     Problem,
     certificate::{
-        Fault, Path, Prices, Proof, Rents, ascending, demand::Demand, grid, prices,
+        Fault, Path, Prices, Proof, Rents, ascending,
+        demand::Demand,
+        grid, prices,
         supply::{Hull, SHARE_BITS},
         walk,
     },
@@ -191,16 +193,15 @@ impl<'a> Leaves<'a> {
     /// The least pods under a cap.
     fn under(&self, cap: u32) -> u64 {
         let standing = self.terms.hull.items.iter().zip(&self.least).filter(|(_, n)| **n > 0);
-        let under = standing.filter(|(item, _)| {
-            self.terms.demand.items[**item as usize].caps.contains(&cap)
-        });
+        let under = standing
+            .filter(|(item, _)| self.terms.demand.items[**item as usize].caps.contains(&cap));
         under.fold(0, |sum, (_, &n)| sum.saturating_add(n))
     }
 
     fn rival_stands(&self, item: u32) -> bool {
         let rivals = &self.terms.demand.items[item as usize].rivals;
-        rivals.iter().any(|&rival| {
-            self.terms.hull.position(rival).is_some_and(|at| self.least[at] > 0)
-        })
+        rivals
+            .iter()
+            .any(|&rival| self.terms.hull.position(rival).is_some_and(|at| self.least[at] > 0))
     }
 }

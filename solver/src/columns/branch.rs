@@ -96,8 +96,8 @@ impl<'a> Tree<'a> {
     pub(crate) fn advance(&mut self, cutoff: Money, branches: u32, budget: &mut Budget) -> bool {
         let wanted = cutoff as f64 - 1.0;
         for _ in 0..branches {
-            let least =
-                (0..self.open.len()).min_by(|&a, &b| self.open[a].bound.total_cmp(&self.open[b].bound));
+            let least = (0..self.open.len())
+                .min_by(|&a, &b| self.open[a].bound.total_cmp(&self.open[b].bound));
             let Some(at) = least else { return false };
             if self.open[at].bound > wanted || self.open[at].bound >= self.closed {
                 return false;
@@ -106,8 +106,30 @@ impl<'a> Tree<'a> {
                 return false;
             }
             let part = self.open.swap_remove(at);
-            if std::env::var_os("DBG").is_some() { eprintln!("part bound {:.4} z {:.4} split {:?} ranges {:?}", part.bound/1e6, part.master.value()/1e6, part.split, part.ranges);
-              let mut n = std::collections::BTreeMap::new(); for (_, at, v) in part.master.used() { *n.entry(part.pool.get(at).kind).or_insert(0.0) += v; } eprintln!("   {:?}", n.iter().map(|(k,v)| format!("{}:{:.3}@{:.3}", k, v, price(self.root.core,*k)/1e6)).collect::<Vec<_>>()); }
+            if std::env::var_os("DBG").is_some() {
+                eprintln!(
+                    "part bound {:.4} z {:.4} split {:?} ranges {:?}",
+                    part.bound / 1e6,
+                    part.master.value() / 1e6,
+                    part.split,
+                    part.ranges
+                );
+                let mut n = std::collections::BTreeMap::new();
+                for (_, at, v) in part.master.used() {
+                    *n.entry(part.pool.get(at).kind).or_insert(0.0) += v;
+                }
+                eprintln!(
+                    "   {:?}",
+                    n.iter()
+                        .map(|(k, v)| format!(
+                            "{}:{:.3}@{:.3}",
+                            k,
+                            v,
+                            price(self.root.core, *k) / 1e6
+                        ))
+                        .collect::<Vec<_>>()
+                );
+            }
             let Some((kind, number)) = part.split else {
                 self.closed = self.closed.min(part.bound);
                 continue;
@@ -216,8 +238,11 @@ fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budg
         let duals = Duals { items: part.master.duals(), limits: part.master.limit_duals() };
         let counts: Vec<f64> =
             (0..root.core.kinds.len()).map(|kind| part.master.count_dual(kind)).collect();
-        let costs: Vec<f64> =
-            counts.iter().enumerate().map(|(kind, dual)| duals.cost(root.core, kind) - dual).collect();
+        let costs: Vec<f64> = counts
+            .iter()
+            .enumerate()
+            .map(|(kind, dual)| duals.cost(root.core, kind) - dual)
+            .collect();
         let question = Question {
             profits: &duals.items,
             costs: &costs,
@@ -327,7 +352,9 @@ fn split(root: &Root<'_>, part: &Part<'_>) -> Option<(u32, f64)> {
     }
     let mut best: Option<(f64, u32, f64)> = None;
     for (kind, &number) in numbers.iter().enumerate() {
-        if part.master.range(kind).is_none() || matches!(root.core.kinds[kind].source, Source::Nodes(_)) {
+        if part.master.range(kind).is_none()
+            || matches!(root.core.kinds[kind].source, Source::Nodes(_))
+        {
             continue;
         }
         let fraction = number - f64::floor(number);

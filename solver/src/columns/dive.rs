@@ -52,7 +52,17 @@ pub(crate) fn dive(
         if !dive.reprice(ROUNDS, budget) || budget.is_spent() {
             return None;
         }
-        if std::env::var_os("DBG2").is_some() { eprintln!("  paid {:.4} z {:.4} total {:.4} cols {} remaining {} fixed {}", dive.paid/1e6, dive.master.value()/1e6, (dive.paid+dive.master.value())/1e6, dive.pool.len(), dive.master.demand().iter().sum::<u32>(), dive.fixed.len()); }
+        if std::env::var_os("DBG2").is_some() {
+            eprintln!(
+                "  paid {:.4} z {:.4} total {:.4} cols {} remaining {} fixed {}",
+                dive.paid / 1e6,
+                dive.master.value() / 1e6,
+                (dive.paid + dive.master.value()) / 1e6,
+                dive.pool.len(),
+                dive.master.demand().iter().sum::<u32>(),
+                dive.fixed.len()
+            );
+        }
         if dive.paid + dive.master.value() > cutoff as f64 * (1.0 - 1e-6) {
             return None;
         }
@@ -331,10 +341,7 @@ impl<'a> Dive<'a> {
     fn undecided(&self, kind: u32) -> bool {
         let core = &self.core.kinds[kind as usize];
         matches!(core.source, Source::Offerings(_))
-            && self
-                .master
-                .range(kind as usize)
-                .is_some_and(|range| range.most != Some(range.least))
+            && self.master.range(kind as usize).is_some_and(|range| range.most != Some(range.least))
     }
 
     /// The dearest counted kind whose number is fractional.
@@ -344,9 +351,8 @@ impl<'a> Dive<'a> {
             let number = numbers[kind as usize];
             self.undecided(kind) && (number - number.round()).abs() > 1e-5
         });
-        let dearest = open.max_by(|&a, &b| {
-            price(self.core, a).total_cmp(&price(self.core, b)).then(b.cmp(&a))
-        });
+        let dearest = open
+            .max_by(|&a, &b| price(self.core, a).total_cmp(&price(self.core, b)).then(b.cmp(&a)));
         dearest.map(|kind| (kind, numbers[kind as usize]))
     }
 

@@ -13,11 +13,8 @@ use crate::{
 ///
 /// Only what the core knows is heeded; constraints that span nodes are not.
 pub(crate) fn expand(problem: &Problem, core: &Core, plan: &Plan) -> Solution {
-    let mut supply: Vec<Vec<(u32, u32)>> = core
-        .items
-        .iter()
-        .map(|item| item.groups.iter().rev().copied().collect())
-        .collect();
+    let mut supply: Vec<Vec<(u32, u32)>> =
+        core.items.iter().map(|item| item.groups.iter().rev().copied().collect()).collect();
     let mut turn = vec![0usize; core.kinds.len()];
     let mut solution = Solution::default();
     for (column, copies) in &plan.nodes {
@@ -46,14 +43,10 @@ pub(crate) fn expand(problem: &Problem, core: &Core, plan: &Plan) -> Solution {
 }
 
 /// Draws the pods of up to `copies` equal nodes: what each holds, and how many nodes.
-fn draw(
-    supply: &mut [Vec<(u32, u32)>],
-    pattern: &Pattern,
-    copies: u32,
-) -> (Vec<(u32, u32)>, u32) {
-    let whole = pattern.iter().map(|&(item, pods)| {
-        supply[item as usize].last().map_or(0, |&(_, left)| left / pods)
-    });
+fn draw(supply: &mut [Vec<(u32, u32)>], pattern: &Pattern, copies: u32) -> (Vec<(u32, u32)>, u32) {
+    let whole = pattern
+        .iter()
+        .map(|&(item, pods)| supply[item as usize].last().map_or(0, |&(_, left)| left / pods));
     let times = whole.min().unwrap_or(0).min(copies);
     let mut drawn = Vec::with_capacity(pattern.len());
     for &(item, pods) in pattern {

@@ -70,10 +70,7 @@ pub(crate) fn root<'a>(
         master: Master::new(core, &demand, &[], &[]),
         value: f64::INFINITY,
         bound: 0.0,
-        duals: Duals {
-            items: vec![0.0; core.items.len()],
-            limits: vec![0.0; core.limits.len()],
-        },
+        duals: Duals { items: vec![0.0; core.items.len()], limits: vec![0.0; core.limits.len()] },
         worth: vec![1.0; core.kinds.len()],
         pricers,
     };
@@ -146,13 +143,7 @@ impl Root<'_> {
     }
 
     /// Prices every kind at these duals; true when a column came that the master lacks.
-    fn round(
-        &mut self,
-        duals: &Duals,
-        care: Care,
-        limits: &Limits,
-        budget: &mut Budget,
-    ) -> bool {
+    fn round(&mut self, duals: &Duals, care: Care, limits: &Limits, budget: &mut Budget) -> bool {
         let core = self.core;
         let costs: Vec<f64> = (0..core.kinds.len()).map(|kind| duals.cost(core, kind)).collect();
         let most: Vec<u32> = core.items.iter().map(|item| item.demand).collect();
@@ -171,7 +162,8 @@ impl Root<'_> {
         if bound > self.bound || self.duals.is_nothing() {
             self.bound = self.bound.max(bound);
             self.duals = duals.clone();
-            self.worth = bounds.iter().zip(&costs).map(|(bound, cost)| bound / cost.max(1.0)).collect();
+            self.worth =
+                bounds.iter().zip(&costs).map(|(bound, cost)| bound / cost.max(1.0)).collect();
         }
         let current = self.master.duals();
         let mut added = false;
@@ -306,16 +298,14 @@ impl Duals {
         let mix = |best: &[f64], now: &[f64]| {
             best.iter().zip(now).map(|(a, b)| weight * a + (1.0 - weight) * b).collect()
         };
-        Self {
-            items: mix(&self.items, &current.items),
-            limits: mix(&self.limits, &current.limits),
-        }
+        Self { items: mix(&self.items, &current.items), limits: mix(&self.limits, &current.limits) }
     }
 
     /// What a node of a kind costs, its part of the limits included.
     pub(crate) fn cost(&self, core: &Core, kind: usize) -> f64 {
         let of = &core.kinds[kind];
-        let limits = of.limits.iter().map(|&(limit, amount)| -self.limits[limit as usize] * amount as f64);
+        let limits =
+            of.limits.iter().map(|&(limit, amount)| -self.limits[limit as usize] * amount as f64);
         of.price as f64 + limits.sum::<f64>()
     }
 

@@ -179,9 +179,8 @@ impl<'a> Master<'a> {
     /// What a node of a kind costs beyond its price: its part of limits and counts.
     pub(crate) fn surcharge(&self, kind: usize) -> f64 {
         let limits = self.core.kinds[kind].limits.iter();
-        let limits = limits.map(|&(limit, amount)| {
-            -self.lp.dual(self.limit_rows[limit as usize]) * amount as f64
-        });
+        let limits = limits
+            .map(|&(limit, amount)| -self.lp.dual(self.limit_rows[limit as usize]) * amount as f64);
         limits.sum::<f64>() - self.count_dual(kind)
     }
 

@@ -21,8 +21,7 @@ impl Plan {
     /// cheap nodes first, and every node becomes the cheapest kind that holds what is left on it.
     /// `None` when something is not covered.
     pub(crate) fn new(core: &Core, mut nodes: Vec<(Column, u32)>) -> Option<Self> {
-        let mut surplus: Vec<i64> =
-            core.items.iter().map(|item| -i64::from(item.demand)).collect();
+        let mut surplus: Vec<i64> = core.items.iter().map(|item| -i64::from(item.demand)).collect();
         for (column, copies) in &nodes {
             for &(item, pods) in &column.pattern {
                 surplus[item as usize] += i64::from(pods) * i64::from(*copies);

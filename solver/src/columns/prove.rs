@@ -314,7 +314,8 @@ impl Task<'_> {
             })
         };
         let kinds = 0..self.pricers.len();
-        let mut proven: Vec<Proven> = kinds.clone().into_par_iter().map(|k| ask(k, NODES[0])).collect();
+        let mut proven: Vec<Proven> =
+            kinds.clone().into_par_iter().map(|k| ask(k, NODES[0])).collect();
         budget.prices(proven.iter().map(|proven| u64::from(proven.nodes)).sum());
         for nodes in [NODES[1], NODES[2]] {
             let over = |kind: usize, proven: &[Proven]| proven[kind].bound / costs[kind].max(1.0);

@@ -76,6 +76,11 @@ impl Lattice {
         ((word - above) >> self.shifts[field]) as u32
     }
 
+    /// What a vector has of all fields together.
+    pub(super) fn sum(&self, word: u128) -> u32 {
+        (0..self.fields()).map(|field| self.get(word, field)).sum()
+    }
+
     /// The first field that is not zero.
     pub(super) fn first(&self, word: u128) -> Option<usize> {
         (word != 0).then(|| usize::from(self.field_of_bit[word.trailing_zeros() as usize]))

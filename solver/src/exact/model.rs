@@ -74,6 +74,8 @@ pub(super) struct Model<'a> {
     pub nodes: Vec<Host>,
     /// Offerings, none of which another beats.
     pub launches: Vec<Host>,
+    /// The most that one launch takes from each limit.
+    most_limits: Vec<i64>,
 }
 
 impl<'a> Model<'a> {
@@ -85,13 +87,24 @@ impl<'a> Model<'a> {
         if groups.len() > MOST_GROUPS {
             return None;
         }
-        let mut model =
-            Self { problem, groups, counts: Vec::new(), nodes: Vec::new(), launches: Vec::new() };
+        let mut model = Self {
+            problem,
+            groups,
+            counts: Vec::new(),
+            nodes: Vec::new(),
+            launches: Vec::new(),
+            most_limits: vec![0; problem.limits.len()],
+        };
         model.fill_hosts();
         model.support();
         model.reorder();
         model.nodes.retain(|host| host.accepts != 0);
         model.drop_beaten(differ);
+        for host in &model.launches {
+            for (most, &amount) in model.most_limits.iter_mut().zip(&host.limits) {
+                *most = amount.max(*most);
+            }
+        }
         Some(model)
     }
 
@@ -287,6 +300,11 @@ impl<'a> Model<'a> {
     /// The offering of a launch.
     pub(super) fn offering(&self, host: &Host) -> &'a crate::problem::Offering {
         &self.problem.offerings[offering_index(host) as usize]
+    }
+
+    /// The most that one launch takes from each limit.
+    pub(super) fn most_limits(&self) -> &[i64] {
+        &self.most_limits
     }
 
     /// Pods of all groups.

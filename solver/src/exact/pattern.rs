@@ -4,6 +4,7 @@ use crate::exact::Budget;
 use crate::exact::lattice::Lattice;
 use crate::exact::local::Local;
 use crate::exact::model::{Host, Kind, Model, Scale};
+use crate::exact::span::{Ahead, Closed, Places, Span};
 use crate::problem::Money;
 
 /// Pods that can share a node.
@@ -19,6 +20,8 @@ pub(super) struct Choice {
     /// Index into [`Model::launches`].
     pub host: u32,
     pub score: u128,
+    /// What the constraints between nodes will add at least.
+    pub extra: u128,
 }
 
 /// An existing node that holds a pattern.
@@ -28,9 +31,11 @@ pub(super) struct Fill {
     pub word: u128,
     pub number: u32,
     pub score: u128,
+    /// What the constraints between nodes will add at least.
+    pub extra: u128,
 }
 
-/// The cheapest launch for a pattern.
+/// The cheapest launch for a pattern, with what it will add at least.
 #[derive(Clone, Copy)]
 pub(super) struct Cheapest {
     pub pattern: u32,
@@ -57,13 +62,13 @@ pub(super) struct Book {
 const MOST_PATTERNS: usize = 1 << 18;
 
 impl Book {
-    /// `None` when the budget ends or there are too many. `places` numbers the launches such that
-    /// those with equal numbers are alike to everything but price, room, limits and preferences.
+    /// `None` when the budget ends or there are too many.
     pub(super) fn new(
         model: &Model<'_>,
         lattice: &Lattice,
         scale: &Scale,
-        places: &[u32],
+        places: &Places<'_>,
+        span: &Span,
         budget: &mut Budget<'_>,
     ) -> Option<Self> {
         let local = Local::new(model);
@@ -72,6 +77,7 @@ impl Book {
             lattice,
             scale,
             places,
+            span,
             local,
             budget,
             pods: Vec::new(),
@@ -96,7 +102,8 @@ struct Writer<'a, 'm, 'b> {
     model: &'a Model<'m>,
     lattice: &'a Lattice,
     scale: &'a Scale,
-    places: &'a [u32],
+    places: &'a Places<'a>,
+    span: &'a Span,
     local: Local,
     budget: &'a mut Budget<'b>,
     pods: Vec<(u8, u32)>,
@@ -202,21 +209,34 @@ impl Writer<'_, '_, '_> {
         }
         let (pattern, start) = (self.book.patterns.len() as u32, self.book.choices.len());
         let mut best: Option<u128> = None;
+        let mut known: Vec<(usize, Option<u128>)> = Vec::new();
         for &host in hosts {
+            let place = self.place(host);
+            let extra = known.iter().find(|(other, _)| *other == place).map(|(_, extra)| *extra);
+            let extra = match extra {
+                Some(extra) => extra,
+                None => {
+                    self.budget.spend(self.span.work())?;
+                    known.push((place, self.extra(place)));
+                    known[known.len() - 1].1
+                }
+            };
+            let Some(extra) = extra else { continue };
             let score = self.pod_costs(host);
             match self.host(host).kind {
                 Kind::Node(_) => {
                     let penalty = self.penalty(host, Some(host as usize));
                     let score = score + self.scale.penalty(penalty);
                     let (word, number) = (self.word, self.number);
-                    self.book.fills[host as usize].push(Fill { pattern, word, number, score });
+                    let fill = Fill { pattern, word, number, score, extra };
+                    self.book.fills[host as usize].push(fill);
                 }
                 Kind::Launch(_) => {
                     let price = self.scale.launch(self.model.offering(self.host(host)));
                     let score = score + price + self.scale.penalty(self.penalty(host, None));
-                    best = Some(best.map_or(score, |best| best.min(score)));
+                    best = Some(best.map_or(score + extra, |best| best.min(score + extra)));
                     let host = host - self.model.nodes.len() as u32;
-                    self.choose(start, Choice { pattern, host, score });
+                    self.choose(start, Choice { pattern, host, score, extra });
                 }
             }
         }
@@ -228,6 +248,30 @@ impl Writer<'_, '_, '_> {
         self.book.ranges.push((start as u32, self.book.choices.len() as u32));
         self.book.patterns.push(Pattern { pods: self.pods.clone() });
         Some(())
+    }
+
+    fn place(&self, host: u32) -> usize {
+        match (host as usize).checked_sub(self.model.nodes.len()) {
+            None => host as usize,
+            Some(launch) => self.places.of_launches()[launch] as usize,
+        }
+    }
+
+    /// What the constraints between nodes will make of the pods, were all others still open;
+    /// `None` when they cannot be kept.
+    fn extra(&self, place: usize) -> Option<u128> {
+        if self.span.is_empty() {
+            return Some(0);
+        }
+        let mut cells = self.span.start();
+        let due = self.span.close(&mut cells, &Closed { place, pods: &self.pods })?;
+        let mut left = self.model.counts.clone();
+        for &(group, count) in &self.pods {
+            left[usize::from(group)] -= count;
+        }
+        let ahead = Ahead { stage: 0, left: &left, pods: left.iter().sum() };
+        let more = self.span.outlook(&cells, &ahead)?;
+        Some(self.scale.penalty(due) + self.scale.penalty(more))
     }
 
     /// What the pods' preferences for each other cost on a host.
@@ -247,10 +291,11 @@ impl Writer<'_, '_, '_> {
     /// Keeps a launch of the pattern unless another is as good in everything.
     fn choose(&mut self, start: usize, choice: Choice) {
         let launches = &self.model.launches;
+        let places = self.places.of_launches();
         let no_worse = |a: &Choice, b: &Choice| {
             let (one, other) = (&launches[a.host as usize], &launches[b.host as usize]);
             a.score <= b.score
-                && self.places[a.host as usize] == self.places[b.host as usize]
+                && places[a.host as usize] == places[b.host as usize]
                 && one.limits.iter().zip(&other.limits).all(|(one, other)| one <= other)
         };
         let choices = &mut self.book.choices;

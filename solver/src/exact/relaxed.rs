@@ -38,7 +38,8 @@ impl Relaxed {
             for (number, word) in lattice.words().enumerate().filter(|(at, _)| open[*at]) {
                 budget.spend(fills.len() as u64 / 4 + 1)?;
                 let fits = fills.iter().filter(|fill| lattice.fits(fill.word, word));
-                let scores = fits.map(|fill| fill.score + after[number - fill.number as usize]);
+                let scores =
+                    fits.map(|fill| fill.score + fill.extra + after[number - fill.number as usize]);
                 table[number] = scores.fold(after[number], u128::min);
             }
             stages.push(table);

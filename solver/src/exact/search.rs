@@ -19,6 +19,9 @@ use crate::exact::{Budget, assemble};
 use crate::problem::Money;
 use crate::solution::Solution;
 
+/// Units of work that a look at a finished solution takes.
+const CHECK: u64 = 300;
+
 /// States remembered; each takes some hundred bytes.
 const MOST_STATES: usize = 1 << 20;
 
@@ -48,7 +51,8 @@ pub(super) struct Search<'a, 'b, 'f> {
     pub found: Option<Solution>,
     pub nodes: u64,
     path: Vec<Step>,
-    seen: FxHashMap<Box<[u32]>, u128>,
+    seen: FxHashMap<Box<[u32]>, Vec<Visit>>,
+    visits: usize,
     /// Buffers for cells and keys, used over and over.
     pool: Vec<Vec<u32>>,
     key: Vec<u32>,
@@ -61,6 +65,12 @@ struct State {
     word: u128,
     number: u32,
     score: u128,
+}
+
+/// At which price a state was looked at, and with what left of the limits.
+struct Visit {
+    score: u128,
+    limits: Vec<i64>,
 }
 
 /// What to do next, with the least score that can come of it.
@@ -82,6 +92,7 @@ impl<'a, 'b, 'f> Search<'a, 'b, 'f> {
             nodes: 0,
             path: Vec::new(),
             seen: FxHashMap::default(),
+            visits: 0,
             pool: Vec::new(),
             key: Vec::new(),
         }
@@ -120,8 +131,7 @@ impl<'a, 'b, 'f> Search<'a, 'b, 'f> {
             return Some(());
         }
         if state.stage == self.tables.model.nodes.len() && state.word == 0 {
-            self.leaf(state.score);
-            return Some(());
+            return self.leaf(state.score);
         }
         let mut branches = self.branches(state)?;
         branches.sort_by_key(|branch| branch.least);
@@ -136,8 +146,8 @@ impl<'a, 'b, 'f> Search<'a, 'b, 'f> {
 
     fn branches(&mut self, state: State) -> Option<Vec<Branch>> {
         let mut branches = Vec::new();
-        let mut add = |next: State, what: Option<u32>| {
-            let least = next.score + self.tables.relaxed.least(next.stage, next.number);
+        let mut add = |next: State, extra: u128, what: Option<u32>| {
+            let least = next.score + extra + self.tables.relaxed.least(next.stage, next.number);
             if least < self.best {
                 branches.push(Branch { least, next, what });
             }
@@ -145,12 +155,12 @@ impl<'a, 'b, 'f> Search<'a, 'b, 'f> {
         if let Some(fills) = self.tables.book.fills.get(state.stage) {
             self.budget.spend(fills.len() as u64 / 4)?;
             let stage = state.stage + 1;
-            add(State { stage, ..state }, None);
+            add(State { stage, ..state }, 0, None);
             for fill in fills.iter().filter(|fill| self.tables.lattice.fits(fill.word, state.word))
             {
                 let (word, number) = (state.word - fill.word, state.number - fill.number);
                 let score = state.score + fill.score;
-                add(State { stage, word, number, score }, Some(fill.pattern));
+                add(State { stage, word, number, score }, fill.extra, Some(fill.pattern));
             }
         } else if let Some(first) = self.tables.lattice.first(state.word) {
             let patterns = &self.tables.book.by_first[first];
@@ -160,14 +170,15 @@ impl<'a, 'b, 'f> Search<'a, 'b, 'f> {
                 * u128::from(left);
             let word = state.word - self.tables.lattice.unit(first) * u128::from(left);
             let number = state.number - self.tables.lattice.stride(first) * left;
-            add(State { stage: state.stage, word, number, score: state.score + score }, None);
+            add(State { stage: state.stage, word, number, score: state.score + score }, 0, None);
             for pattern in patterns.iter().filter(|p| self.tables.lattice.fits(p.word, state.word))
             {
                 let (word, number) = (state.word - pattern.word, state.number - pattern.number);
                 let (from, to) = self.tables.book.ranges[pattern.pattern as usize];
                 for at in from..to {
-                    let score = state.score + self.tables.book.choices[at as usize].score;
-                    add(State { stage: state.stage, word, number, score }, Some(at));
+                    let choice = &self.tables.book.choices[at as usize];
+                    let score = state.score + choice.score;
+                    add(State { stage: state.stage, word, number, score }, choice.extra, Some(at));
                 }
             }
         }
@@ -211,11 +222,15 @@ impl<'a, 'b, 'f> Search<'a, 'b, 'f> {
         } else if let Some(at) = branch.what {
             let choice = self.tables.book.choices[at as usize];
             let host = &self.tables.model.launches[choice.host as usize];
-            for (left, &amount) in limits.iter_mut().zip(&host.limits) {
+            let pods = self.tables.lattice.sum(branch.next.word);
+            let most = self.tables.model.most_limits();
+            for ((left, &amount), &most) in limits.iter_mut().zip(&host.limits).zip(most) {
                 *left -= amount;
-            }
-            if limits.iter().any(|&left| left < 0) {
-                return Some(());
+                if *left < 0 {
+                    return Some(());
+                }
+                // More than all pods left could use is as good as that.
+                *left = most.saturating_mul(pods.into()).min(*left);
             }
             let place = self.tables.places.of_launches()[choice.host as usize] as usize;
             let pods = &self.tables.book.patterns[choice.pattern as usize].pods;
@@ -228,7 +243,8 @@ impl<'a, 'b, 'f> Search<'a, 'b, 'f> {
         let due = self.tables.scale.penalty(due);
         let next = State { score: branch.next.score + due, ..branch.next };
         let Some(more) = self.outlook(next, cells) else { return Some(()) };
-        if branch.least + due + more >= self.best {
+        let rest = self.tables.relaxed.least(next.stage, next.number);
+        if next.score + more + rest >= self.best {
             return Some(());
         }
         self.path.extend(step);
@@ -251,36 +267,44 @@ impl<'a, 'b, 'f> Search<'a, 'b, 'f> {
         Some(self.tables.scale.penalty(self.tables.span.outlook(cells, &ahead)?))
     }
 
-    /// Whether the same was seen before at no higher score; else it is seen now.
+    /// Whether the same was seen before at no higher score and with no less left of the limits; else
+    /// it is seen now.
     fn is_known(&mut self, state: State, cells: &[u32], limits: &[i64]) -> bool {
+        let no_worse = |visit: &Visit| {
+            let enough = visit.limits.iter().zip(limits).all(|(theirs, mine)| theirs >= mine);
+            visit.score <= state.score && enough
+        };
         let key = &mut self.key;
         key.clear();
         key.extend([state.stage as u32, state.number]);
         key.extend(cells);
-        for &limit in limits {
-            key.extend([(limit >> 32) as u32, limit as u32]);
+        let known = self.seen.get_mut(&key[..]);
+        if known.as_ref().is_some_and(|visits| visits.iter().any(no_worse)) {
+            return true;
         }
-        if let Some(known) = self.seen.get_mut(&key[..]) {
-            if *known <= state.score {
-                return true;
+        if self.visits < MOST_STATES {
+            self.visits += 1;
+            let visit = Visit { score: state.score, limits: limits.to_vec() };
+            match known {
+                Some(visits) => visits.push(visit),
+                None => drop(self.seen.insert(key[..].into(), vec![visit])),
             }
-            *known = state.score;
-        } else if self.seen.len() < MOST_STATES {
-            self.seen.insert(key[..].into(), state.score);
         }
         false
     }
 
     /// All pods are dealt with: keeps the solution if it is right and better.
-    fn leaf(&mut self, score: u128) {
+    fn leaf(&mut self, score: u128) -> Option<()> {
         if score >= self.best {
-            return;
+            return Some(());
         }
+        self.budget.spend(CHECK)?;
         let solution = assemble(self.tables.model, &self.tables.book, &self.path);
         let score = self.tables.scale.of(self.tables.model.problem, &solution);
         if score < self.best && check(self.tables.model.problem, &solution).is_empty() {
             self.best = score;
             self.found = Some(solution);
         }
+        Some(())
     }
 }

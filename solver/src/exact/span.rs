@@ -250,6 +250,11 @@ impl Span {
         self.rules.is_empty() && self.company.is_none()
     }
 
+    /// What it takes to close a node, in units of work.
+    pub(super) fn work(&self) -> u64 {
+        4 + 4 * self.rules.len() as u64 + self.start.len() as u64
+    }
+
     /// The cells while all nodes are open.
     pub(super) fn start(&self) -> Vec<u32> {
         self.start.clone()

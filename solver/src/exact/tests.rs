@@ -13,7 +13,7 @@ fn problem(text: &str) -> Problem {
 
 fn solved(problem: &Problem) -> Solution {
     let mut budget = Budget::new(1_000_000, None);
-    let outcome = solve(problem, greedy::solve(problem), &mut budget);
+    let outcome = solve(problem, greedy::solve(&greedy::Prepared::new(problem)), &mut budget);
     assert!(outcome.proven);
     assert_eq!(check(problem, &outcome.solution), []);
     outcome.solution

@@ -2,7 +2,7 @@
 
 pub(crate) mod follow;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
     BitSet, Problem,
@@ -57,7 +57,11 @@ pub(super) struct Run<'a> {
     /// What one fill leaves to the next.
     choice: Choice,
     filling: Filling,
+    shut: Shut,
 }
+
+/// Sets of domains in which a launch for a bucket has just held none of its pods: (bucket, set).
+type Shut = FxHashSet<(u32, u32)>;
 
 impl<'a> Run<'a> {
     pub(super) fn new(prepared: &'a Prepared<'a>, variant: Variant) -> Self {
@@ -77,6 +81,7 @@ impl<'a> Run<'a> {
             affine_only: false,
             choice: Choice::default(),
             filling: Filling::default(),
+            shut: Shut::default(),
             variant,
         }
     }
@@ -231,6 +236,7 @@ impl<'a> Run<'a> {
         let mut placed_since = false;
         let mut kinds = Vec::new();
         let mut considered = f64::INFINITY;
+        self.shut.clear();
         loop {
             let mut open = self.open_buckets(lowest);
             open.retain(|&b| sold[b as usize]);
@@ -241,6 +247,7 @@ impl<'a> Run<'a> {
                     return;
                 }
                 blocked = BitSet::empty(prepared.buckets.len());
+                self.shut.clear();
                 placed_since = false;
                 continue;
             }
@@ -258,12 +265,24 @@ impl<'a> Run<'a> {
             };
             let placed = self.open_nodes(kind, &pattern, &open);
             if placed == 0 {
-                blocked.insert(pattern.pods[0].0 as usize);
+                let bucket = pattern.pods[0].0;
                 kinds.retain(|&kind| self.can_launch(kind));
+                if !self.shut_out(bucket, kind, &kinds) {
+                    blocked.insert(bucket as usize);
+                }
             } else {
                 placed_since = true;
             }
         }
+    }
+
+    /// Notes that the domains of a kind hold no pod of a bucket; says whether other domains may.
+    /// Where sizes or prices differ by zone, no kind is in all of them.
+    fn shut_out(&mut self, bucket: u32, kind: u32, kinds: &[u32]) -> bool {
+        for &offering in &self.prepared.kinds[kind as usize].offerings {
+            self.shut.insert((bucket, self.prepared.place_of[offering as usize]));
+        }
+        kinds.iter().any(|&other| welcomes(self.prepared, &self.shut, other, bucket))
     }
 
     fn can_launch(&mut self, kind: u32) -> bool {
@@ -311,13 +330,12 @@ impl<'a> Run<'a> {
             Some(((bucket, nodes), times)) => (Some(bucket), times * total / nodes),
             None => (None, f64::INFINITY),
         };
-        let mut list: Vec<u32> = kinds
-            .iter()
-            .copied()
-            .filter(|&k| {
-                first.is_none_or(|b| self.prepared.buckets[b as usize].kinds.contains(k as usize))
-            })
-            .collect();
+        let welcome = |kind: u32, bucket: u32| welcomes(self.prepared, &self.shut, kind, bucket);
+        let mut list: Vec<u32> =
+            kinds.iter().copied().filter(|&k| first.is_none_or(|b| welcome(k, b))).collect();
+        if !self.shut.is_empty() {
+            list.retain(|&kind| open.iter().any(|&bucket| welcome(kind, bucket)));
+        }
         if budget.is_finite() {
             list = self.near_budget(list, budget);
         }
@@ -364,10 +382,13 @@ impl<'a> Run<'a> {
     /// Fills a node of a kind on paper.
     fn pattern(&mut self, kind: u32, first: Option<u32>, budget: f64) {
         let buckets = &self.prepared.buckets;
-        let accepts = |b: u32| buckets[b as usize].kinds.contains(kind as usize);
+        let shut = std::mem::take(&mut self.shut);
         let penalty = |b: u32| buckets[b as usize].penalty.get(kind as usize).copied().unwrap_or(0);
         let room = &self.prepared.kinds[kind as usize].capacity;
+        let prepared = self.prepared;
+        let accepts = |b: u32| welcomes(prepared, &shut, kind, b);
         self.fill(room, first, budget, accepts, penalty);
+        self.shut = shut;
     }
 
     /// Opens nodes by a pattern for as long as it can be repeated; says how many pods went.
@@ -929,6 +950,15 @@ impl<'a> Run<'a> {
         spots.retain(|spot| !spot.pods.is_empty());
         self.spots = spots;
     }
+}
+
+/// Whether a kind accepts a bucket and has a domain that is not shut to it.
+fn welcomes(prepared: &Prepared<'_>, shut: &Shut, kind: u32, bucket: u32) -> bool {
+    let open = |&offering: &u32| {
+        shut.is_empty() || !shut.contains(&(bucket, prepared.place_of[offering as usize]))
+    };
+    prepared.buckets[bucket as usize].kinds.contains(kind as usize)
+        && prepared.kinds[kind as usize].offerings.iter().any(open)
 }
 
 fn same_counting(problem: &Problem, a: u32, b: u32) -> bool {

@@ -112,13 +112,7 @@ fn bundles(
     bundles
 }
 
-fn run(
-    pricer: &Pricer,
-    ask: &Ask<'_>,
-    bundles: &[Bundle],
-    width: usize,
-    height: usize,
-) -> Exact {
+fn run(pricer: &Pricer, ask: &Ask<'_>, bundles: &[Bundle], width: usize, height: usize) -> Exact {
     let cells = width * height;
     let mut worth = vec![0.0f64; cells];
     // One bit per bundle and cell: whether the best filling of the cell takes the bundle.

@@ -112,7 +112,9 @@ impl<'a> Tree<'a> {
         self.look(bounds, None);
         while self.nodes.len() + 2 <= self.search.ask.nodes as usize {
             let useful = self.search.ask.enough.max(self.closed);
-            let Some(open) = self.open.peek_mut().filter(|open| open.bound > useful) else { return };
+            let Some(open) = self.open.peek_mut().filter(|open| open.bound > useful) else {
+                return;
+            };
             let open = std::collections::binary_heap::PeekMut::pop(open);
             let n = self.search.chosen.len();
             let (on, at) = open.split;
@@ -123,8 +125,7 @@ impl<'a> Tree<'a> {
             let basis = Some(&open.basis);
             let children = [self.look(below, basis), self.look(above, basis)];
             let position = self.search.chosen[on] as usize;
-            self.nodes[open.node] =
-                Node::Split(self.search.pricer.items[position], at, children);
+            self.nodes[open.node] = Node::Split(self.search.pricer.items[position], at, children);
         }
     }
 

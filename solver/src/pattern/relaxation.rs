@@ -391,8 +391,7 @@ impl Relaxation {
             self.level[row] -= step * direction * self.column[row];
         }
         let Some((row, state)) = leaving else {
-            self.state[entering] =
-                if direction > 0.0 { State::Upper } else { State::Lower };
+            self.state[entering] = if direction > 0.0 { State::Upper } else { State::Lower };
             return true;
         };
         let start = if direction > 0.0 { 0.0 } else { own };

@@ -3,7 +3,7 @@
 use super::Fault;
 use super::TextError;
 use super::line::{Line, Writer, lines};
-use crate::solution::{Launch, Placement, Reason, Solution, Status, Unplaced};
+use crate::solution::{Effort, Launch, Placement, Reason, Solution, Status, Unplaced};
 
 const FORMAT: &str = "tenon-solution";
 
@@ -26,6 +26,8 @@ const STATUSES: [(&str, Status); 4] = [
     ("feasible", Status::Feasible),
 ];
 
+const EXPECTED_STATUS: &str = "`optimal`, `within`, `stopped` or `feasible`";
+
 /// The solution as text; [`read_solution`] gives back the same.
 pub fn write_solution(solution: &Solution) -> String {
     let mut out = Writer::new(FORMAT);
@@ -35,6 +37,16 @@ pub fn write_solution(solution: &Solution) -> String {
         out.field("bound", solution.bound);
         out.field("status", word(&STATUSES, solution.status));
     });
+    if solution.effort != Effort::default() {
+        let effort = solution.effort;
+        out.object("effort", |out| {
+            out.field("columns", effort.columns);
+            out.field("pivots", effort.pivots);
+            out.field("prices", effort.prices);
+            out.field("dives", effort.dives);
+            out.field("nodes", effort.nodes);
+        });
+    }
     for launch in &solution.launches {
         out.object("launch", |out| {
             out.field("offering", launch.offering);
@@ -90,7 +102,17 @@ fn object(line: &mut Line<'_>, solution: &mut Solution) -> Result<(), TextError>
             solution.cost = line.number("cost")?;
             solution.penalty = line.number("penalty")?;
             solution.bound = line.number("bound")?;
-            solution.status = line.choice("status", "a status", &STATUSES)?;
+            let known = "`optimal`, `within`, `stopped` or `feasible`";
+            solution.status = line.choice("status", known, &STATUSES)?;
+        }
+        "effort" => {
+            solution.effort = Effort {
+                columns: line.number("columns")?,
+                pivots: line.number("pivots")?,
+                prices: line.number("prices")?,
+                dives: line.number("dives")?,
+                nodes: line.number("nodes")?,
+            };
         }
         "launch" => solution.launches.push(Launch {
             offering: line.number("offering")?,

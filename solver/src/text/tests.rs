@@ -75,7 +75,11 @@ unplaced group=2 count=4 reason=too-large
     let solution = read_solution(text).expect("it is sound");
     assert_eq!(write_solution(&solution), text);
     let cases = [
-        ("feasible", "fine", "line 2, column 48: `fine` is not `optimal` or `feasible`"),
+        (
+            "feasible",
+            "fine",
+            "line 2, column 48: `fine` is not `optimal`, `within`, `stopped` or `feasible`",
+        ),
         ("too-large", "big", "line 5, column 33: `big` is not a reason"),
         ("total", "sum", "line 2, column 1: unknown object `sum`"),
         ("copies=2", "copies=-2", "line 3, column 26: `-2` is not a number in range"),

@@ -73,7 +73,11 @@ fn a_certificate_holds_for_other_solutions() {
         for_each_feasible(&problem, &mut |world, _| {
             if let Ok(bound) = verify(&problem, &world.solution(), &certificate) {
                 let cost = world.cost();
-                assert!(bound <= cost, "case {case}: {bound} > {cost}, {}", text::write_problem(&problem));
+                assert!(
+                    bound <= cost,
+                    "case {case}: {bound} > {cost}, {}",
+                    text::write_problem(&problem)
+                );
                 tight += usize::from(bound > 0 && bound == cost);
             }
         });
@@ -227,8 +231,7 @@ fn change_kinds(random: &mut Random, certificate: &mut Certificate) {
 
 fn change_steps<L: Clone>(random: &mut Random, steps: &mut Vec<Step<L>>, names: usize) {
     let at = random.index(steps.len());
-    let split =
-        Step::Split { on: random.index(names) as u32, at: random.between(0, 3) as u32 };
+    let split = Step::Split { on: random.index(names) as u32, at: random.between(0, 3) as u32 };
     match random.index(4) {
         0 if !steps.is_empty() => {
             steps.remove(at);

@@ -2,8 +2,8 @@
 //!
 //! `TENON_CASES` says how many problems are drawn. Each is of the first of [`SIZES`] that the
 //! search for something better ([`crate::refute`]) gets through, so every case is compared with
-//! all solutions there are; how many of each size there were is printed. Of 10,000 cases 9 in 10
-//! are of the first size, and 4 in 10 have 12 pods.
+//! all solutions there are; how many of each size there were is printed. Of 10,000 cases more than 9
+//! in 10 are of the first size, and more than half have 12 pods.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -93,7 +93,7 @@ fn nothing_is_better() {
     });
     println!("cases by size, largest first: {by_size:?}; by pods: {by_pods:?}");
     let largest = by_size[0].load(Ordering::Relaxed);
-    assert!(largest * 100 >= cases() * 85, "only {largest} cases of the largest size");
+    assert!(largest * 100 >= cases() * 90, "only {largest} cases of the largest size");
 }
 
 /// As above, with the simplest enumeration there is: every pod by itself, everywhere.

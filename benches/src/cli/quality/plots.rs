@@ -22,7 +22,9 @@ const MOMENTS: [u64; 8] = [10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000];
 /// Pod counts at 60 groups, and group counts at 10,000 pods.
 const PODS: [u32; 6] = [200, 1_000, 5_000, 20_000, 100_000, 1_000_000];
 const GROUPS: [u32; 5] = [20, 60, 100, 200, 300];
-const STAGES: [&str; 3] = ["first plan", "good plan", "certified"];
+/// The least excess over the bound that the log axis shows, in per cent.
+const LEAST_SHOWN: f64 = 0.01;
+const STAGES: [&str; 3] = ["first plan", "good plan (1 %)", "certified"];
 
 /// Draws all plots into a folder.
 pub fn draw(folder: &Path, rows: &[Measured], budget: Budget) -> Result<(), String> {
@@ -55,9 +57,11 @@ fn gap_over_time(budget: Budget) -> Result<String, String> {
             }
             let (answer, seconds) = timed(&set.instance, Options::default(), time);
             points.push((seconds, answer.gap() * 100.0));
+            if seconds < time.as_secs_f64() {
+                // It ended of its own accord: more time changes nothing.
+                break;
+            }
         }
-        // A later look that came back sooner would draw the curve backwards.
-        points.sort_by(|a, b| a.0.total_cmp(&b.0));
         series.push(Series { label: name.to_owned(), points });
     }
     let chart = Chart {
@@ -69,7 +73,7 @@ fn gap_over_time(budget: Budget) -> Result<String, String> {
     Ok(chart.svg())
 }
 
-/// Seconds to each stage for a row of sets, taken from what is measured already where it is there.
+/// Seconds to each stage that was reached for a row of sets, taken from what is measured already where it is there.
 fn time_over(
     title: &str,
     x: Axis,
@@ -82,15 +86,15 @@ fn time_over(
         .map(|stage| Series { label: (*stage).to_owned(), points: Vec::new() })
         .collect();
     for (at, name) in sets {
-        let seconds = match rows.iter().find(|row| row.name == *name) {
-            Some(row) => row.seconds,
+        let stages = match rows.iter().find(|row| row.name == *name) {
+            Some(row) => row.stages,
             None => {
                 let set = sets::load(name).map_err(|error| error.to_string())?;
-                super::measure::measure(&set, budget)?.seconds
+                super::measure::measure(&set, budget)?.stages
             }
         };
-        for (series, seconds) in series.iter_mut().zip(seconds) {
-            series.points.push((*at, seconds));
+        for (series, stage) in series.iter_mut().zip(stages).filter(|(_, stage)| stage.reached) {
+            series.points.push((*at, stage.seconds));
         }
     }
     Ok(Chart { title: title.to_owned(), x, y: Axis::log("seconds"), series }.svg())
@@ -102,13 +106,15 @@ fn cost_over_bound(rows: &[Measured]) -> String {
         .iter()
         .filter(|row| !row.name.starts_with("vbp/") && row.bound > 0 && row.first_fit.is_some())
         .collect();
-    let share = |row: &Measured, cost: i64| (cost as f64 / row.bound as f64 - 1.0) * 100.0;
+    let share = |row: &Measured, cost: i64| {
+        ((cost as f64 / row.bound as f64 - 1.0) * 100.0).max(LEAST_SHOWN)
+    };
     let ours = priced.iter().map(|row| Some(share(row, row.cost))).collect();
-    let greedy = priced.iter().map(|row| Some(share(row, row.costs[0]))).collect();
+    let greedy = priced.iter().map(|row| Some(share(row, row.stages[0].cost))).collect();
     let baseline = priced.iter().map(|row| row.first_fit.map(|cost| share(row, cost))).collect();
     let rows = Rows {
         title: "Cost above the bound".to_owned(),
-        x: Axis::linear("% above the lower bound"),
+        x: Axis::log("% above the lower bound; what is below 0.01 is drawn there"),
         labels: priced.iter().map(|row| row.name.clone()).collect(),
         marks: vec![
             ("tenon".to_owned(), ours),

@@ -79,8 +79,8 @@ pub(super) fn run(args: &LsArgs) -> Result<String, Failure> {
     let catalog = input::catalog(&args.source)?;
     let mut rows: Vec<Row> = catalog
         .instance_types(&args.configuration.settings())
-        .into_iter()
-        .filter_map(|size| row(size, &filter))
+        .iter()
+        .filter_map(|size| row(size.clone(), &filter))
         .collect();
     sort(&mut rows, args.sort);
     rows.truncate(args.limit.unwrap_or(usize::MAX));

@@ -38,7 +38,8 @@ pub(super) fn run(args: &ShowArgs) -> Result<String, Failure> {
 fn find(catalog: &Catalog, args: &ShowArgs) -> Result<InstanceType, Failure> {
     let name = &args.name;
     match catalog {
-        Catalog::Azure(region) => {
+        Catalog::Azure(catalog) => {
+            let region = catalog.region();
             let sku = region.sku(name).ok_or_else(|| {
                 Failure::data(format!(
                     "{name}: no such size in {}; `tenon catalog ls --sort name` lists them",

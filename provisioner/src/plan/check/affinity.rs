@@ -78,8 +78,8 @@ struct Push<'c> {
     of_others: bool,
 }
 
-/// The pods of a kind without those that are being deleted: they hold their room to the last, and
-/// are gone when the plan has come true, so that nobody leans on them or has to avoid them.
+/// The pods of a kind without those that are being deleted, which will be gone before long, so that
+/// nobody may lean on them. Anti-affinity heeds them while they are there, as the scheduler does.
 fn stay<'c>(cluster: &'c Cluster<'_>, kind: &'c Kind<'_>) -> impl Iterator<Item = usize> + 'c {
     kind.residents.iter().copied().filter(|index| !cluster.residents[*index].pod.deleting)
 }
@@ -91,7 +91,7 @@ fn by_domain<'c>(
     kinds: impl Iterator<Item = &'c Kind<'c>>,
 ) -> Counts<'c> {
     let mut counts = Counts::new();
-    for resident in kinds.flat_map(|kind| stay(cluster, kind)) {
+    for &resident in kinds.flat_map(|kind| &kind.residents) {
         if let Some(domain) = cluster.node_of(resident).labels.get(key) {
             *counts.entry(domain).or_insert(0) += 1;
         }

@@ -1,10 +1,8 @@
 //! Constructing along the plan of another engine.
 
-use crate::{
-    greedy::{
-        ledger::{Host, Spot},
-        run::Run,
-    },
+use crate::greedy::{
+    ledger::{Host, Spot},
+    run::Run,
 };
 
 /// Nodes that another engine would like to have.
@@ -143,8 +141,7 @@ impl Run<'_> {
                 continue;
             }
             let room = self.prepared.problem.nodes[node as usize].free.clone();
-            let mut spot =
-                Spot { host: Host::Existing(node), room, pods: Vec::new(), copies: 1 };
+            let mut spot = Spot { host: Host::Existing(node), room, pods: Vec::new(), copies: 1 };
             if self.grant(&mut spot, wish) > 0 {
                 self.spots.push(spot);
                 left -= 1;
