@@ -257,7 +257,10 @@ fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budg
         let bound = bound(root, &duals, &counts, &part.ranges, &bounds);
         if bound > part.bound {
             part.bound = bound;
-            part.point = Arc::new(Point { duals: duals.clone(), counts: counts.clone(), bound });
+            let closed = part.ranges.iter().filter(|(_, range)| range.most == Some(0));
+            let closed = closed.map(|(kind, _)| *kind).collect();
+            let (duals, counts) = (duals.clone(), counts.clone());
+            part.point = Arc::new(Point { duals, counts, closed, bound });
         }
         if part.bound > wanted || part.bound >= value * (1.0 - TOLERANCE) {
             return;
