@@ -91,7 +91,8 @@ impl Leaf<'_> {
         let mut more = Vec::new();
         let mut unpriced = false;
         for ((at, hull), &worth) in (0u32..).zip(self.hulls).zip(self.worths) {
-            let kind = Kind { range: self.range(hull, path.range(at)), cost: self.cost(hull)?, worth };
+            let kind =
+                Kind { range: self.range(hull, path.range(at)), cost: self.cost(hull)?, worth };
             kinds.push(kind);
             if worth <= kind.cost || hull.number.is_some() || kind.range.most == Some(0) {
                 continue;

@@ -158,8 +158,7 @@ fn apart() -> Problem {
     let mut problem = problem();
     problem.groups.push(Group { count: 1, ..problem.groups[0].clone() });
     problem.sets = vec![PodSet { groups: BitSet::full(2), bound: vec![] }];
-    problem.exclusions =
-        vec![Exclusion { groups: vec![0, 1], key: NODE_KEY, set: 0, cost: None }];
+    problem.exclusions = vec![Exclusion { groups: vec![0, 1], key: NODE_KEY, set: 0, cost: None }];
     problem
 }
 
@@ -183,11 +182,8 @@ fn caps_and_conflicts_follow_from_rules() {
     certificate.caps[0].items = vec![0];
     certificate.conflicts = vec![(0, 1)];
     let leaf = |caps| Step::Leaf(Rents { room: vec![0], caps });
-    let split = Proof::Tree(vec![
-        Step::Split { on: 1, at: 0 },
-        leaf(vec![(0, 10 * UNIT)]),
-        leaf(vec![]),
-    ]);
+    let split =
+        Proof::Tree(vec![Step::Split { on: 1, at: 0 }, leaf(vec![(0, 10 * UNIT)]), leaf(vec![])]);
     certificate.prices[0].proofs = vec![split.clone(), split];
     // The second group is under no cap now; where its pod stands, the conflict keeps others off.
     assert_eq!(proven(&one_sided, &certificate), Ok(40));
@@ -201,7 +197,10 @@ fn everything_that_does_not_hold_together_is_named() {
     type Spoil = fn(&mut Certificate);
     let cases: &[(Spoil, Fault)] = &[
         (|c| c.bits = 33, Fault::Range { object: "bits", found: 33 }),
-        (|c| c.items[0] = vec![], Fault::Length { object: "an item's groups", found: 0, expected: 1 }),
+        (
+            |c| c.items[0] = vec![],
+            Fault::Length { object: "an item's groups", found: 0, expected: 1 },
+        ),
         (|c| c.items[0] = vec![1], Fault::Unknown { object: "group", index: 1 }),
         (|c| c.items[0] = vec![0, 0], Fault::Repeated { object: "group", index: 0 }),
         (
@@ -243,10 +242,7 @@ fn everything_that_does_not_hold_together_is_named() {
             |c| c.tree = vec![Step::Split { on: 2, at: 0 }, Step::Leaf(0), Step::Leaf(0)],
             Fault::Unknown { object: "kind", index: 2 },
         ),
-        (
-            |c| c.caps.push(Cap { rule: Rule::Port(0), items: vec![0] }),
-            Fault::Cap { cap: 0 },
-        ),
+        (|c| c.caps.push(Cap { rule: Rule::Port(0), items: vec![0] }), Fault::Cap { cap: 0 }),
         (|c| c.conflicts.push((0, 0)), Fault::Conflict { items: (0, 0) }),
     ];
     for (spoil, fault) in cases {

@@ -43,7 +43,12 @@ pub(crate) struct Point {
 impl Point {
     /// The prices that the root's bound rests on.
     pub(crate) fn of_root(root: &Root<'_>) -> Self {
-        Self { duals: root.duals.clone(), counts: Vec::new(), closed: Vec::new(), bound: root.bound }
+        Self {
+            duals: root.duals.clone(),
+            counts: Vec::new(),
+            closed: Vec::new(),
+            bound: root.bound,
+        }
     }
 }
 
@@ -316,8 +321,7 @@ impl Task<'_> {
         budget.prices(proven.iter().map(|proven| u64::from(proven.nodes)).sum());
         for nodes in [NODES[1], NODES[2]] {
             let over = |kind: usize, proven: &[Proven]| proven[kind].bound / goals[kind].max(1.0);
-            let mut open: Vec<usize> =
-                kinds.clone().filter(|&k| over(k, &proven) > 1.0).collect();
+            let mut open: Vec<usize> = kinds.clone().filter(|&k| over(k, &proven) > 1.0).collect();
             open.sort_by(|&a, &b| over(b, &proven).total_cmp(&over(a, &proven)).then(a.cmp(&b)));
             let mut settled: f64 = 0.0;
             for batch in open.chunks(BATCH) {
