@@ -60,38 +60,74 @@ struct Leaf<'a> {
     worths: &'a [i128],
 }
 
+/// A kind at a leaf.
+#[derive(Clone, Copy)]
+struct Kind {
+    /// How many nodes there can be.
+    range: Range,
+    /// Of one node, charges of limits included.
+    cost: i128,
+    /// No pattern is worth more.
+    worth: i128,
+}
+
+impl Kind {
+    /// By what prices are to be divided so that no pattern is worth more than its node costs;
+    /// `None` when nothing but a price of 0 would do.
+    fn factor(&self) -> Result<Option<i128>, Fault> {
+        if self.cost <= 0 {
+            return Ok(None);
+        }
+        let worth = self.worth.checked_mul(ONE).ok_or(Fault::Overflow)?;
+        Ok(Some(quotient_up(worth, self.cost)))
+    }
+}
+
 impl Leaf<'_> {
     /// What solutions with numbers of nodes within the path's ranges cost at least.
     fn bound(&self, path: &Path) -> Result<i128, Fault> {
-        let mut costs = Vec::with_capacity(self.hulls.len());
-        let mut factor = ONE;
-        for (kind, hull) in self.hulls.iter().enumerate() {
-            let range = self.range(hull, path.range(kind as u32));
-            let cost = self.cost(hull)?;
-            if range.most.is_none() && self.worths[kind] > cost {
-                if cost <= 0 {
-                    // No factor makes this kind's patterns worth no more than nothing.
-                    return Ok(0);
-                }
-                let scaled = self.worths[kind].checked_mul(ONE).ok_or(Fault::Overflow)?;
-                factor = factor.max(quotient_up(scaled, cost));
+        let mut kinds = Vec::with_capacity(self.hulls.len());
+        let mut least = ONE;
+        let mut more = Vec::new();
+        for ((at, hull), &worth) in (0u32..).zip(self.hulls).zip(self.worths) {
+            let kind =
+                Kind { range: self.range(hull, path.range(at)), cost: self.cost(hull)?, worth };
+            kinds.push(kind);
+            if worth <= kind.cost || hull.number.is_some() || kind.range.most == Some(0) {
+                continue;
             }
-            costs.push((range, cost));
+            match kind.factor()? {
+                Some(factor) if kind.range.most.is_none() => least = least.max(factor),
+                Some(factor) => more.push(factor),
+                // No factor makes this kind's patterns worth no more than nothing.
+                None if kind.range.most.is_none() => return Ok(0),
+                None => {}
+            }
         }
-        let pods = self.demand.items.iter().zip(&self.prices.items);
+        // Any factor from the least one up will do. A larger one helps where a kind whose number
+        // is bounded from above would else cost too much.
+        more.retain(|&factor| factor > least);
+        let mut best = self.total(&kinds, least)?;
+        for factor in more {
+            best = best.max(self.total(&kinds, factor)?);
+        }
+        Ok(best)
+    }
+
+    /// The bound when the prices of pods are divided by a factor. What pods are worth is rounded
+    /// down, and what patterns are worth is rounded up.
+    fn total(&self, kinds: &[Kind], factor: i128) -> Result<i128, Fault> {
         let mut worth = 0i128;
-        for (item, &price) in pods {
+        for (item, &price) in self.demand.items.iter().zip(&self.prices.items) {
             // A product of two 64-bit numbers fits 128 bits.
             let all = i128::from(item.pods) * i128::from(price);
             worth = worth.checked_add(all).ok_or(Fault::Overflow)?;
         }
-        // Any factor from the least one up will do, so rounding it up was right; the worth of the
-        // pods is rounded down and that of the patterns up.
         let mut sum = worth.checked_mul(ONE).ok_or(Fault::Overflow)?.div_euclid(factor);
-        for (&(range, cost), &worth) in costs.iter().zip(self.worths) {
-            let worth = worth.checked_mul(ONE).ok_or(Fault::Overflow)?;
-            let slack = cost.checked_sub(quotient_up(worth, factor)).ok_or(Fault::Overflow)?;
-            sum = sum.checked_add(least(range, slack)?).ok_or(Fault::Overflow)?;
+        for kind in kinds {
+            let worth = quotient_up(kind.worth.checked_mul(ONE).ok_or(Fault::Overflow)?, factor);
+            let slack = kind.cost.checked_sub(worth).ok_or(Fault::Overflow)?;
+            sum = sum.checked_add(least(kind.range, slack)?).ok_or(Fault::Overflow)?;
         }
         for (limit, &charge) in self.problem.limits.iter().zip(&self.prices.limits) {
             if limit.remaining > 0 {

@@ -1,1 +1,285 @@
+use super::*;
+use crate::{
+    BitSet,
+    problem::{Class, Exclusion, Group, Limit, NODE_KEY, Node, Offering, PodSet},
+    solution::Launch,
+};
 
+/// One micro-dollar at the scale of the certificates here.
+const UNIT: i64 = 1 << 10;
+
+/// Three pods of 1, nodes of 2 for 10 and of 3 for 20.
+fn problem() -> Problem {
+    Problem {
+        dims: 1,
+        groups: vec![Group { request: vec![1], count: 3, priority: 0, class: 0 }],
+        classes: vec![Class { offerings: BitSet::full(2), nodes: BitSet::empty(0) }],
+        offerings: vec![
+            Offering { capacity: vec![2], price: 10, tier: 0, domains: vec![], limits: vec![] },
+            Offering { capacity: vec![3], price: 20, tier: 0, domains: vec![], limits: vec![] },
+        ],
+        ..Problem::default()
+    }
+}
+
+/// All pods on nodes of their own.
+fn solution(problem: &Problem) -> Solution {
+    let launches = (0u32..).zip(&problem.groups).map(|(group, of)| Launch {
+        offering: 0,
+        copies: of.count,
+        pods: vec![(group, 1)],
+    });
+    Solution { launches: launches.collect(), ..Solution::default() }
+}
+
+/// A leaf whose rents are the same on every kind.
+fn rent(price: i64) -> Proof {
+    Proof::Tree(vec![Step::Leaf(Rents { room: vec![price], caps: vec![] })])
+}
+
+/// Pods at 5 each: the small node sells its room for 10, the large one for 15.
+fn certificate() -> Certificate {
+    Certificate {
+        bits: 10,
+        items: vec![vec![0]],
+        kinds: vec![Members::Offerings(vec![0]), Members::Offerings(vec![1])],
+        tree: vec![Step::Leaf(0)],
+        prices: vec![Prices {
+            items: vec![5 * UNIT],
+            limits: vec![],
+            proofs: vec![rent(10 * UNIT), rent(15 * UNIT)],
+        }],
+        ..Certificate::default()
+    }
+}
+
+fn proven(problem: &Problem, certificate: &Certificate) -> Result<Money, Fault> {
+    verify(problem, &solution(problem), certificate)
+}
+
+#[test]
+fn a_leaf_proves_the_relaxation() {
+    assert_eq!(proven(&problem(), &certificate()), Ok(15));
+}
+
+#[test]
+fn prices_that_are_too_high_are_divided() {
+    let mut certificate = certificate();
+    certificate.prices[0].items[0] = 50 * UNIT;
+    certificate.prices[0].proofs = vec![rent(100 * UNIT), rent(150 * UNIT)];
+    assert_eq!(proven(&problem(), &certificate), Ok(15));
+}
+
+#[test]
+fn fractions_of_money_are_rounded_up() {
+    let mut problem = problem();
+    problem.offerings[0].price = 9;
+    let mut certificate = certificate();
+    certificate.prices[0].items[0] = 9 * UNIT / 2;
+    certificate.prices[0].proofs = vec![rent(9 * UNIT), rent(27 * UNIT / 2)];
+    assert_eq!(proven(&problem, &certificate), Ok(14));
+}
+
+/// With one small node a third pod needs a large one, and two small nodes cost 20 already.
+#[test]
+fn a_split_on_the_number_of_nodes_proves_more() {
+    let mut certificate = certificate();
+    certificate.tree = vec![Step::Split { on: 0, at: 1 }, Step::Leaf(0), Step::Leaf(1)];
+    let large = Prices {
+        items: vec![20 * UNIT / 3],
+        limits: vec![],
+        proofs: vec![rent(40 * UNIT / 3), rent(20 * UNIT)],
+    };
+    let none = Prices { items: vec![0], limits: vec![], proofs: vec![rent(0), rent(0)] };
+    certificate.prices = vec![large, none];
+    // 20 for the pods, less the 10/3 by which one small node is worth more than its price.
+    assert_eq!(proven(&problem(), &certificate), Ok(17));
+    certificate.prices[0].items[0] = 10 * UNIT;
+    certificate.prices[0].proofs = vec![rent(20 * UNIT), rent(30 * UNIT)];
+    // The large node is without a bound, so its worth is divided by 3/2.
+    assert_eq!(proven(&problem(), &certificate), Ok(17));
+    let mut problem = problem();
+    problem.offerings[1].price = 30;
+    assert_eq!(proven(&problem, &certificate), Ok(20));
+}
+
+#[test]
+fn a_split_on_pods_and_a_grid_prove_what_a_leaf_cannot() {
+    let mut problem = problem();
+    problem.groups[0].request[0] = 3;
+    problem.offerings[0].capacity[0] = 5;
+    problem.offerings[1].capacity[0] = 5;
+    let mut certificate = certificate();
+    certificate.prices[0].items[0] = 10 * UNIT;
+    let whole = |proof: Proof| {
+        let mut certificate = certificate.clone();
+        certificate.prices[0].proofs = vec![proof.clone(), proof];
+        proven(&problem, &certificate)
+    };
+    let leaf = |rent| Step::Leaf(Rents { room: vec![rent], caps: vec![] });
+    assert_eq!(whole(rent(0)), Ok(30));
+    assert_eq!(whole(rent(50 * UNIT / 3)), Ok(18));
+    assert_eq!(
+        whole(Proof::Tree(vec![Step::Split { on: 0, at: 1 }, leaf(0), leaf(9 * UNIT)])),
+        Ok(30)
+    );
+    assert_eq!(whole(Proof::Grid(vec![(0, 3)])), Ok(30));
+    assert_eq!(whole(Proof::Grid(vec![])), Err(Fault::Grid));
+    assert_eq!(
+        whole(Proof::Grid(vec![(0, 0)])),
+        Err(Fault::Range { object: "unit of room", found: 0 })
+    );
+}
+
+#[test]
+fn limits_are_charged_and_existing_nodes_taken_off() {
+    let mut problem = problem();
+    problem.limits = vec![Limit { remaining: 1 }];
+    problem.offerings[0].limits = vec![(0, 1)];
+    let mut certificate = certificate();
+    // One small node at most: a charge of 10/3 makes both kinds sell room at 20/3.
+    certificate.prices[0] = Prices {
+        items: vec![20 * UNIT / 3],
+        limits: vec![10 * UNIT / 3 + 1],
+        proofs: vec![rent(40 * UNIT / 3), rent(20 * UNIT)],
+    };
+    assert_eq!(proven(&problem, &certificate), Ok(17));
+    problem.limits[0].remaining = 0;
+    assert_eq!(proven(&problem, &certificate), Ok(20));
+    problem.nodes = vec![Node { free: vec![1], domains: vec![] }];
+    problem.classes[0].nodes = BitSet::full(1);
+    certificate.kinds.push(Members::Nodes(vec![0]));
+    certificate.prices[0].proofs.push(rent(20 * UNIT / 3));
+    assert_eq!(proven(&problem, &certificate), Ok(14));
+}
+
+/// Two groups whose pods all exclude each other.
+fn apart() -> Problem {
+    let mut problem = problem();
+    problem.groups.push(Group { count: 1, ..problem.groups[0].clone() });
+    problem.sets = vec![PodSet { groups: BitSet::full(2), bound: vec![] }];
+    problem.exclusions = vec![Exclusion { groups: vec![0, 1], key: NODE_KEY, set: 0, cost: None }];
+    problem
+}
+
+#[test]
+fn caps_and_conflicts_follow_from_rules() {
+    let problem = apart();
+    let mut certificate = certificate();
+    certificate.items = vec![vec![0], vec![1]];
+    certificate.caps = vec![Cap { rule: Rule::Exclusion(0), items: vec![0, 1] }];
+    let leaf = Rents { room: vec![0], caps: vec![(0, 10 * UNIT)] };
+    let proof = Proof::Tree(vec![Step::Leaf(leaf)]);
+    certificate.prices[0].items = vec![10 * UNIT; 2];
+    certificate.prices[0].proofs = vec![proof.clone(), proof];
+    assert_eq!(proven(&problem, &certificate), Ok(40));
+    let mut soft = problem.clone();
+    soft.exclusions[0].cost = Some(1);
+    assert_eq!(proven(&soft, &certificate), Err(Fault::Cap { cap: 0 }));
+    let mut one_sided = problem.clone();
+    one_sided.exclusions[0].groups = vec![0];
+    assert_eq!(proven(&one_sided, &certificate), Err(Fault::Cap { cap: 0 }));
+    certificate.caps[0].items = vec![0];
+    certificate.conflicts = vec![(0, 1)];
+    let leaf = |caps| Step::Leaf(Rents { room: vec![0], caps });
+    let split =
+        Proof::Tree(vec![Step::Split { on: 1, at: 0 }, leaf(vec![(0, 10 * UNIT)]), leaf(vec![])]);
+    certificate.prices[0].proofs = vec![split.clone(), split];
+    // The second group is under no cap now; where its pod stands, the conflict keeps others off.
+    assert_eq!(proven(&one_sided, &certificate), Ok(40));
+    one_sided.exclusions.clear();
+    certificate.caps.clear();
+    assert_eq!(proven(&one_sided, &certificate), Err(Fault::Conflict { items: (0, 1) }));
+}
+
+#[test]
+fn everything_that_does_not_hold_together_is_named() {
+    type Spoil = fn(&mut Certificate);
+    let cases: &[(Spoil, Fault)] = &[
+        (|c| c.bits = 33, Fault::Range { object: "bits", found: 33 }),
+        (
+            |c| c.items[0] = vec![],
+            Fault::Length { object: "an item's groups", found: 0, expected: 1 },
+        ),
+        (|c| c.items[0] = vec![1], Fault::Unknown { object: "group", index: 1 }),
+        (|c| c.items[0] = vec![0, 0], Fault::Repeated { object: "group", index: 0 }),
+        (
+            |c| c.kinds[1] = Members::Offerings(vec![]),
+            Fault::Length { object: "a kind's members", found: 0, expected: 1 },
+        ),
+        (
+            |c| c.kinds[1] = Members::Offerings(vec![0]),
+            Fault::Repeated { object: "offering", index: 0 },
+        ),
+        (|c| c.kinds[1] = Members::Nodes(vec![0]), Fault::Unknown { object: "node", index: 0 }),
+        (
+            |c| {
+                c.kinds.pop();
+                c.prices[0].proofs.pop();
+            },
+            Fault::Uncovered { object: "offering", index: 1 },
+        ),
+        (
+            |c| c.prices[0].items.clear(),
+            Fault::Length { object: "item prices", found: 0, expected: 1 },
+        ),
+        (|c| c.prices[0].items[0] = -1, Fault::Range { object: "item prices", found: -1 }),
+        (
+            |c| c.prices[0].limits.push(0),
+            Fault::Length { object: "limit charges", found: 1, expected: 0 },
+        ),
+        (
+            |c| drop(c.prices[0].proofs.pop()),
+            Fault::Length { object: "proofs", found: 1, expected: 2 },
+        ),
+        (|c| c.prices[0].proofs[0] = rent(-1), Fault::Range { object: "rents", found: -1 }),
+        (|c| c.prices[0].proofs[0] = Proof::Tree(vec![]), Fault::Tree),
+        (|c| c.tree.clear(), Fault::Tree),
+        (|c| c.tree.push(Step::Leaf(0)), Fault::Tree),
+        (|c| c.tree.insert(0, Step::Split { on: 0, at: 0 }), Fault::Tree),
+        (|c| c.tree[0] = Step::Leaf(1), Fault::Unknown { object: "prices", index: 1 }),
+        (
+            |c| c.tree = vec![Step::Split { on: 2, at: 0 }, Step::Leaf(0), Step::Leaf(0)],
+            Fault::Unknown { object: "kind", index: 2 },
+        ),
+        (|c| c.caps.push(Cap { rule: Rule::Port(0), items: vec![0] }), Fault::Cap { cap: 0 }),
+        (|c| c.conflicts.push((0, 0)), Fault::Conflict { items: (0, 0) }),
+    ];
+    for (spoil, fault) in cases {
+        let mut certificate = certificate();
+        spoil(&mut certificate);
+        assert_eq!(proven(&problem(), &certificate).as_ref(), Err(fault));
+    }
+}
+
+#[test]
+fn items_must_be_alike_and_pods_must_be_there() {
+    let mut problem = problem();
+    problem.groups.push(Group { request: vec![2], ..problem.groups[0].clone() });
+    let mut certificate = certificate();
+    certificate.items[0] = vec![0, 1];
+    assert_eq!(proven(&problem, &certificate), Err(Fault::Item { item: 0, group: 1 }));
+    let mut solution = solution(&problem);
+    solution.launches[0].copies = 4;
+    assert_eq!(verify(&problem, &solution, &certificate), Err(Fault::Placed { group: 0 }));
+    problem.dims = 2;
+    assert!(matches!(proven(&problem, &certificate), Err(Fault::Problem(_))));
+}
+
+#[test]
+fn numbers_at_the_edge_are_refused_or_right() {
+    let mut certificate = certificate();
+    certificate.prices[0].items[0] = LARGEST_PRICE;
+    certificate.prices[0].proofs = vec![rent(LARGEST_PRICE), rent(LARGEST_PRICE)];
+    // A small node is worth two prices for 10, a large one three for 20.
+    assert_eq!(proven(&problem(), &certificate), Ok(15));
+    let mut vast = problem();
+    vast.groups[0].request[0] = 1 << 60;
+    // No node holds such a pod, so no solution can be cheaper than anything.
+    assert_eq!(proven(&vast, &certificate), Ok(30));
+    let mut dear = problem();
+    dear.offerings[0].price = Money::MAX / 8;
+    dear.offerings[1].price = Money::MAX / 8;
+    certificate.bits = MOST_BITS;
+    assert_eq!(proven(&dear, &certificate), Ok(3 << 24));
+}
