@@ -41,7 +41,7 @@ impl Budget {
 
     pub(crate) fn prices(&mut self, count: u64) {
         self.done.prices += count;
-        self.spend(count.saturating_mul(8));
+        self.spend(count.saturating_mul(3));
     }
 
     /// A part of what is left, for one of `parts` that work side by side.

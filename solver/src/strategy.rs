@@ -99,7 +99,10 @@ pub fn certify(
     }
 }
 
-/// Its units in one of [`Options::effort`].
+/// Units of work when nobody says how many: a few seconds.
+const EFFORT: u64 = 5_000_000;
+
+/// Units of the exact engine in one of [`Options::effort`].
 const EXACT_UNITS: u64 = 100;
 
 fn run(
@@ -115,7 +118,7 @@ fn run(
         solution.status = status(&solution, options, false);
         return (solution, None);
     }
-    let effort = if options.effort == 0 { u64::MAX } else { options.effort };
+    let effort = if options.effort == 0 { EFFORT } else { options.effort };
     let mut budget = Budget::new(effort, options.stop.clone());
     let small = problem.pods() <= EXACT_PODS && options.engine == Engine::Auto;
     if small || options.engine == Engine::Exact {

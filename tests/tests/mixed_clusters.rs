@@ -24,6 +24,10 @@ use provisioner::{
 };
 use tenon_tests::generate::{Cloud, as_list, generate};
 
+/// Units of work per cluster: column generation has its turn, and thousands of clusters stay
+/// possible.
+const EFFORT: u64 = 5_000;
+
 /// Every how many seeds the cluster is one of Azure.
 const AZURE_EVERY: u64 = 10;
 
@@ -36,7 +40,8 @@ fn read(bytes: &[u8]) -> Snapshot {
 /// What a case says when a check does not accept its plan.
 fn faults(snapshot: &Snapshot, catalog: &Catalog) -> (Plan, Vec<String>) {
     let formulation = formulate(snapshot, catalog, &Options::default());
-    let solution = solver::solve(&formulation.problem, &solver::Options::default());
+    let options = solver::Options { effort: EFFORT, ..solver::Options::default() };
+    let solution = solver::solve(&formulation.problem, &options);
     let solved = solver::check(&formulation.problem, &solution);
     let mut faults: Vec<String> = solved.iter().map(|fault| format!("solver: {fault:?}")).collect();
     let plan = plan::assemble(snapshot, &formulation, &solution);

@@ -44,7 +44,7 @@ pub fn run(args: &GenerateArgs) -> Result<(), String> {
     let instance = args.instance().map_err(|error| error.to_string())?;
     let text = write_problem(&instance.problems[0]);
     match &args.output {
-        None => print!("{text}"),
+        None => drop(super::print(&text)?),
         Some(path) => {
             fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
         }

@@ -4,7 +4,7 @@ mod measure;
 mod plots;
 mod table;
 
-use std::{fs, io::Write as _, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 use tenon_bench::sets;
@@ -51,8 +51,8 @@ const END: &str = "<!-- quality: end -->\n";
 pub fn run(args: &QualityArgs) -> Result<(), String> {
     let names = args.names()?;
     if args.list {
-        names.iter().for_each(|name| println!("{name}"));
-        return Ok(());
+        let text: String = names.iter().map(|name| format!("{name}\n")).collect();
+        return super::print(&text).map(drop);
     }
     let budget = measure::Budget { time: args.time, gap_ppm: args.gap };
     let mut rows = Vec::new();
@@ -60,9 +60,9 @@ pub fn run(args: &QualityArgs) -> Result<(), String> {
         let set = sets::load(name).map_err(|error| error.to_string())?;
         let measured = measure::measure(&set, budget)?;
         if args.output == Form::Json {
-            println!("{}", measured.json());
-            // A reader that has gone away ends the run at the next line.
-            std::io::stdout().flush().map_err(|error| error.to_string())?;
+            if super::print(&format!("{}\n", measured.json()))?.is_break() {
+                return Ok(());
+            }
         } else {
             eprintln!("{name}: {} ({:.3} s)", measured.cost, measured.stages[2].seconds);
         }
@@ -74,10 +74,7 @@ pub fn run(args: &QualityArgs) -> Result<(), String> {
     let text = table::markdown(&rows, budget);
     match &args.write {
         Some(path) => replace(path, &text),
-        None if args.output == Form::Table => {
-            print!("{text}");
-            Ok(())
-        }
+        None if args.output == Form::Table => super::print(&text).map(drop),
         None => Ok(()),
     }
 }

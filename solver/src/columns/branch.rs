@@ -106,30 +106,6 @@ impl<'a> Tree<'a> {
                 return false;
             }
             let part = self.open.swap_remove(at);
-            if std::env::var_os("DBG").is_some() {
-                eprintln!(
-                    "part bound {:.4} z {:.4} split {:?} ranges {:?}",
-                    part.bound / 1e6,
-                    part.master.value() / 1e6,
-                    part.split,
-                    part.ranges
-                );
-                let mut n = std::collections::BTreeMap::new();
-                for (_, at, v) in part.master.used() {
-                    *n.entry(part.pool.get(at).kind).or_insert(0.0) += v;
-                }
-                eprintln!(
-                    "   {:?}",
-                    n.iter()
-                        .map(|(k, v)| format!(
-                            "{}:{:.3}@{:.3}",
-                            k,
-                            v,
-                            price(self.root.core, *k) / 1e6
-                        ))
-                        .collect::<Vec<_>>()
-                );
-            }
             let Some((kind, number)) = part.split else {
                 self.closed = self.closed.min(part.bound);
                 continue;

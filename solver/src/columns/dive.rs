@@ -52,17 +52,6 @@ pub(crate) fn dive(
         if !dive.reprice(ROUNDS, budget) || budget.is_spent() {
             return None;
         }
-        if std::env::var_os("DBG2").is_some() {
-            eprintln!(
-                "  paid {:.4} z {:.4} total {:.4} cols {} remaining {} fixed {}",
-                dive.paid / 1e6,
-                dive.master.value() / 1e6,
-                (dive.paid + dive.master.value()) / 1e6,
-                dive.pool.len(),
-                dive.master.demand().iter().sum::<u32>(),
-                dive.fixed.len()
-            );
-        }
         if dive.paid + dive.master.value() > cutoff as f64 * (1.0 - 1e-6) {
             return None;
         }
@@ -292,6 +281,7 @@ impl<'a> Dive<'a> {
                 cut.push(new);
             }
         }
+        self.master.compact();
         for column in cut {
             self.add(column);
         }
@@ -377,7 +367,6 @@ impl<'a> Dive<'a> {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "a value and the state behind it")]
     fn with_count(
         &mut self,
         kind: u32,

@@ -245,6 +245,22 @@ impl<'a> Master<'a> {
         }
     }
 
+    /// Forgets closed columns, which would only be in the way.
+    pub(crate) fn compact(&mut self) {
+        let helper = |column: u32| self.columns[column as usize].is_none();
+        let open: Vec<bool> = (0..self.columns.len() as u32)
+            .map(|column| helper(column) || self.lp.is_open(column))
+            .collect();
+        let new = self.lp.compact(|column| open[column as usize]);
+        let mut stays = new.iter().map(Option::is_some);
+        self.columns.retain(|_| stays.next().unwrap_or(false));
+        for count in self.counts.iter_mut().flatten() {
+            // Helpers always stay.
+            count.over = new[count.over as usize].unwrap_or(count.over);
+            count.under = new[count.under as usize].unwrap_or(count.under);
+        }
+    }
+
     pub(crate) fn close(&mut self, column: u32) {
         self.lp.close(column);
     }

@@ -102,8 +102,7 @@ fn object(line: &mut Line<'_>, solution: &mut Solution) -> Result<(), TextError>
             solution.cost = line.number("cost")?;
             solution.penalty = line.number("penalty")?;
             solution.bound = line.number("bound")?;
-            let known = "`optimal`, `within`, `stopped` or `feasible`";
-            solution.status = line.choice("status", known, &STATUSES)?;
+            solution.status = line.choice("status", EXPECTED_STATUS, &STATUSES)?;
         }
         "effort" => {
             solution.effort = Effort {

@@ -39,15 +39,9 @@ fn best(case: u64, problem: &Problem) -> (Assignment, Worth) {
     (assignment, worth)
 }
 
-/// How many cases, from the variable that all generated tests read: one per `share` of it.
-fn cases(share: u64, otherwise: u64) -> u64 {
-    let given = std::env::var("TENON_CASES").ok().and_then(|given| given.parse::<u64>().ok());
-    given.map_or(otherwise, |given| given.div_ceil(share))
-}
-
 #[test]
 fn the_programme_finds_what_trying_everything_finds() {
-    for case in 0..cases(20, 300) {
+    for case in 0..crate::cases(20, 300) {
         let problem = problem(&mut Random::new(case), TINY);
         let (_, found) = best(case, &problem);
         let mut known: Option<Worth> = None;
@@ -85,7 +79,7 @@ fn assignment_of(problem: &Problem, solution: &solver::Solution) -> Assignment {
 #[test]
 fn no_engine_beats_the_programme() {
     let (mut equal, mut behind) = (0, 0);
-    for case in 0..cases(50, 100) {
+    for case in 0..crate::cases(50, 100) {
         let problem = problem(&mut Random::new(case), SMALL);
         let (assignment, most) = best(case, &problem);
         let perfect = World::new(&problem, &assignment).solution();

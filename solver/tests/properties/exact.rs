@@ -25,10 +25,6 @@ const SIZES: [Size; 4] = [
 /// What the search for something better may look at, per problem.
 const STEPS: u64 = 200_000;
 
-fn cases() -> u64 {
-    std::env::var("TENON_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(500)
-}
-
 fn shown(case: u64, problem: &Problem, solution: &Solution) -> String {
     let (problem, solution) = (text::write_problem(problem), text::write_solution(solution));
     format!("case {case}\n{problem}\n{solution}")
@@ -77,7 +73,7 @@ fn nothing_is_better() {
     let next = AtomicU64::new(0);
     let run = || {
         let mut case = next.fetch_add(1, Ordering::Relaxed);
-        while case < cases() {
+        while case < crate::cases(1, 500) {
             let solved = |(at, &size)| Some((at, pods_solved(case, size)?));
             let (size, pods) =
                 SIZES.iter().enumerate().find_map(solved).expect("the smallest is never too large");
@@ -93,7 +89,7 @@ fn nothing_is_better() {
     });
     println!("cases by size, largest first: {by_size:?}; by pods: {by_pods:?}");
     let largest = by_size[0].load(Ordering::Relaxed);
-    assert!(largest * 100 >= cases() * 90, "only {largest} cases of the largest size");
+    assert!(largest * 100 >= crate::cases(1, 500) * 90, "only {largest} cases of the largest size");
 }
 
 /// As above, with the simplest enumeration there is: every pod by itself, everywhere.
