@@ -9,6 +9,7 @@ mod input;
 mod plan;
 mod replay;
 mod saved;
+mod search;
 mod solve;
 
 use std::process::ExitCode;
@@ -40,7 +41,7 @@ enum Command {
     Plan(Box<plan::PlanArgs>),
     /// Make a saved plan again, bit for bit.
     #[command(after_help = exit::TABLE)]
-    Replay(replay::ReplayArgs),
+    Replay(Box<replay::ReplayArgs>),
     /// Solve a packing problem by itself: the solver's text, vector bin packing, traces.
     #[command(after_help = exit::TABLE)]
     Solve(Box<solve::SolveArgs>),

@@ -1,10 +1,16 @@
 //! The street from end to end: formulate, solve, check, put into words, check again.
 
-use std::time::Instant;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
 use catalog::azure::{ManagedDiskPrice, NetworkPlugin};
 use serde::{Deserialize, Serialize};
-use solver::Solution;
+use solver::{Engine, Solution, solution::Status};
 
 use crate::{
     formulate::{self, Formulation, formulate},
@@ -26,6 +32,65 @@ pub struct Settings {
     pub max_pods: Option<u32>,
     /// Micro-dollars per hour of a managed OS disk, instead of the list price.
     pub os_disk_price: Option<i64>,
+    /// How the plan is searched for. Files that were saved without it are of the time when there
+    /// was only the greedy engine.
+    #[serde(default = "Search::greedy")]
+    pub search: Search,
+}
+
+/// How the solver looks for a plan, in counts of work: it ends in the same place on any machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Search {
+    /// Which engines may work.
+    #[serde(with = "engine")]
+    pub engine: Engine,
+    /// Good enough: parts per million of the cost that may be left to save.
+    pub gap_ppm: u32,
+    /// Units of work at most; 0 is the engine's own choice.
+    pub effort: u64,
+    /// Where random choices start.
+    pub seed: u64,
+}
+
+impl Default for Search {
+    /// The engine's choice, to half a per cent.
+    fn default() -> Self {
+        Self { engine: Engine::Auto, gap_ppm: 5_000, effort: 0, seed: 0 }
+    }
+}
+
+impl Search {
+    /// The greedy engine alone.
+    pub fn greedy() -> Self {
+        Self { engine: Engine::Greedy, gap_ppm: 0, effort: 0, seed: 0 }
+    }
+
+    fn options(self, means: &Means) -> solver::Options {
+        solver::Options {
+            threads: means.threads,
+            engine: self.engine,
+            gap_ppm: self.gap_ppm,
+            effort: self.effort,
+            seed: self.seed,
+            stop: means.stop.clone(),
+        }
+    }
+}
+
+/// What the work is done with.
+#[derive(Clone, Debug, Default)]
+pub struct Means {
+    /// Threads to use, 0 for one per core; the plan does not depend on it.
+    pub threads: usize,
+    /// Ends the search soon after somebody sets it; the plan is the best one found until then.
+    pub stop: Option<Arc<AtomicBool>>,
+}
+
+impl Means {
+    fn is_stopped(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
 }
 
 /// Everything that came out of one run.
@@ -44,23 +109,17 @@ pub struct Outcome {
 }
 
 /// Makes a plan and checks it twice: as the solver's problem, and pod by pod over the objects.
-pub fn plan(
-    snapshot: &Snapshot,
-    catalog: &Catalog,
-    settings: &Settings,
-    threads: usize,
-) -> Outcome {
+pub fn plan(snapshot: &Snapshot, catalog: &Catalog, settings: &Settings, means: &Means) -> Outcome {
     let start = Instant::now();
     let formulation = formulate(snapshot, catalog, &settings.formulate_options());
-    let solution = solver::solve(
-        &formulation.problem,
-        &solver::Options { threads, ..solver::Options::default() },
-    );
+    let solution = solver::solve(&formulation.problem, &settings.search.options(means));
+    let stopped = solution.status == Status::Stopped && means.is_stopped();
     let mut violations: Vec<String> = solver::check(&formulation.problem, &solution)
         .iter()
         .map(|violation| format!("{violation:?}"))
         .collect();
-    let plan = plan::assemble(snapshot, &formulation, &solution);
+    let mut plan = plan::assemble(snapshot, &formulation, &solution);
+    plan.totals.out_of_time = stopped;
     violations.extend(
         plan::check::check(snapshot, &formulation.node_pools, &plan)
             .iter()
@@ -109,5 +168,36 @@ mod plugin {
         found
             .map(|(plugin, _)| *plugin)
             .ok_or_else(|| D::Error::custom(format!("unknown network plugin {name}")))
+    }
+}
+
+/// The engine by the name that the command line uses.
+mod engine {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use solver::Engine;
+
+    const NAMES: [(Engine, &str); 4] = [
+        (Engine::Auto, "auto"),
+        (Engine::Greedy, "greedy"),
+        (Engine::Columns, "cg"),
+        (Engine::Exact, "exact"),
+    ];
+
+    pub(super) fn serialize<S: Serializer>(
+        engine: &Engine,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let name = NAMES.iter().find(|(this, _)| this == engine).map_or("auto", |(_, name)| name);
+        serializer.serialize_str(name)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Engine, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let found = NAMES.iter().find(|(_, this)| *this == name);
+        found
+            .map(|(engine, _)| *engine)
+            .ok_or_else(|| D::Error::custom(format!("unknown engine {name}")))
     }
 }

@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use catalog::Resources;
 use k8s_openapi::api::core::v1::Taint;
+use solver::solution::{Effort, Status};
 
 pub use self::assemble::assemble;
 use crate::snapshot::Skipped;
@@ -108,6 +109,12 @@ pub struct Totals {
     pub hourly: i64,
     /// No plan that places the same pods is cheaper.
     pub lower_bound: i64,
+    /// How sure the solver is.
+    pub status: Status,
+    /// Whether the clock ended the search.
+    pub out_of_time: bool,
+    /// What the search took.
+    pub effort: Effort,
     /// What unmet preferences cost by their weights (not money anyone pays).
     pub penalty: i64,
     /// Micro-dollars per hour of the existing nodes whose price is known.

@@ -16,7 +16,7 @@ mod wide;
 
 pub use compare::Variant;
 pub use money::{hourly, monthly, usd};
-pub use names::{amount, pod_name, reason_name, skip_name, workload};
+pub use names::{amount, pod_name, reason_name, skip_name, status_name, workload};
 
 use crate::{plan::Plan, snapshot::Snapshot};
 

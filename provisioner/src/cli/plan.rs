@@ -1,6 +1,9 @@
 //! `tenon plan`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 
@@ -10,9 +13,10 @@ use super::{
     exit::{Exit, Failure},
     explain, input,
     saved::{self, Saved},
+    search::{SearchArgs, Timer},
 };
 use crate::{
-    pipeline::{self, Outcome, Settings},
+    pipeline::{self, Means, Outcome, Search, Settings},
     report::{self, Report, Variant},
     snapshot::{Snapshot, read::ReadOptions},
     source::Catalog,
@@ -45,6 +49,8 @@ pub(super) struct PlanArgs {
     #[arg(long, value_name = "FILE")]
     compare: Vec<PathBuf>,
     #[command(flatten)]
+    search: SearchArgs,
+    #[command(flatten)]
     output: Output,
 }
 
@@ -56,15 +62,23 @@ pub(super) fn run(args: &PlanArgs, console: &Console) -> Result<Exit, Failure> {
         network_plugin: args.nodes.network_plugin.into(),
         max_pods: args.nodes.max_pods,
         os_disk_price: args.nodes.os_disk_price,
+        search: args.search.or(Search::default()),
+    };
+    let work = Work {
+        catalog: &catalog,
+        settings: &settings,
+        time: args.search.time,
+        threads: args.output.threads,
+        console,
     };
     if args.compare.is_empty() {
-        let outcome = solve(&snapshot, &catalog, &settings, &args.output, console)?;
+        let outcome = work.solve(&snapshot)?;
         let text = rendered(&snapshot, &outcome, &args.output)?;
-        save(args, &settings, &catalog, &snapshot)?;
+        save(args, &work, &snapshot)?;
         console.print(&text)?;
         return Ok(exit(&args.output, [&outcome]));
     }
-    compare(args, snapshot, &catalog, &settings, console)
+    compare(args, snapshot, &work)
 }
 
 impl PlanArgs {
@@ -77,31 +91,37 @@ impl PlanArgs {
     }
 }
 
-fn save(
-    args: &PlanArgs,
-    settings: &Settings,
-    catalog: &Catalog,
-    snapshot: &Snapshot,
-) -> Result<(), Failure> {
+fn save(args: &PlanArgs, work: &Work<'_>, snapshot: &Snapshot) -> Result<(), Failure> {
+    let (settings, catalog) = (work.settings, work.catalog);
     match &args.save {
         Some(path) => saved::write(path, &Saved { settings, catalog, snapshot }),
         None => Ok(()),
     }
 }
 
-/// Solves, and refuses to hand over a plan that fails a check.
-pub(super) fn solve(
-    snapshot: &Snapshot,
-    catalog: &Catalog,
-    settings: &Settings,
-    output: &Output,
-    console: &Console,
-) -> Result<Outcome, Failure> {
-    let pods = snapshot.pods.len();
-    let progress = console.progress(pods >= LONG, format!("planning {pods} pods"));
-    let outcome = pipeline::plan(snapshot, catalog, settings, output.threads);
-    drop(progress);
-    sound(outcome)
+/// What plans of one command have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Work<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) settings: &'a Settings,
+    /// For each plan.
+    pub(super) time: Option<Duration>,
+    pub(super) threads: usize,
+    pub(super) console: &'a Console,
+}
+
+impl Work<'_> {
+    /// Solves, and refuses to hand over a plan that fails a check.
+    pub(super) fn solve(&self, snapshot: &Snapshot) -> Result<Outcome, Failure> {
+        let pods = snapshot.pods.len();
+        let long = pods >= LONG || self.time.is_some();
+        let progress = self.console.progress(long, format!("planning {pods} pods"));
+        let timer = self.time.map(Timer::start);
+        let means = Means { threads: self.threads, stop: timer.as_ref().map(Timer::flag) };
+        let outcome = pipeline::plan(snapshot, self.catalog, self.settings, &means);
+        drop(progress);
+        sound(outcome)
+    }
 }
 
 /// An outcome that both checks accept.
@@ -143,13 +163,7 @@ pub(super) fn exit<'a>(output: &Output, outcomes: impl IntoIterator<Item = &'a O
 }
 
 /// Plans the input as it is and with the node pools of every variant.
-fn compare(
-    args: &PlanArgs,
-    snapshot: Snapshot,
-    catalog: &Catalog,
-    settings: &Settings,
-    console: &Console,
-) -> Result<Exit, Failure> {
+fn compare(args: &PlanArgs, snapshot: Snapshot, work: &Work<'_>) -> Result<Exit, Failure> {
     let mut names = vec!["input".to_owned()];
     let mut snapshots = vec![snapshot];
     for path in &args.compare {
@@ -159,11 +173,11 @@ fn compare(
     }
     let mut outcomes = Vec::with_capacity(snapshots.len());
     for snapshot in &snapshots {
-        outcomes.push(solve(snapshot, catalog, settings, &args.output, console)?);
+        outcomes.push(work.solve(snapshot)?);
     }
     let text = compared(&names, &snapshots, &outcomes, &args.output)?;
-    save(args, settings, catalog, &snapshots[0])?;
-    console.print(&text)?;
+    save(args, work, &snapshots[0])?;
+    work.console.print(&text)?;
     Ok(exit(&args.output, &outcomes))
 }
 

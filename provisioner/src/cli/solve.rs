@@ -1,19 +1,19 @@
 //! `tenon solve`.
 
-mod budget;
 mod input;
 
 use std::{path::PathBuf, time::Instant};
 
 use ::catalog::CapacityType;
 use clap::{Args, ValueEnum};
-use solver::{Engine, Options, text};
+use solver::{Options, text};
 
 use super::{
     args::Nodes,
     console::Console,
     exit::{Exit, Failure},
     saved::write_whole,
+    search::{self, EngineArg, Timer},
 };
 use crate::{
     instance::{Answer, Format, Instance},
@@ -76,10 +76,10 @@ struct Budget {
     #[arg(long, value_enum, default_value_t)]
     engine: EngineArg,
     /// Come back with the best plan after this time, e.g. 500ms or 2s.
-    #[arg(long, value_name = "TIME", value_parser = budget::time)]
+    #[arg(long, value_name = "TIME", value_parser = search::time)]
     time: Option<std::time::Duration>,
     /// Stop when the plan is this near to the bound, e.g. 0.5%.
-    #[arg(long, value_name = "SHARE", value_parser = budget::parts_per_million, default_value = "0")]
+    #[arg(long, value_name = "SHARE", value_parser = search::parts_per_million, default_value = "0")]
     gap: u32,
     /// Number of threads; 0 takes one per core. The plan does not depend on it.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -116,31 +116,6 @@ impl From<FormatArg> for Format {
             FormatArg::Maneuver => Self::Maneuver,
             FormatArg::Pods => Self::Pods,
             FormatArg::VmStream => Self::VmStream,
-        }
-    }
-}
-
-/// `--engine`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum EngineArg {
-    /// Whoever suits the problem.
-    #[default]
-    Auto,
-    /// A plan in milliseconds.
-    Greedy,
-    /// Column generation: near the optimum, with a proof of how near.
-    Cg,
-    /// To the proven optimum, for small problems.
-    Exact,
-}
-
-impl From<EngineArg> for Engine {
-    fn from(engine: EngineArg) -> Self {
-        match engine {
-            EngineArg::Auto => Self::Auto,
-            EngineArg::Greedy => Self::Greedy,
-            EngineArg::Cg => Self::Columns,
-            EngineArg::Exact => Self::Exact,
         }
     }
 }
@@ -201,14 +176,14 @@ pub(super) fn run(args: &SolveArgs, console: &Console) -> Result<Exit, Failure> 
 
 impl Budget {
     fn solve(&self, instance: &Instance) -> Answer {
-        let timer = self.time.map(budget::Timer::start);
+        let timer = self.time.map(Timer::start);
         instance.solve(&Options {
             threads: usize::from(self.threads),
             engine: self.engine.into(),
             gap_ppm: self.gap,
             effort: self.effort,
             seed: self.seed,
-            stop: timer.as_ref().map(budget::Timer::flag),
+            stop: timer.as_ref().map(Timer::flag),
         })
     }
 }

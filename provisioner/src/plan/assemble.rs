@@ -32,6 +32,9 @@ pub fn assemble(snapshot: &Snapshot, formulation: &Formulation, solution: &Solut
     let totals = Totals {
         hourly: solution.cost,
         lower_bound: solution.bound,
+        status: solution.status,
+        out_of_time: false,
+        effort: solution.effort,
         penalty: solution.penalty,
         existing_hourly: priced.clone().filter_map(|node| node.price).sum(),
         existing_unpriced: priced.filter(|node| node.price.is_none()).count(),

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use solver::solution::{Effort, Launch, Status};
+use solver::solution::Launch;
 
 use super::{
+    json::EffortDocument,
     money::{hourly, percent},
-    names::{reason_name, reason_phrase},
+    names::{reason_name, reason_phrase, status_name},
     style::{ADD, BAD, BOLD, CHANGE, count, paint},
     table::aligned,
 };
@@ -187,16 +188,6 @@ fn unplaced(solved: &Solved<'_>) -> String {
     text
 }
 
-/// The name of a status in JSON and in tables; stable.
-pub fn status_name(status: Status) -> &'static str {
-    match status {
-        Status::Optimal => "optimal",
-        Status::Within => "within",
-        Status::Stopped => "stopped",
-        Status::Feasible => "feasible",
-    }
-}
-
 /// `version` of an answer.
 pub const ANSWER_VERSION: &str = "tenon.sh/solution/v1";
 
@@ -224,15 +215,6 @@ struct Document<'a> {
     launches: Vec<LaunchDocument<'a>>,
     placements: Vec<PlacementDocument<'a>>,
     unplaced: Vec<UnplacedDocument<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct EffortDocument {
-    columns: u64,
-    pivots: u64,
-    prices: u64,
-    dives: u64,
-    nodes: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -290,16 +272,11 @@ fn document<'a>(solved: &Solved<'a>) -> Document<'a> {
         groups: problem.groups.len(),
         offerings: problem.offerings.len(),
         dimensions: &instance.dimensions,
-        effort: effort(&solution.effort),
+        effort: solution.effort.into(),
         launches: launch_documents(instance, answer),
         placements: placement_documents(instance, answer),
         unplaced: unplaced_documents(instance, answer),
     }
-}
-
-fn effort(effort: &Effort) -> EffortDocument {
-    let Effort { columns, pivots, prices, dives, nodes } = *effort;
-    EffortDocument { columns, pivots, prices, dives, nodes }
 }
 
 fn launch_documents<'a>(instance: &'a Instance, answer: &Answer) -> Vec<LaunchDocument<'a>> {

@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::{
     Format, Report,
     json::{self, Document},
-    money::{hourly, monthly, percent, signed, usd},
+    money::{at_most, hourly, monthly, percent, signed, usd},
+    names::status_name,
     style::{BOLD, paint},
     table, wide,
 };
@@ -118,7 +119,7 @@ fn side_by_side(variants: &[Variant<'_>]) -> String {
 
 type Cell = fn(&Plan, &Plan) -> String;
 
-fn rows() -> [(&'static str, Cell); 10] {
+fn rows() -> [(&'static str, Cell); 12] {
     [
         ("per hour", |plan, _| hourly(plan.totals.hourly)),
         ("per month", |plan, _| monthly(plan.totals.hourly)),
@@ -135,6 +136,11 @@ fn rows() -> [(&'static str, Cell); 10] {
             format!("{sign}{}", percent(more.saturating_abs(), first.totals.hourly))
         }),
         ("lower bound per hour", |plan, _| hourly(plan.totals.lower_bound)),
+        ("at most to be saved", |plan, _| {
+            let bound = plan.totals.lower_bound.clamp(0, plan.totals.hourly.max(0));
+            at_most(plan.totals.hourly - bound, plan.totals.hourly)
+        }),
+        ("proof", |plan, _| status_name(plan.totals.status).to_owned()),
         ("nodes to launch", |plan, first| with_change(plan, first, |plan| plan.launches.len())),
         ("existing nodes used", |plan, first| with_change(plan, first, |plan| plan.existing.len())),
         ("pods placed", |plan, first| with_change(plan, first, |plan| plan.totals.placed)),

@@ -2,17 +2,19 @@
 //!
 //! Fields are only ever added. Money is in dollars with at most six decimals, exact to the
 //! micro-dollar; resources are integers, milli-cores for `cpu`, bytes or pieces for the others.
-//! `seconds` is the only field that two runs over the same input may differ in.
+//! `seconds` is the only field that two runs over the same input may differ in, unless `--time`
+//! stopped them.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::api::core::v1::Taint;
 use serde::Serialize;
+use solver::solution::Effort;
 
 use super::{
     Explained, Report,
     money::{monthly_usd, usd},
-    names::{pod_name, reason_name, skip_name},
+    names::{pod_name, reason_name, skip_name, status_name},
 };
 use crate::plan::{Alternative, ExistingNode, Launch, PodIndex, Totals};
 
@@ -25,6 +27,7 @@ pub const PLAN_VERSION: &str = "tenon.sh/plan/v1";
 pub struct Document {
     version: &'static str,
     totals: TotalsDocument,
+    effort: EffortDocument,
     launches: Vec<LaunchDocument>,
     existing: Vec<ExistingDocument>,
     unplaced: Vec<UnplacedDocument>,
@@ -41,7 +44,9 @@ struct TotalsDocument {
     hourly_usd: f64,
     monthly_usd: f64,
     lower_bound_usd: f64,
+    /// (price − bound) / price, of launch prices: preferences have no part in it.
     gap: f64,
+    status: &'static str,
     penalty_usd: f64,
     existing_hourly_usd: f64,
     existing_unpriced: usize,
@@ -51,6 +56,23 @@ struct TotalsDocument {
     unplaced: usize,
     groups: usize,
     offerings: usize,
+}
+
+/// What the search took, in counts that are the same on every machine.
+#[derive(Debug, Serialize)]
+pub(super) struct EffortDocument {
+    columns: u64,
+    pivots: u64,
+    prices: u64,
+    dives: u64,
+    nodes: u64,
+}
+
+impl From<Effort> for EffortDocument {
+    fn from(effort: Effort) -> Self {
+        let Effort { columns, pivots, prices, dives, nodes } = effort;
+        Self { columns, pivots, prices, dives, nodes }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -118,6 +140,7 @@ pub fn document(report: &Report<'_>) -> Document {
     Document {
         version: PLAN_VERSION,
         totals: totals(&plan.totals, plan.launches.len(), plan.unplaced.len()),
+        effort: plan.totals.effort.into(),
         launches: plan.launches.iter().map(|launch| node(launch, names(&launch.pods))).collect(),
         existing: plan.existing.iter().map(|node| existing(node, names(&node.pods))).collect(),
         unplaced: plan
@@ -159,6 +182,7 @@ fn totals(totals: &Totals, nodes: usize, unplaced: usize) -> TotalsDocument {
         monthly_usd: monthly_usd(totals.hourly),
         lower_bound_usd: usd(totals.lower_bound),
         gap: gap(totals),
+        status: status_name(totals.status),
         penalty_usd: usd(totals.penalty),
         existing_hourly_usd: usd(totals.existing_hourly),
         existing_unpriced: totals.existing_unpriced,

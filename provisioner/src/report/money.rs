@@ -43,6 +43,16 @@ pub(super) fn percent(part: i64, whole: i64) -> String {
     format!("{}.{} %", tenths / 10, (tenths % 10).abs())
 }
 
+/// A share in per cent with two decimals, rounded up: nothing is claimed that is not so.
+pub(super) fn at_most(part: i64, whole: i64) -> String {
+    if whole <= 0 {
+        return "0.00 %".to_owned();
+    }
+    let (part, whole) = (i128::from(part.max(0)), i128::from(whole));
+    let hundredths = (part * 10_000 + whole - 1) / whole;
+    format!("{}.{:02} %", hundredths / 100, hundredths % 100)
+}
+
 fn split(micro: i64) -> (&'static str, u128, u64) {
     let size = micro.unsigned_abs();
     (if micro < 0 { "-" } else { "" }, u128::from(size / 1_000_000), size % 1_000_000)
@@ -84,6 +94,16 @@ mod tests {
         assert_eq!(monthly(7), "$0.01");
         assert_eq!(monthly(6), "$0.00");
         assert_eq!(monthly(-1_920_000), "-$1,401.60");
+    }
+
+    #[test]
+    fn what_is_at_most_is_rounded_up() {
+        assert_eq!(at_most(1, 8), "12.50 %");
+        assert_eq!(at_most(1, 3), "33.34 %");
+        assert_eq!(at_most(1, i64::MAX), "0.01 %");
+        assert_eq!(at_most(0, 3), "0.00 %");
+        assert_eq!(at_most(1, 0), "0.00 %");
+        assert_eq!(at_most(i64::MAX, i64::MAX), "100.00 %");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use catalog::resources;
-use solver::solution::Reason;
+use solver::solution::{Reason, Status};
 
 use crate::{
     plan::PodIndex,
@@ -83,6 +83,16 @@ pub(super) fn reason_phrase(reason: Reason) -> &'static str {
         Reason::Exclusion => "anti-affinity forbids every place",
         Reason::Conflict => "host ports are taken everywhere",
         Reason::Combination => "several constraints together leave no place",
+    }
+}
+
+/// The name of a status in JSON and in tables; stable.
+pub fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Optimal => "optimal",
+        Status::Within => "within",
+        Status::Stopped => "stopped",
+        Status::Feasible => "feasible",
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use solver::solution::Status;
+
 use super::{
     Report,
-    money::{hourly, monthly, percent, signed},
+    money::{at_most, hourly, monthly, signed},
     names::{reason_phrase, skip_phrase, workload, workloads},
     style::{ADD, BAD, BOLD, CHANGE, DIM, count, paint},
 };
-use crate::plan::{Launch, PodIndex};
+use crate::plan::{Launch, PodIndex, Totals};
 
 /// How many workloads a line names before it says "more".
 const NAMED: usize = 4;
@@ -153,12 +155,7 @@ fn notes(report: &Report<'_>) -> String {
     let totals = &report.plan.totals;
     let mut text = String::new();
     if totals.hourly > 0 {
-        let bound = totals.lower_bound.clamp(0, totals.hourly);
-        let gap = percent(totals.hourly - bound, totals.hourly);
-        text.push_str(&format!(
-            "  No plan for the same pods costs less than {}/h; at most {gap} could be saved.\n",
-            hourly(bound)
-        ));
+        text.push_str(&format!("  {}\n", certainty(totals)));
     }
     if totals.existing_unpriced > 0 {
         let nodes = count(totals.existing_unpriced, "existing node");
@@ -171,6 +168,32 @@ fn notes(report: &Report<'_>) -> String {
         ));
     }
     text
+}
+
+/// How sure it is that there is nothing cheaper, with the bound and the gap.
+fn certainty(totals: &Totals) -> String {
+    let bound = totals.lower_bound.clamp(0, totals.hourly);
+    let gap = at_most(totals.hourly - bound, totals.hourly);
+    let saved = format!(
+        "no plan for the same pods costs less than {}/h; at most {gap} could be saved.",
+        hourly(bound)
+    );
+    match totals.status {
+        Status::Optimal if bound == totals.hourly => {
+            "Optimal: no plan for the same pods costs less.".to_owned()
+        }
+        // What is proven then takes weights and preferences into account; the bound does not.
+        Status::Optimal => format!(
+            "Optimal with the pools' weights and the pods' preferences; without them {saved}"
+        ),
+        Status::Within => format!(
+            "Within {gap} of the least possible: no plan for the same pods costs less than {}/h.",
+            hourly(bound)
+        ),
+        Status::Stopped if totals.out_of_time => format!("Stopped by --time: {saved}"),
+        Status::Stopped => format!("Stopped when its effort was spent: {saved}"),
+        Status::Feasible => format!("Not proven to be the cheapest: {saved}"),
+    }
 }
 
 /// Pods without a place, by reason and workload, with the detail where it differs.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use catalog::Resources;
 use k8s_openapi::api::core::v1::{Node, Taint};
-use solver::solution::Reason;
+use solver::solution::{Effort, Reason, Status};
 
 use super::{Explained, Format, Report, Variant, compare, render};
 use crate::{
@@ -101,6 +101,9 @@ fn plan() -> Plan {
         totals: Totals {
             hourly: 384_000,
             lower_bound: 336_000,
+            status: Status::Feasible,
+            out_of_time: false,
+            effort: Effort { pivots: 7, ..Effort::default() },
             penalty: 1_000,
             existing_hourly: 1_000_000,
             existing_unpriced: 1,
@@ -134,7 +137,7 @@ Totals        before    change      after
   nodes            1        +2          3
   per hour    $1.000   +$0.384     $1.384
   per month  $730.00  +$280.32  $1,010.32
-  No plan for the same pods costs less than $0.336/h; at most 12.5 % could be saved.
+  Not proven to be the cheapest: no plan for the same pods costs less than $0.336/h; at most 12.50 % could be saved.
   Without 1 existing node of unknown price.
   Preferences that are not met weigh $0.001/h (nobody pays this).
 
@@ -181,6 +184,8 @@ fn the_document_has_the_promised_fields() {
     assert_eq!(document["totals"]["monthlyUsd"], 280.32);
     assert_eq!(document["totals"]["lowerBoundUsd"], 0.336);
     assert_eq!(document["totals"]["gap"], 0.125);
+    assert_eq!(document["totals"]["status"], "feasible");
+    assert_eq!(document["effort"]["pivots"], 7);
     let launch = &document["launches"][0];
     assert_eq!(launch["nodePool"], "general");
     assert_eq!(launch["hourlyUsd"], 0.192);
@@ -191,6 +196,30 @@ fn the_document_has_the_promised_fields() {
     assert_eq!(document["unplaced"][0]["reason"], "TooLarge");
     assert_eq!(document["skipped"][1]["reason"], "Terminal");
     assert_eq!(document["seconds"], 0.5);
+}
+
+#[test]
+fn the_table_says_how_sure_it_is() {
+    let snapshot = snapshot();
+    let mut plan = plan();
+    for (status, out_of_time, bound, words) in [
+        (Status::Optimal, false, 384_000, "  Optimal: no plan for the same pods costs less.\n"),
+        (Status::Optimal, false, 383_000, "Optimal with the pools' weights"),
+        (
+            Status::Within,
+            false,
+            383_000,
+            "  Within 0.27 % of the least possible: no plan for the same pods costs less than \
+             $0.383/h.\n",
+        ),
+        (Status::Stopped, true, 383_000, "  Stopped by --time: no plan for the same pods"),
+        (Status::Stopped, false, 383_000, "  Stopped when its effort was spent: no plan"),
+    ] {
+        plan.totals = Totals { status, out_of_time, lower_bound: bound, ..plan.totals.clone() };
+        let report = Report { snapshot: &snapshot, plan: &plan, seconds: 0.0, explanations: &[] };
+        let text = anstream::adapter::strip_str(&render(&report, Format::Table)).to_string();
+        assert!(text.contains(words), "{text}");
+    }
 }
 
 #[test]

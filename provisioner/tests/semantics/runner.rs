@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use catalog::{InstanceType, Operator, azure::NetworkPlugin};
 use provisioner::{
-    pipeline::{self, Outcome, Settings},
+    pipeline::{self, Means, Outcome, Search, Settings},
     snapshot::{
         Snapshot,
         read::{ReadOptions, Reader},
@@ -164,8 +164,10 @@ impl Planned {
             network_plugin: NetworkPlugin::None,
             max_pods: None,
             os_disk_price: None,
+            search: Search::default(),
         };
-        let outcome = pipeline::plan(&snapshot, &catalog, &settings, 1);
+        let means = Means { threads: 1, stop: None };
+        let outcome = pipeline::plan(&snapshot, &catalog, &settings, &means);
         Self { snapshot, outcome }
     }
 

@@ -1,4 +1,4 @@
-//! Limits on how long and how hard the solver looks.
+//! How long and how hard the solver looks.
 
 use std::{
     sync::{
@@ -9,6 +9,72 @@ use std::{
     thread,
     time::Duration,
 };
+
+use clap::{Args, ValueEnum};
+use solver::Engine;
+
+use crate::pipeline::Search;
+
+/// What a plan says about the search for it. What is not said is the default, or in a replay what
+/// the saved plan was made with.
+#[derive(Clone, Debug, Args)]
+pub(super) struct SearchArgs {
+    /// Who is to find the plan [default: auto, or as saved].
+    #[arg(long, value_enum)]
+    engine: Option<EngineArg>,
+    /// Good enough: stop when at most this share of the cost could still be saved [default: 0.5%,
+    /// or as saved].
+    #[arg(long, value_name = "SHARE", value_parser = parts_per_million)]
+    gap: Option<u32>,
+    /// Stop after this much work, in the engine's units; 0 is the engine's own choice, a second or
+    /// two [default: 0, or as saved].
+    #[arg(long, value_name = "N")]
+    effort: Option<u64>,
+    /// Where random choices start [default: 0, or as saved].
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Stop the search for a plan after this time, e.g. 500ms or 2s. No clock is looked at without
+    /// this; a plan that was stopped by the clock may differ from run to run.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(super) time: Option<Duration>,
+}
+
+impl SearchArgs {
+    /// What is said, and `else_` for the rest.
+    pub(super) fn or(&self, else_: Search) -> Search {
+        Search {
+            engine: self.engine.map_or(else_.engine, Engine::from),
+            gap_ppm: self.gap.unwrap_or(else_.gap_ppm),
+            effort: self.effort.unwrap_or(else_.effort),
+            seed: self.seed.unwrap_or(else_.seed),
+        }
+    }
+}
+
+/// `--engine`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum EngineArg {
+    /// Whoever suits the problem.
+    #[default]
+    Auto,
+    /// A plan in milliseconds.
+    Greedy,
+    /// Column generation: near the optimum, with a proof of how near.
+    Cg,
+    /// To the proven optimum, for small problems.
+    Exact,
+}
+
+impl From<EngineArg> for Engine {
+    fn from(engine: EngineArg) -> Self {
+        match engine {
+            EngineArg::Auto => Self::Auto,
+            EngineArg::Greedy => Self::Greedy,
+            EngineArg::Cg => Self::Columns,
+            EngineArg::Exact => Self::Exact,
+        }
+    }
+}
 
 /// Sets a flag after a time, unless it is dropped before.
 pub(super) struct Timer {
