@@ -140,7 +140,7 @@ impl<'a> Tree<'a> {
 fn solve(master: &mut Master<'_>, budget: &mut Budget) -> bool {
     let before = master.pivots();
     let outcome = master.solve(budget.left());
-    budget.pivots(master.pivots() - before);
+    budget.pivots(master.pivots() - before, master.rows());
     outcome == Outcome::Optimal
 }
 

@@ -167,6 +167,10 @@ impl<'a> Master<'a> {
         self.lp.objective()
     }
 
+    pub(crate) fn rows(&self) -> usize {
+        self.lp.rows()
+    }
+
     pub(crate) fn pivots(&self) -> u64 {
         self.lp.pivots()
     }

@@ -50,14 +50,13 @@ pub(crate) fn improve(
     if core.items.is_empty() {
         return None;
     }
-    let limits = Limits { tolerance: 1e-3, keep: 1, rounds: 400, nodes: 64 };
-    let bounding = root(&core, seeds(&core, solution), &limits, budget);
+    let bounding = first_root(&core, solution, budget);
     let given = (solution.bound, solution.unplaced.clone());
     let mut search = Search { prepared, options, best: solution, tell };
     search.raise(bounding.bound);
     let record = if Core::views_differ(problem) {
         let core = Core::new(problem, &pods, View::Plan);
-        let planning = root(&core, seeds(&core, search.best), &limits, budget);
+        let planning = first_root(&core, search.best, budget);
         search.alternate(&bounding, &planning, budget)
     } else {
         search.alternate(&bounding, &bounding, budget)
@@ -68,6 +67,23 @@ pub(crate) fn improve(
     let certificate = prove::settle(problem, &bounding, &record, solution, budget);
     tell(progress(solution));
     certificate
+}
+
+/// The root takes a third of the budget at most, so that there are plans whatever becomes of it.
+/// With many items its last stretch is long, and dives do not need it.
+fn first_root<'a>(core: &'a Core, solution: &Solution, budget: &mut Budget) -> Root<'a> {
+    let many = core.items.len() as f64 / 80.0;
+    let limits = Limits {
+        tolerance: 1e-3 * many.clamp(1.0, 4.0),
+        keep: if many > 1.0 { 3 } else { 1 },
+        rounds: 400,
+        nodes: 64,
+    };
+    let mut own = budget.fork(3);
+    let given = own.left();
+    let root = root(core, seeds(core, solution), &limits, &mut own);
+    budget.join(&own, given);
+    root
 }
 
 /// Pods per group that a solution places.

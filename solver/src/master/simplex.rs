@@ -368,7 +368,6 @@ impl Simplex {
         self.columns.len()
     }
 
-    #[cfg(test)]
     pub(crate) fn rows(&self) -> usize {
         self.rhs.len()
     }
