@@ -202,15 +202,22 @@ impl<'a> Stated<'a> {
             policy.as_deref().map_or(default, |policy| policy == "Honor")
         };
         let at_least_one = |number: i32| u32::try_from(number).unwrap_or(1).max(1);
+        let soft = is_soft(constraint);
+        // A new node could always be launched, and would be empty: as in Karpenter, the least count
+        // over hosts is 0, so that replicas do not end on one node because it is the only one.
+        let min_domains = match key {
+            NODE_KEY if !soft => u32::MAX,
+            _ => at_least_one(constraint.min_domains.unwrap_or(1)),
+        };
         let spread = SpreadKey {
             key,
             set: self.selectors.intern_set(vec![selector]),
             max_skew: at_least_one(constraint.max_skew),
-            min_domains: at_least_one(constraint.min_domains.unwrap_or(1)),
+            min_domains,
             terms: honors(&constraint.node_affinity_policy, true).then_some(shape.terms),
             tolerations: honors(&constraint.node_taints_policy, false).then_some(shape.tolerations),
             keys: keys.to_vec(),
-            cost: is_soft(constraint).then_some(COST_OF_SKEW),
+            cost: soft.then_some(COST_OF_SKEW),
         };
         statements.spreads.push(self.spreads.intern(spread));
     }

@@ -16,7 +16,7 @@ fn columns() -> Options {
 /// its bound can be on the mark.
 fn tiny(case: u64) -> Problem {
     let mut problem = problem(&mut Random::new(case), TINY);
-    if case % 2 == 0 {
+    if case.is_multiple_of(2) {
         problem.spreads.clear();
         problem.affinities.clear();
         problem.flexibilities.clear();
