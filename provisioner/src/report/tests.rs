@@ -264,6 +264,7 @@ fn variants_are_compared_with_the_first() {
     second.launches.pop();
     second.totals.hourly = 192_000;
     second.totals.placed = 4;
+    second.totals.status = Status::Optimal;
     let report = |plan| Report {
         snapshot: &snapshot,
         plan,
@@ -284,6 +285,7 @@ fn variants_are_compared_with_the_first() {
     assert_eq!(row("per month"), ["$280.32", "$140.16"]);
     assert_eq!(row("difference per month"), ["-$140.16"]);
     assert_eq!(row("nodes to launch"), ["2", "1 (-1)"]);
+    assert_eq!(row("proven to be"), ["within 12.50 %", "optimal"]);
     assert!(text.contains("The cost of spot.yaml is for another number of placed pods."));
     let json: serde_json::Value =
         serde_json::from_str(&compare::render(&variants, Format::Json)).unwrap();
