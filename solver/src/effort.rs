@@ -34,9 +34,10 @@ impl Budget {
         self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn pivots(&mut self, count: u64) {
+    /// Pivots of a programme with so many rows: each works through the whole inverse.
+    pub(crate) fn pivots(&mut self, count: u64, rows: usize) {
         self.done.pivots += count;
-        self.spend(count.saturating_mul(5));
+        self.spend(count.saturating_mul(2 + (rows * rows) as u64 / 5_000));
     }
 
     pub(crate) fn prices(&mut self, count: u64) {

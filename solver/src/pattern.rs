@@ -345,7 +345,7 @@ impl<'a> Search<'a> {
             self.keep(&other.0);
         }
         // Deep in the search it is the bound that matters, and filling up takes longer than that.
-        if self.nodes <= OFTEN || self.nodes % SELDOM == 0 {
+        if self.nodes <= OFTEN || self.nodes.is_multiple_of(SELDOM) {
             self.relaxation.rank();
             self.fill_by_value(&mut counts, upper, &mut room);
         }

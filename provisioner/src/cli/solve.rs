@@ -88,7 +88,8 @@ struct Budget {
     /// Where random choices start.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// How much work may be done, in the engine's units; 0 leaves it to the engine.
+    /// How much work may be done, in the engine's units of about a microsecond; 0 takes what
+    /// --time is worth, or leaves it to the engine.
     #[arg(long, value_name = "N", default_value_t = 0)]
     effort: u64,
 }
@@ -177,11 +178,14 @@ pub(super) fn run(args: &SolveArgs, console: &Console) -> Result<Exit, Failure> 
 impl Budget {
     fn solve(&self, instance: &Instance) -> Answer {
         let timer = self.time.map(Timer::start);
+        // The search shares its work out between its phases, so it must know how much there is.
+        let worth = self.time.map_or(0, |time| 2 * u64::try_from(time.as_micros()).unwrap_or(0));
+        let effort = if self.effort == 0 { worth } else { self.effort };
         instance.solve(&Options {
             threads: usize::from(self.threads),
             engine: self.engine.into(),
             gap_ppm: self.gap,
-            effort: self.effort,
+            effort,
             seed: self.seed,
             stop: timer.as_ref().map(Timer::flag),
         })

@@ -89,6 +89,7 @@ impl Leaf<'_> {
         let mut kinds = Vec::with_capacity(self.hulls.len());
         let mut least = ONE;
         let mut more = Vec::new();
+        let mut unpriced = false;
         for ((at, hull), &worth) in (0u32..).zip(self.hulls).zip(self.worths) {
             let kind =
                 Kind { range: self.range(hull, path.range(at)), cost: self.cost(hull)?, worth };
@@ -100,14 +101,18 @@ impl Leaf<'_> {
                 Some(factor) if kind.range.most.is_none() => least = least.max(factor),
                 Some(factor) => more.push(factor),
                 // No factor makes this kind's patterns worth no more than nothing.
-                None if kind.range.most.is_none() => return Ok(0),
-                None => {}
+                None => unpriced |= kind.range.most.is_none(),
             }
         }
-        // Any factor from the least one up will do. A larger one helps where a kind whose number
-        // is bounded from above would else cost too much.
+        // Any factor from the least one up will do. As a function of its inverse the bound is
+        // concave and piecewise linear, with a bend where a kind is worth what it costs, so the best
+        // is at the least factor, at a bend, or where pods are worth nothing.
+        let mut best = self.unpriced(&kinds)?;
+        if unpriced {
+            return Ok(best);
+        }
         more.retain(|&factor| factor > least);
-        let mut best = self.total(&kinds, least)?;
+        best = best.max(self.total(&kinds, least)?);
         for factor in more {
             best = best.max(self.total(&kinds, factor)?);
         }
@@ -129,12 +134,24 @@ impl Leaf<'_> {
             let slack = kind.cost.checked_sub(worth).ok_or(Fault::Overflow)?;
             sum = sum.checked_add(least(kind.range, slack)?).ok_or(Fault::Overflow)?;
         }
-        for (limit, &charge) in self.problem.limits.iter().zip(&self.prices.limits) {
-            if limit.remaining > 0 {
-                sum = sum.checked_sub(charge.into()).ok_or(Fault::Overflow)?;
-            }
+        sum.checked_sub(self.charges()).ok_or(Fault::Overflow)
+    }
+
+    /// The bound when pods are worth nothing: what the least numbers of nodes cost.
+    fn unpriced(&self, kinds: &[Kind]) -> Result<i128, Fault> {
+        let mut sum = -self.charges();
+        for kind in kinds {
+            sum = sum.checked_add(least(kind.range, kind.cost)?).ok_or(Fault::Overflow)?;
         }
         Ok(sum)
+    }
+
+    /// The charges of all limits of which something remains.
+    fn charges(&self) -> i128 {
+        let charges = self.problem.limits.iter().zip(&self.prices.limits);
+        let charges = charges.filter(|(limit, _)| limit.remaining > 0);
+        // Each charge is at most 2^56, so no list that fits into memory overflows 128 bits.
+        charges.map(|(_, charge)| i128::from(*charge)).sum()
     }
 
     /// How many nodes of a kind there can be. Of which one alone takes more of a limit than

@@ -283,3 +283,25 @@ fn numbers_at_the_edge_are_refused_or_right() {
     certificate.bits = MOST_BITS;
     assert_eq!(proven(&dear, &certificate), Ok(3 << 24));
 }
+
+/// Prices far too high are of no use, and do no harm to what the least numbers of nodes cost.
+#[test]
+fn least_numbers_count_whatever_the_prices() {
+    let mut certificate = certificate();
+    certificate.tree = vec![
+        Step::Split { on: 1, at: 0 },
+        Step::Split { on: 0, at: 1 },
+        Step::Leaf(0),
+        Step::Leaf(1),
+        Step::Leaf(1),
+    ];
+    let at = |price: i64| Prices {
+        items: vec![price * UNIT],
+        limits: vec![],
+        proofs: vec![rent(2 * price * UNIT), rent(3 * price * UNIT)],
+    };
+    certificate.prices = vec![at(15), at(900)];
+    // No large and at most one small node: 45 for three pods less 20 for what the small one is
+    // worth beyond its price. More small ones cost 20, and so does a large one.
+    assert_eq!(proven(&problem(), &certificate), Ok(20));
+}

@@ -106,30 +106,6 @@ impl<'a> Tree<'a> {
                 return false;
             }
             let part = self.open.swap_remove(at);
-            if std::env::var_os("DBG").is_some() {
-                eprintln!(
-                    "part bound {:.4} z {:.4} split {:?} ranges {:?}",
-                    part.bound / 1e6,
-                    part.master.value() / 1e6,
-                    part.split,
-                    part.ranges
-                );
-                let mut n = std::collections::BTreeMap::new();
-                for (_, at, v) in part.master.used() {
-                    *n.entry(part.pool.get(at).kind).or_insert(0.0) += v;
-                }
-                eprintln!(
-                    "   {:?}",
-                    n.iter()
-                        .map(|(k, v)| format!(
-                            "{}:{:.3}@{:.3}",
-                            k,
-                            v,
-                            price(self.root.core, *k) / 1e6
-                        ))
-                        .collect::<Vec<_>>()
-                );
-            }
             let Some((kind, number)) = part.split else {
                 self.closed = self.closed.min(part.bound);
                 continue;
@@ -164,7 +140,7 @@ impl<'a> Tree<'a> {
 fn solve(master: &mut Master<'_>, budget: &mut Budget) -> bool {
     let before = master.pivots();
     let outcome = master.solve(budget.left());
-    budget.pivots(master.pivots() - before);
+    budget.pivots(master.pivots() - before, master.rows());
     outcome == Outcome::Optimal
 }
 
@@ -257,7 +233,10 @@ fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budg
         let bound = bound(root, &duals, &counts, &part.ranges, &bounds);
         if bound > part.bound {
             part.bound = bound;
-            part.point = Arc::new(Point { duals: duals.clone(), counts: counts.clone(), bound });
+            let closed = part.ranges.iter().filter(|(_, range)| range.most == Some(0));
+            let closed = closed.map(|(kind, _)| *kind).collect();
+            let (duals, counts) = (duals.clone(), counts.clone());
+            part.point = Arc::new(Point { duals, counts, closed, bound });
         }
         if part.bound > wanted || part.bound >= value * (1.0 - TOLERANCE) {
             return;

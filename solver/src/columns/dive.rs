@@ -32,6 +32,8 @@ pub(crate) struct Style {
 const DEAR: f64 = 0.2;
 /// Rounds of pricing after each decision.
 const ROUNDS: u32 = 3;
+/// One in so many fractional columns is fixed at a time.
+const BATCH: usize = 24;
 /// Branches per pricing in a dive.
 const NODES: u32 = 8;
 /// Kinds this many times the price of the cheapest take part in every dive.
@@ -51,17 +53,6 @@ pub(crate) fn dive(
     while dive.remains() {
         if !dive.reprice(ROUNDS, budget) || budget.is_spent() {
             return None;
-        }
-        if std::env::var_os("DBG2").is_some() {
-            eprintln!(
-                "  paid {:.4} z {:.4} total {:.4} cols {} remaining {} fixed {}",
-                dive.paid / 1e6,
-                dive.master.value() / 1e6,
-                (dive.paid + dive.master.value()) / 1e6,
-                dive.pool.len(),
-                dive.master.demand().iter().sum::<u32>(),
-                dive.fixed.len()
-            );
         }
         if dive.paid + dive.master.value() > cutoff as f64 * (1.0 - 1e-6) {
             return None;
@@ -154,7 +145,7 @@ impl<'a> Dive<'a> {
     fn solve(&mut self, budget: &mut Budget) -> bool {
         let before = self.master.pivots();
         let outcome = self.master.solve(budget.left());
-        budget.pivots(self.master.pivots() - before);
+        budget.pivots(self.master.pivots() - before, self.master.rows());
         outcome == Outcome::Optimal
     }
 
@@ -219,14 +210,17 @@ impl<'a> Dive<'a> {
             whole |= copies > 0 && self.take(at, copies);
         }
         if !whole {
-            let mut best: Option<(f64, u32)> = None;
-            for &(_, at, value) in &large {
-                let score = value + self.style.noise * self.chance();
-                if best.is_none_or(|(top, _)| score > top) {
-                    best = Some((score, at));
-                }
+            let mut scored: Vec<(f64, u32)> = large
+                .iter()
+                .map(|&(_, at, value)| (value + self.style.noise * self.chance(), at))
+                .collect();
+            scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            // One by one is best; with very many columns it would take too long.
+            scored.truncate((scored.len() / BATCH).max(1));
+            let mut taken = false;
+            for (_, at) in scored {
+                taken |= self.take(at, 1);
             }
-            let taken = best.is_some_and(|(_, at)| self.take(at, 1));
             if !taken {
                 self.take_any();
             }
@@ -292,6 +286,7 @@ impl<'a> Dive<'a> {
                 cut.push(new);
             }
         }
+        self.master.compact();
         for column in cut {
             self.add(column);
         }
@@ -377,7 +372,6 @@ impl<'a> Dive<'a> {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "a value and the state behind it")]
     fn with_count(
         &mut self,
         kind: u32,

@@ -114,7 +114,7 @@ impl Root<'_> {
         for _ in 0..limits.rounds {
             let before = self.master.pivots();
             let outcome = self.master.solve(budget.left());
-            budget.pivots(self.master.pivots() - before);
+            budget.pivots(self.master.pivots() - before, self.master.rows());
             if outcome != Outcome::Optimal {
                 return;
             }

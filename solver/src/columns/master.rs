@@ -167,6 +167,10 @@ impl<'a> Master<'a> {
         self.lp.objective()
     }
 
+    pub(crate) fn rows(&self) -> usize {
+        self.lp.rows()
+    }
+
     pub(crate) fn pivots(&self) -> u64 {
         self.lp.pivots()
     }
@@ -242,6 +246,22 @@ impl<'a> Master<'a> {
             let left = &mut self.demand[item as usize];
             *left = left.saturating_sub(pods.saturating_mul(copies));
             self.lp.set_rhs(item, f64::from(*left));
+        }
+    }
+
+    /// Forgets closed columns, which would only be in the way.
+    pub(crate) fn compact(&mut self) {
+        let helper = |column: u32| self.columns[column as usize].is_none();
+        let open: Vec<bool> = (0..self.columns.len() as u32)
+            .map(|column| helper(column) || self.lp.is_open(column))
+            .collect();
+        let new = self.lp.compact(|column| open[column as usize]);
+        let mut stays = new.iter().map(Option::is_some);
+        self.columns.retain(|_| stays.next().unwrap_or(false));
+        for count in self.counts.iter_mut().flatten() {
+            // Helpers always stay.
+            count.over = new[count.over as usize].unwrap_or(count.over);
+            count.under = new[count.under as usize].unwrap_or(count.under);
         }
     }
 

@@ -34,6 +34,8 @@ pub(crate) struct Point {
     pub duals: Duals,
     /// Dual prices of the numbers of nodes, per kind; empty for none.
     pub counts: Vec<f64>,
+    /// Kinds of which there is no node in the branch.
+    pub closed: Vec<u32>,
     /// The bound that they give, in floats.
     pub bound: f64,
 }
@@ -41,7 +43,12 @@ pub(crate) struct Point {
 impl Point {
     /// The prices that the root's bound rests on.
     pub(crate) fn of_root(root: &Root<'_>) -> Self {
-        Self { duals: root.duals.clone(), counts: Vec::new(), bound: root.bound }
+        Self {
+            duals: root.duals.clone(),
+            counts: Vec::new(),
+            closed: Vec::new(),
+            bound: root.bound,
+        }
     }
 }
 
@@ -297,17 +304,12 @@ impl Task<'_> {
     /// with more. All prices are divided by the worst of them, so the others need not be better.
     fn prove(&self, profits: &[f64], budget: &mut Budget) -> Vec<Proven> {
         let demand: Vec<u32> = self.core.items.iter().map(|item| item.demand).collect();
-        let costs: Vec<f64> = (0..self.pricers.len())
-            .map(|kind| {
-                let count = self.point.counts.get(kind).unwrap_or(&0.0);
-                (self.point.duals.cost(self.core, kind) - count).max(0.0)
-            })
-            .collect();
+        let goals: Vec<f64> = (0..self.pricers.len()).map(|kind| self.goal(kind)).collect();
         let ask = |kind: usize, nodes: u32| {
             self.pricers[kind].prove(&Ask {
                 profits,
                 limits: &demand,
-                enough: costs[kind] * (1.0 + self.tolerance),
+                enough: goals[kind],
                 nodes,
                 keep: 0,
                 exact: nodes > NODES[0],
@@ -318,9 +320,8 @@ impl Task<'_> {
             kinds.clone().into_par_iter().map(|k| ask(k, NODES[0])).collect();
         budget.prices(proven.iter().map(|proven| u64::from(proven.nodes)).sum());
         for nodes in [NODES[1], NODES[2]] {
-            let over = |kind: usize, proven: &[Proven]| proven[kind].bound / costs[kind].max(1.0);
-            let mut open: Vec<usize> =
-                kinds.clone().filter(|&k| over(k, &proven) > 1.0 + self.tolerance).collect();
+            let over = |kind: usize, proven: &[Proven]| proven[kind].bound / goals[kind].max(1.0);
+            let mut open: Vec<usize> = kinds.clone().filter(|&k| over(k, &proven) > 1.0).collect();
             open.sort_by(|&a, &b| over(b, &proven).total_cmp(&over(a, &proven)).then(a.cmp(&b)));
             let mut settled: f64 = 0.0;
             for batch in open.chunks(BATCH) {
@@ -332,7 +333,7 @@ impl Task<'_> {
                 for (&kind, new) in batch.iter().zip(again) {
                     budget.prices(new.nodes.into());
                     proven[kind] = new;
-                    if nodes == NODES[2] && self.is_for_sale(kind) {
+                    if nodes == NODES[2] && self.is_free(kind) {
                         settled = settled.max(over(kind, &proven));
                     }
                 }
@@ -341,8 +342,22 @@ impl Task<'_> {
         proven
     }
 
-    fn is_for_sale(&self, kind: usize) -> bool {
-        matches!(self.core.kinds[kind].source, Source::Offerings(_))
+    /// How low a kind's worth is to be brought.
+    fn goal(&self, kind: usize) -> f64 {
+        if self.point.closed.contains(&(kind as u32)) {
+            return f64::INFINITY;
+        }
+        let count = self.point.counts.get(kind).unwrap_or(&0.0);
+        let cost = (self.point.duals.cost(self.core, kind) - count).max(0.0);
+        let tolerance = if self.is_free(kind) { self.tolerance } else { TOLERANCE };
+        cost * (1.0 + tolerance)
+    }
+
+    /// Whether any number of nodes would do at these prices. Where it would not, what one node is
+    /// worth counts as often as there are nodes, and not as a factor of all prices.
+    fn is_free(&self, kind: usize) -> bool {
+        let count = self.point.counts.get(kind).unwrap_or(&0.0);
+        *count == 0.0 && matches!(self.core.kinds[kind].source, Source::Offerings(_))
     }
 }
 

@@ -27,9 +27,11 @@ use crate::{
     strategy::{Options, Progress, is_within, progress},
 };
 
-/// Rounds of dives at most; each is larger than the one before.
-const ROUNDS: u32 = 5;
-/// Branchings of the bound after the first round of dives.
+/// Rounds of dives at most.
+const ROUNDS: u32 = 16;
+/// Dives of the first round, which is to be over soon, and of each later one.
+const DIVES: (u64, u64) = (2, 4);
+/// Branchings of the bound after each round of dives.
 const BRANCHES: u32 = 8;
 
 /// Betters a solution's bound, and its plan where a better one is found. While the search goes on
@@ -48,14 +50,13 @@ pub(crate) fn improve(
     if core.items.is_empty() {
         return None;
     }
-    let limits = Limits { tolerance: 1e-3, keep: 1, rounds: 400, nodes: 64 };
-    let bounding = root(&core, seeds(&core, solution), &limits, budget);
+    let bounding = first_root(&core, solution, budget);
     let given = (solution.bound, solution.unplaced.clone());
     let mut search = Search { prepared, options, best: solution, tell };
     search.raise(bounding.bound);
     let record = if Core::views_differ(problem) {
         let core = Core::new(problem, &pods, View::Plan);
-        let planning = root(&core, seeds(&core, search.best), &limits, budget);
+        let planning = first_root(&core, search.best, budget);
         search.alternate(&bounding, &planning, budget)
     } else {
         search.alternate(&bounding, &bounding, budget)
@@ -66,6 +67,23 @@ pub(crate) fn improve(
     let certificate = prove::settle(problem, &bounding, &record, solution, budget);
     tell(progress(solution));
     certificate
+}
+
+/// The root takes a third of the budget at most, so that there are plans whatever becomes of it.
+/// With many items its last stretch is long, and dives do not need it.
+fn first_root<'a>(core: &'a Core, solution: &Solution, budget: &mut Budget) -> Root<'a> {
+    let many = core.items.len() as f64 / 80.0;
+    let limits = Limits {
+        tolerance: 1e-3 * many.clamp(1.0, 4.0),
+        keep: if many > 1.0 { 3 } else { 1 },
+        rounds: 400,
+        nodes: 64,
+    };
+    let mut own = budget.fork(3);
+    let given = own.left();
+    let root = root(core, seeds(core, solution), &limits, &mut own);
+    budget.join(&own, given);
+    root
 }
 
 /// Pods per group that a solution places.
@@ -116,7 +134,7 @@ impl Search<'_> {
                 break;
             }
             let tree = tree.get_or_insert_with(|| Tree::new(bounding, budget));
-            tree.advance(self.best.cost, BRANCHES << round, budget);
+            tree.advance(self.best.cost, BRANCHES, budget);
             self.raise(tree.bound());
         }
         match tree {
@@ -127,11 +145,13 @@ impl Search<'_> {
 
     /// One round of dives side by side; the best plan is kept.
     fn dive(&mut self, root: &Root<'_>, round: u32, budget: &mut Budget) {
-        let count = 2u64 << round.min(2);
-        let first = if round == 0 { 0 } else { 2u64 << (round - 1).min(2) };
+        let (first, count) = match round {
+            0 => (0, DIVES.0),
+            _ => (DIVES.0 + u64::from(round - 1) * DIVES.1, DIVES.1),
+        };
         let cutoff = self.best.cost.saturating_add(self.best.penalty);
         let styles: Vec<Style> =
-            (0..count).map(|at| style(first * u64::from(round) + at, self.options.seed)).collect();
+            (first..first + count).map(|at| style(at, self.options.seed)).collect();
         let given = budget.fork(count).left();
         let found: Vec<(Option<Plan>, Budget)> = styles
             .into_par_iter()
@@ -178,13 +198,14 @@ impl Search<'_> {
     }
 }
 
-/// The styles of all dives, in order.
+/// The styles of all dives, in order: plain ones first, then ever more left to chance.
 fn style(at: u64, seed: u64) -> Style {
+    let of = |list: &[f64], every: u64| list[(at / every) as usize % list.len()];
     Style {
-        counts: at % 2 == 0,
-        large: if at % 4 < 2 { 0.3 } else { 0.6 },
-        kinds: if at % 8 < 4 { 0.97 } else { 0.9 },
-        noise: if at >= 4 { 0.3 } else { 0.0 },
+        counts: at.is_multiple_of(2),
+        large: of(&[0.3, 0.6, 0.15], 2),
+        kinds: of(&[0.97, 0.9, 0.94], 4),
+        noise: if at < 4 { 0.0 } else { of(&[0.3, 0.1, 0.6], 6) },
         seed: at.wrapping_add(seed.wrapping_mul(0x9e37_79b9)),
     }
 }

@@ -277,6 +277,7 @@ impl Simplex {
     }
 
     /// Changes a column's cost.
+    #[cfg(test)]
     pub(crate) fn set_cost(&mut self, column: u32, cost: f64) {
         debug_assert!(cost.is_finite());
         let column = column as usize;
@@ -314,11 +315,13 @@ impl Simplex {
     }
 
     /// The duals of all rows.
+    #[cfg(test)]
     pub(crate) fn duals(&self) -> &[f64] {
         &self.y
     }
 
     /// The value of a column: a scan of the basis. [`Simplex::basic`] lists all that are not 0.
+    #[cfg(test)]
     pub(crate) fn value(&self, column: u32) -> f64 {
         self.basic().find(|&(basic, _)| basic == column).map_or(0.0, |(_, value)| value)
     }
@@ -360,6 +363,7 @@ impl Simplex {
         self.pivots
     }
 
+    #[cfg(test)]
     pub(crate) fn columns(&self) -> usize {
         self.columns.len()
     }

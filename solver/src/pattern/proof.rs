@@ -9,6 +9,11 @@ use std::{cmp::Ordering, collections::BinaryHeap};
 use super::{Ask, MARGIN, Pricer, Search, grid, relaxation::Basis};
 use crate::certificate::Step;
 
+/// Branches that are spent on finding a good pattern first.
+const LOOK: u32 = 15;
+/// A bound this close to a pattern that is there will do, relative.
+const CLOSE: f64 = 1e-6;
+
 /// What pods pay for room at a leaf.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shadow {
@@ -39,6 +44,10 @@ pub(crate) enum Proof {
 impl Pricer {
     /// Bounds the worth of every pattern and says why. `ask.keep` is of no account.
     pub(crate) fn prove(&self, ask: &Ask<'_>) -> Proven {
+        // No proof brings the bound below a pattern that is there.
+        let look = Ask { nodes: ask.nodes.min(LOOK), keep: 1, exact: false, ..*ask };
+        let found = self.price(&look).patterns.first().map_or(0.0, |(worth, _)| *worth);
+        let ask = &Ask { enough: ask.enough.max(found * (1.0 + CLOSE)), ..*ask };
         let mut tree = Tree::new(self, ask);
         tree.grow();
         let bound = tree.bound();

@@ -9,7 +9,7 @@ use crate::generate::{Random, TINY, problem};
 use crate::oracle::for_each_feasible;
 
 fn columns() -> Options {
-    Options { engine: Engine::Columns, ..Options::default() }
+    Options { engine: Engine::Columns, effort: 2_000_000, ..Options::default() }
 }
 
 /// A tiny problem; every other one keeps only the constraints that a certificate knows, so that
@@ -372,7 +372,7 @@ fn web(seed: u64) -> Problem {
 #[test]
 fn certificates_prove_what_the_floats_promise() {
     let mut above_resources = 0;
-    for seed in 0..30 {
+    for seed in 0..12 {
         let problem = web(seed);
         // The highest float for the pods that are placed in the end.
         let (mut told, mut unplaced) = (0, 0);
@@ -393,7 +393,7 @@ fn certificates_prove_what_the_floats_promise() {
         above_resources +=
             usize::from(solution.bound > solver::bound::resource_bound(&problem, &solution));
     }
-    assert!(above_resources > 20, "only {above_resources} better than by resources");
+    assert!(above_resources > 8, "only {above_resources} better than by resources");
 }
 
 #[test]
@@ -408,7 +408,7 @@ fn certificates_do_not_depend_on_the_threads() {
 #[test]
 fn a_certificate_of_another_problem_is_refused_or_weak() {
     let mut refused = 0;
-    for seed in 0..20 {
+    for seed in 0..10 {
         let (solution, _) = certify(&web(seed), &columns(), &mut |_| {});
         let (_, other) = certify(&web(seed + 100), &columns(), &mut |_| {});
         let other = other.expect("there are pods to place");
@@ -418,5 +418,5 @@ fn a_certificate_of_another_problem_is_refused_or_weak() {
             Err(_) => refused += 1,
         }
     }
-    assert!(refused > 10, "only {refused} refused");
+    assert!(refused > 5, "only {refused} refused");
 }

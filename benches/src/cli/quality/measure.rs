@@ -12,7 +12,7 @@ use std::{
 
 use provisioner::{
     instance::{Answer, Instance, Unit},
-    report::answer::status_name,
+    report::status_name,
 };
 use serde_json::json;
 use solver::{Engine, Options};
@@ -99,7 +99,8 @@ pub fn measure(set: &Set, budget: Budget) -> Result<Measured, String> {
     let mut last = None;
     for (stage, options) in measured.iter_mut().zip(stages(budget.gap_ppm)) {
         let asked = f64::from(options.gap_ppm) / 1e6;
-        let (answer, seconds) = timed(&set.instance, options, budget.time);
+        let ((answer, seconds), live) = peak_of(|| timed(&set.instance, options, budget.time));
+        peak = peak.max(live);
         if let Some(violation) = set.instance.check(&answer).first() {
             return Err(format!("{}: {violation}", set.name));
         }
@@ -142,7 +143,9 @@ pub fn timed(instance: &Instance, options: Options, time: Duration) -> (Answer, 
         }
     });
     let start = Instant::now();
-    let answer = instance.solve(&Options { stop: Some(flag), ..options });
+    // A unit of work is about a microsecond of one thread; the phases of a search share it out.
+    let effort = (time.as_micros() as u64).saturating_mul(2);
+    let answer = instance.solve(&Options { stop: Some(flag), effort, ..options });
     let taken = start.elapsed().as_secs_f64();
     drop(alive);
     // The thread only waits and stores; it cannot have panicked.
