@@ -11,6 +11,7 @@ mod replay;
 mod saved;
 mod search;
 mod solve;
+mod why_cost;
 
 use std::process::ExitCode;
 

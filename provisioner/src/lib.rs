@@ -12,3 +12,4 @@ pub mod plan;
 pub mod report;
 pub mod snapshot;
 pub mod source;
+pub mod why_cost;

@@ -130,7 +130,8 @@ pub fn plan(snapshot: &Snapshot, catalog: &Catalog, settings: &Settings, means: 
 }
 
 impl Settings {
-    fn formulate_options(&self) -> formulate::Options {
+    /// The part that decides what the problem is.
+    pub(crate) fn formulate_options(&self) -> formulate::Options {
         formulate::Options {
             kubernetes_version: self.kubernetes_version,
             network_plugin: self.network_plugin,

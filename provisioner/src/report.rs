@@ -16,9 +16,9 @@ mod wide;
 
 pub use compare::Variant;
 pub use money::{hourly, monthly, usd};
-pub use names::{amount, pod_name, reason_name, skip_name, status_name, workload};
+pub use names::{amount, owner, pod_name, reason_name, skip_name, status_name, workload};
 
-use crate::{plan::Plan, snapshot::Snapshot};
+use crate::{plan::Plan, snapshot::Snapshot, why_cost::WhyCost};
 
 /// How a plan is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -45,6 +45,8 @@ pub struct Report<'a> {
     pub seconds: f64,
     /// Answers to `--explain`, in the order of the questions.
     pub explanations: &'a [Explained],
+    /// Answer to `--why-cost`.
+    pub why_cost: Option<&'a WhyCost>,
 }
 
 /// Why one pod is where it is, or nowhere.

@@ -5,6 +5,8 @@
 mod search;
 #[path = "cli/solve.rs"]
 mod solve;
+#[path = "cli/why_cost.rs"]
+mod why_cost;
 
 use std::{
     fs,

@@ -83,6 +83,10 @@ pub(super) struct Output {
     /// or NAME; may be repeated.
     #[arg(long, value_name = "NAME")]
     pub(super) explain: Vec<String>,
+    /// Tell which constraint costs how much: plan again without each limit, selector, affinity,
+    /// spread and pool requirement by itself, 40 of them at most.
+    #[arg(long)]
+    pub(super) why_cost: bool,
     /// Exit with 2 when pods have no place.
     #[arg(long)]
     pub(super) strict: bool,

@@ -14,6 +14,7 @@ use super::{
     explain, input,
     saved::{self, Saved},
     search::{SearchArgs, Timer},
+    why_cost,
 };
 use crate::{
     pipeline::{self, Means, Outcome, Search, Settings},
@@ -46,7 +47,7 @@ pub(super) struct PlanArgs {
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
     /// Plan again with the node pools of this file instead, and compare; may be repeated.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "why_cost")]
     compare: Vec<PathBuf>,
     #[command(flatten)]
     search: SearchArgs,
@@ -73,7 +74,7 @@ pub(super) fn run(args: &PlanArgs, console: &Console) -> Result<Exit, Failure> {
     };
     if args.compare.is_empty() {
         let outcome = work.solve(&snapshot)?;
-        let text = rendered(&snapshot, &outcome, &args.output)?;
+        let text = rendered(&snapshot, &outcome, &args.output, &work)?;
         save(args, &work, &snapshot)?;
         console.print(&text)?;
         return Ok(exit(&args.output, [&outcome]));
@@ -116,10 +117,16 @@ impl Work<'_> {
         let pods = snapshot.pods.len();
         let long = pods >= LONG || self.time.is_some();
         let progress = self.console.progress(long, format!("planning {pods} pods"));
+        let outcome = self.solve_silently(snapshot);
+        drop(progress);
+        outcome
+    }
+
+    /// The same where something else tells that it goes on.
+    pub(super) fn solve_silently(&self, snapshot: &Snapshot) -> Result<Outcome, Failure> {
         let timer = self.time.map(Timer::start);
         let means = Means { threads: self.threads, stop: timer.as_ref().map(Timer::flag) };
         let outcome = pipeline::plan(snapshot, self.catalog, self.settings, &means);
-        drop(progress);
         sound(outcome)
     }
 }
@@ -144,9 +151,16 @@ pub(super) fn rendered(
     snapshot: &Snapshot,
     outcome: &Outcome,
     output: &Output,
+    work: &Work<'_>,
 ) -> Result<String, Failure> {
     let explanations = explain::answers(snapshot, outcome, &output.explain)?;
-    Ok(report::render(&report_of(snapshot, outcome, &explanations), output.output))
+    let why_cost = match output.why_cost {
+        true => Some(why_cost::answer(snapshot, outcome, work)?),
+        false => None,
+    };
+    let report =
+        Report { why_cost: why_cost.as_ref(), ..report_of(snapshot, outcome, &explanations) };
+    Ok(report::render(&report, output.output))
 }
 
 fn report_of<'a>(
@@ -154,7 +168,7 @@ fn report_of<'a>(
     outcome: &'a Outcome,
     explanations: &'a [report::Explained],
 ) -> Report<'a> {
-    Report { snapshot, plan: &outcome.plan, seconds: outcome.seconds, explanations }
+    Report { snapshot, plan: &outcome.plan, seconds: outcome.seconds, explanations, why_cost: None }
 }
 
 pub(super) fn exit<'a>(output: &Output, outcomes: impl IntoIterator<Item = &'a Outcome>) -> Exit {

@@ -35,6 +35,6 @@ pub(super) fn run(args: &ReplayArgs, console: &Console) -> Result<Exit, Failure>
         console,
     };
     let outcome = work.solve(&loaded.snapshot)?;
-    console.print(&plan::rendered(&loaded.snapshot, &outcome, &args.output)?)?;
+    console.print(&plan::rendered(&loaded.snapshot, &outcome, &args.output, &work)?)?;
     Ok(plan::exit(&args.output, [&outcome]))
 }

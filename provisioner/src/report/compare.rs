@@ -2,12 +2,12 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
+use solver::solution::Status;
 
 use super::{
     Format, Report,
     json::{self, Document},
     money::{at_most, hourly, monthly, percent, signed, usd},
-    names::status_name,
     style::{BOLD, paint},
     table, wide,
 };
@@ -119,7 +119,7 @@ fn side_by_side(variants: &[Variant<'_>]) -> String {
 
 type Cell = fn(&Plan, &Plan) -> String;
 
-fn rows() -> [(&'static str, Cell); 12] {
+fn rows() -> [(&'static str, Cell); 11] {
     [
         ("per hour", |plan, _| hourly(plan.totals.hourly)),
         ("per month", |plan, _| monthly(plan.totals.hourly)),
@@ -136,11 +136,13 @@ fn rows() -> [(&'static str, Cell); 12] {
             format!("{sign}{}", percent(more.saturating_abs(), first.totals.hourly))
         }),
         ("lower bound per hour", |plan, _| hourly(plan.totals.lower_bound)),
-        ("at most to be saved", |plan, _| {
-            let bound = plan.totals.lower_bound.clamp(0, plan.totals.hourly.max(0));
-            at_most(plan.totals.hourly - bound, plan.totals.hourly)
+        ("proven to be", |plan, _| match plan.totals.status {
+            Status::Optimal => "optimal".to_owned(),
+            _ => {
+                let bound = plan.totals.lower_bound.clamp(0, plan.totals.hourly.max(0));
+                format!("within {}", at_most(plan.totals.hourly - bound, plan.totals.hourly))
+            }
         }),
-        ("proof", |plan, _| status_name(plan.totals.status).to_owned()),
         ("nodes to launch", |plan, first| with_change(plan, first, |plan| plan.launches.len())),
         ("existing nodes used", |plan, first| with_change(plan, first, |plan| plan.existing.len())),
         ("pods placed", |plan, first| with_change(plan, first, |plan| plan.totals.placed)),

@@ -16,7 +16,10 @@ use super::{
     money::{monthly_usd, usd},
     names::{pod_name, reason_name, skip_name, status_name},
 };
-use crate::plan::{Alternative, ExistingNode, Launch, PodIndex, Totals};
+use crate::{
+    plan::{Alternative, ExistingNode, Launch, PodIndex, Totals},
+    why_cost::{Effect, Priced},
+};
 
 /// `version` of a plan.
 pub const PLAN_VERSION: &str = "tenon.sh/plan/v1";
@@ -35,6 +38,11 @@ pub struct Document {
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     explanations: Vec<ExplainedDocument>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why_cost: Option<Vec<PricedDocument>>,
+    /// Constraints that `whyCost` knows nothing of, because there are too many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why_cost_left_out: Option<usize>,
     seconds: f64,
 }
 
@@ -131,6 +139,27 @@ struct ExplainedDocument {
     lines: Vec<String>,
 }
 
+/// A constraint, and what a plan without it would save.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PricedDocument {
+    constraint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workload: Option<String>,
+    hourly_usd: f64,
+    monthly_usd: f64,
+    /// The constraint cannot cost more than this; absent where plans for other pods came out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_most_hourly_usd: Option<f64>,
+    /// The difference is smaller than what is open between both plans and their bounds.
+    within_gap: bool,
+    /// Pods that have a place without the constraint alone; their price is not compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more_pods: Option<usize>,
+    /// Whether the plan without the constraint is for the same pods, or for more.
+    comparable: bool,
+}
+
 /// The plan as a document.
 pub fn document(report: &Report<'_>) -> Document {
     let plan = report.plan;
@@ -163,6 +192,8 @@ pub fn document(report: &Report<'_>) -> Document {
             .collect(),
         warnings: plan.warnings.clone(),
         explanations: report.explanations.iter().map(explained).collect(),
+        why_cost: report.why_cost.map(|why| why.priced.iter().map(priced).collect()),
+        why_cost_left_out: report.why_cost.map(|why| why.left_out),
         seconds: report.seconds,
     }
 }
@@ -229,6 +260,29 @@ fn existing(node: &ExistingNode, pods: Vec<String>) -> ExistingDocument {
 
 fn explained(explained: &Explained) -> ExplainedDocument {
     ExplainedDocument { pod: explained.pod.clone(), lines: explained.lines.clone() }
+}
+
+fn priced(priced: &Priced) -> PricedDocument {
+    let (hourly, at_most) = match priced.effect {
+        Effect::Costs { hourly, at_most } | Effect::Within { hourly, at_most } => {
+            (hourly, Some(at_most))
+        }
+        Effect::Nothing => (0, Some(0)),
+        Effect::Places { .. } | Effect::Unknown => (0, None),
+    };
+    PricedDocument {
+        constraint: priced.constraint.words.clone(),
+        workload: priced.constraint.workload.clone(),
+        hourly_usd: usd(hourly),
+        monthly_usd: monthly_usd(hourly),
+        at_most_hourly_usd: at_most.map(usd),
+        within_gap: matches!(priced.effect, Effect::Within { .. }),
+        more_pods: match priced.effect {
+            Effect::Places { pods } => Some(pods),
+            _ => None,
+        },
+        comparable: priced.effect != Effect::Unknown,
+    }
 }
 
 /// Indented JSON, newline at the end.

@@ -36,6 +36,21 @@ pub fn workload(pod: &Pod) -> String {
     format!("{}/{name}", pod.namespace)
 }
 
+/// The same with its kind, as in `Deployment shop/cart`; `Pod` where nothing is known of an owner.
+pub fn owner(pod: &Pod) -> String {
+    if let Some(from) = &pod.expanded_from {
+        return from.to_string();
+    }
+    let kind = match pod.template.owner_kind.as_deref() {
+        Some("ReplicaSet") if pod.template.labels.contains_key("pod-template-hash") => "Deployment",
+        Some(
+            kind @ ("ReplicaSet" | "StatefulSet" | "Job" | "DaemonSet" | "ReplicationController"),
+        ) => kind,
+        _ => "Pod",
+    };
+    format!("{kind} {}", workload(pod))
+}
+
 /// The workloads of some pods with how many each has, most first, at most `most` of them named.
 pub(super) fn workloads(snapshot: &Snapshot, pods: &[PodIndex], most: usize) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();

@@ -10,7 +10,10 @@ use super::{
     names::{reason_phrase, skip_phrase, workload, workloads},
     style::{ADD, BAD, BOLD, CHANGE, DIM, count, paint},
 };
-use crate::plan::{Launch, PodIndex, Totals};
+use crate::{
+    plan::{Launch, PodIndex, Totals},
+    why_cost::{Effect, WhyCost},
+};
 
 /// How many workloads a line names before it says "more".
 const NAMED: usize = 4;
@@ -23,6 +26,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     text.push_str(&unplaced(report));
     text.push_str(&warnings(report));
     text.push_str(&skipped_counts(report));
+    text.push_str(&why_cost(report));
     text.push_str(&explanations(report));
     text
 }
@@ -251,6 +255,71 @@ fn skipped_counts(report: &Report<'_>) -> String {
         parts.join(", ")
     );
     format!("\n{}\n", paint(DIM, &line))
+}
+
+/// The answer to `--why-cost`: a line for each constraint that costs something, or may.
+pub(super) fn why_cost(report: &Report<'_>) -> String {
+    let Some(why) = report.why_cost else { return String::new() };
+    let head = "What constraints cost, each taken away by itself";
+    let mut text = format!("\n{}\n", paint(BOLD, head));
+    for priced in &why.priced {
+        if let Some(words) = cost_in_words(priced.effect) {
+            text.push_str(&format!("  {}: {words}\n", priced.constraint));
+        }
+    }
+    text.push_str(&no_cheaper(why));
+    if why.priced.is_empty() {
+        text.push_str("  There is none to take away.\n");
+    }
+    if why.left_out > 0 {
+        let tried = why.priced.len();
+        let all = tried + why.left_out;
+        text.push_str(&format!("  {tried} of {all} were tried, those on most pods first.\n"));
+    }
+    text
+}
+
+/// `None` when no cheaper plan came of it.
+fn cost_in_words(effect: Effect) -> Option<String> {
+    match effect {
+        Effect::Places { pods } => {
+            Some(format!("without it {} more can be placed", count(pods, "pod")))
+        }
+        Effect::Costs { hourly: price, .. } => {
+            Some(format!("{}/h ({}/month)", hourly(price), monthly(price)))
+        }
+        Effect::Within { hourly: 1.., at_most } => Some(format!(
+            "at most {}/h ({}/month), within the gap",
+            hourly(at_most),
+            monthly(at_most)
+        )),
+        Effect::Unknown => Some("not known, the plan without it is for other pods".to_owned()),
+        Effect::Within { .. } | Effect::Nothing => None,
+    }
+}
+
+/// How many constraints came to nothing, for sure or as far as is known.
+fn no_cheaper(why: &WhyCost) -> String {
+    let effects = || why.priced.iter().map(|priced| priced.effect);
+    let open = effects().filter_map(|effect| match effect {
+        Effect::Within { hourly: ..1, at_most } => Some(at_most),
+        _ => None,
+    });
+    let mut text = String::new();
+    if let Some(most) = open.clone().max() {
+        let constraints = count(open.count(), "constraint");
+        text.push_str(&format!(
+            "  No cheaper plan was found without {constraints}: at most {}/h each, within the \
+             gap.\n",
+            hourly(most)
+        ));
+    }
+    match effects().filter(|effect| *effect == Effect::Nothing).count() {
+        0 => {}
+        1 => text.push_str("  1 constraint costs nothing.\n"),
+        number => text.push_str(&format!("  {number} constraints cost nothing.\n")),
+    }
+    text
 }
 
 pub(super) fn explanations(report: &Report<'_>) -> String {

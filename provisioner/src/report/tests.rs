@@ -119,8 +119,13 @@ fn rendered(format: Format) -> String {
     let (snapshot, plan) = (snapshot(), plan());
     let explanations =
         [Explained { pod: "shop/db-0".to_owned(), lines: vec!["goes to aks-1".to_owned()] }];
-    let report =
-        Report { snapshot: &snapshot, plan: &plan, seconds: 0.5, explanations: &explanations };
+    let report = Report {
+        snapshot: &snapshot,
+        plan: &plan,
+        seconds: 0.5,
+        explanations: &explanations,
+        why_cost: None,
+    };
     anstream::adapter::strip_str(&render(&report, format)).to_string()
 }
 
@@ -216,7 +221,13 @@ fn the_table_says_how_sure_it_is() {
         (Status::Stopped, false, 383_000, "  Stopped when its effort was spent: no plan"),
     ] {
         plan.totals = Totals { status, out_of_time, lower_bound: bound, ..plan.totals.clone() };
-        let report = Report { snapshot: &snapshot, plan: &plan, seconds: 0.0, explanations: &[] };
+        let report = Report {
+            snapshot: &snapshot,
+            plan: &plan,
+            seconds: 0.0,
+            explanations: &[],
+            why_cost: None,
+        };
         let text = anstream::adapter::strip_str(&render(&report, Format::Table)).to_string();
         assert!(text.contains(words), "{text}");
     }
@@ -232,7 +243,13 @@ fn yaml_says_what_json_says() {
 #[test]
 fn an_empty_plan_is_short() {
     let (snapshot, plan) = (Snapshot::default(), Plan::default());
-    let report = Report { snapshot: &snapshot, plan: &plan, seconds: 0.0, explanations: &[] };
+    let report = Report {
+        snapshot: &snapshot,
+        plan: &plan,
+        seconds: 0.0,
+        explanations: &[],
+        why_cost: None,
+    };
     let text = anstream::adapter::strip_str(&render(&report, Format::Table)).to_string();
     assert!(
         text.starts_with("Plan: 0 nodes to launch, 0 existing nodes used, no pods to place.\n")
@@ -247,7 +264,14 @@ fn variants_are_compared_with_the_first() {
     second.launches.pop();
     second.totals.hourly = 192_000;
     second.totals.placed = 4;
-    let report = |plan| Report { snapshot: &snapshot, plan, seconds: 0.0, explanations: &[] };
+    second.totals.status = Status::Optimal;
+    let report = |plan| Report {
+        snapshot: &snapshot,
+        plan,
+        seconds: 0.0,
+        explanations: &[],
+        why_cost: None,
+    };
     let variants = [
         Variant { name: "input", report: report(&first) },
         Variant { name: "spot.yaml", report: report(&second) },
@@ -261,6 +285,7 @@ fn variants_are_compared_with_the_first() {
     assert_eq!(row("per month"), ["$280.32", "$140.16"]);
     assert_eq!(row("difference per month"), ["-$140.16"]);
     assert_eq!(row("nodes to launch"), ["2", "1 (-1)"]);
+    assert_eq!(row("proven to be"), ["within 12.50 %", "optimal"]);
     assert!(text.contains("The cost of spot.yaml is for another number of placed pods."));
     let json: serde_json::Value =
         serde_json::from_str(&compare::render(&variants, Format::Json)).unwrap();

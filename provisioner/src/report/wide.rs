@@ -28,6 +28,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     text.push_str(&table::unplaced(report));
     text.push_str(&table::warnings(report));
     text.push_str(&skipped(report));
+    text.push_str(&table::why_cost(report));
     text.push_str(&table::explanations(report));
     text
 }

@@ -217,13 +217,20 @@ fn other_keys() {
     let by_host = spread(HOST, json!({}));
     let nodes =
         |names: &[&str]| names.iter().map(|name| node(name, "a", json!({}))).collect::<Vec<_>>();
+    let no_room = json!({"status": {"allocatable": {"cpu": "0"}}});
     run(
         per_node,
         vec![
-            row("hosts: a new one is empty, so the least is 0", webs(3, &by_host), "1 1 1"),
+            // Only nodes that are there, or are bought, are domains: none is bought to be empty.
+            row("hosts: one alone is as full as the emptiest", webs(3, &by_host), "3"),
             row(
-                "hosts that stand are no exception",
+                "hosts that stand are filled evenly before one is bought",
                 and(webs(4, &by_host), nodes(&["old-1", "old-2"])),
+                "2 2",
+            ),
+            row(
+                "a host without room stays the emptiest",
+                and(webs(4, &by_host), vec![node("old", "a", no_room)]),
                 "1 1 1 1",
             ),
             row(
