@@ -221,12 +221,11 @@ fn other_keys() {
     run(
         per_node,
         vec![
-            // Only nodes that are there, or are bought, are domains: none is bought to be empty.
-            row("hosts: one alone is as full as the emptiest", webs(3, &by_host), "3"),
+            row("hosts: a new one is empty, so the least is 0", webs(3, &by_host), "1 1 1"),
             row(
-                "hosts that stand are filled evenly before one is bought",
+                "hosts that stand are no exception",
                 and(webs(4, &by_host), nodes(&["old-1", "old-2"])),
-                "2 2",
+                "1 1 1 1",
             ),
             row(
                 "a host without room stays the emptiest",

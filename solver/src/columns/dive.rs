@@ -50,19 +50,10 @@ pub(crate) fn dive(
 ) -> Option<Plan> {
     budget.done.dives += 1;
     let mut dive = Dive::new(root, style);
-    while dive.remains() {
-        if !dive.reprice(ROUNDS, budget) || budget.is_spent() {
-            return None;
-        }
-        if dive.paid + dive.master.value() > cutoff as f64 * (1.0 - 1e-6) {
-            return None;
-        }
-        if style.counts {
-            dive.decide_counts(budget);
-        }
-        dive.fix();
-    }
-    Plan::new(root.core, dive.fixed).filter(|plan| plan.cost < cutoff)
+    let taken_over = dive.pool.len();
+    let arrived = dive.run(cutoff, budget);
+    budget.done.columns += (dive.pool.len() - taken_over) as u64;
+    arrived.then(|| Plan::new(root.core, dive.fixed)).flatten().filter(|plan| plan.cost < cutoff)
 }
 
 struct Dive<'a> {
@@ -115,6 +106,23 @@ impl<'a> Dive<'a> {
         };
         dive.start();
         dive
+    }
+
+    /// Fixes nodes until every pod has one; false when that would cost too much or take too long.
+    fn run(&mut self, cutoff: Money, budget: &mut Budget) -> bool {
+        while self.remains() {
+            if !self.reprice(ROUNDS, budget) || budget.is_spent() {
+                return false;
+            }
+            if self.paid + self.master.value() > cutoff as f64 * (1.0 - 1e-6) {
+                return false;
+            }
+            if self.style.counts {
+                self.decide_counts(budget);
+            }
+            self.fix();
+        }
+        true
     }
 
     /// Takes over the root's good columns.

@@ -78,6 +78,7 @@ pub(crate) fn root<'a>(
         root.add(column);
     }
     root.generate(limits, budget);
+    budget.done.columns += root.pool.len() as u64;
     root
 }
 
