@@ -241,7 +241,14 @@ impl<'a> Dive<'a> {
         let column = self.pool.get(at).clone();
         let demand = self.master.demand();
         let fill = column.pattern.iter().map(|&(item, pods)| demand[item as usize] / pods);
-        let copies = fill.min().unwrap_or(0).min(copies);
+        // The relaxation may pay for nodes that are not there when pods have nowhere else to go.
+        let there = match &self.core.kinds[column.kind as usize].source {
+            Source::Nodes(_) => {
+                self.master.range(column.kind as usize).and_then(|range| range.most)
+            }
+            Source::Offerings(_) => None,
+        };
+        let copies = fill.min().unwrap_or(0).min(copies).min(there.unwrap_or(u32::MAX));
         if copies == 0 {
             return false;
         }

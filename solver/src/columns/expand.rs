@@ -28,11 +28,11 @@ pub(crate) fn expand(problem: &Problem, core: &Core, plan: &Plan) -> Solution {
                     launch(&mut solution, offerings, turn, &pods, times);
                 }
                 Source::Nodes(nodes) => {
-                    for _ in 0..times {
-                        let node = nodes[*turn];
-                        *turn += 1;
+                    // A plan never uses more nodes than stand there.
+                    for &node in nodes.iter().skip(*turn).take(times as usize) {
                         solution.placements.push(Placement { node, pods: pods.clone() });
                     }
+                    *turn += times as usize;
                 }
             }
         }
