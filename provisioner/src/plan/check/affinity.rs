@@ -23,6 +23,7 @@ enum Met {
 
 /// The pods that an affinity looks for, by term and domain. A pod counts when it matches all
 /// terms, and counts for each of them.
+#[derive(Clone)]
 struct Pull<'c> {
     terms: &'c [Term],
     counts: Vec<Counts<'c>>,
@@ -151,12 +152,21 @@ impl<'c> Relations<'c> {
     }
 }
 
+/// With more pods waiting not all orders are tried.
+const MOST_WAITING: usize = 64;
+
+/// How many choices of the next pod are tried at most.
+const STEPS: u32 = 4_000;
+
 /// Whether some order of scheduling meets every affinity: pods that can lean on those already
-/// there go first, and only when none can does one become the first of its kind.
+/// there go first, and only when none can does one become the first of its kind. If that leaves
+/// pods over, all other orders are tried, as far as that is possible; in these, pods that nothing
+/// pulls may come late.
 pub(super) fn order(cluster: &Cluster<'_>) -> Vec<Violation> {
     let pulled = |index: &usize| !cluster.facts(*index).affinity.is_empty();
     let mut waiting: Vec<usize> = cluster.planned().filter(pulled).collect();
     let mut queue = Queue::new(cluster);
+    let mut start = queue.clone();
     for (index, resident) in cluster.residents.iter().enumerate() {
         if (!resident.planned || !pulled(&index)) && !resident.pod.deleting {
             queue.arrive(index);
@@ -171,6 +181,16 @@ pub(super) fn order(cluster: &Cluster<'_>) -> Vec<Violation> {
             waiting.remove(first);
         }
     }
+    if !waiting.is_empty() {
+        let (all, there): (Vec<usize>, Vec<usize>) =
+            (0..cluster.residents.len()).partition(|&index| cluster.residents[index].planned);
+        there.iter().filter(|&&at| !cluster.residents[at].pod.deleting).for_each(|&at| {
+            start.arrive(at);
+        });
+        if all.len() <= MOST_WAITING && start.has_order(all, &mut { STEPS }) {
+            return Vec::new();
+        }
+    }
     let late = |index: usize| Violation {
         pod: cluster.residents[index].id(),
         node: cluster.node_of(index).name.clone(),
@@ -181,6 +201,7 @@ pub(super) fn order(cluster: &Cluster<'_>) -> Vec<Violation> {
 }
 
 /// Pods that arrive one by one.
+#[derive(Clone)]
 struct Queue<'c> {
     cluster: &'c Cluster<'c>,
     /// Kinds with an affinity, and what of it is there.
@@ -209,6 +230,44 @@ impl<'c> Queue<'c> {
                 pull.add(node);
             }
         }
+    }
+
+    /// Whether those that wait can come in some order. One that is nobody's first takes nothing from
+    /// anyone, so it comes as soon as it can; of the others each is tried.
+    fn has_order(mut self, mut waiting: Vec<usize>, steps: &mut u32) -> bool {
+        loop {
+            let before = waiting.len();
+            waiting.retain(|&index| self.is_a_first(index) || !self.come(index));
+            if waiting.len() == before {
+                break;
+            }
+        }
+        waiting.is_empty()
+            || waiting.iter().any(|&index| {
+                *steps = steps.saturating_sub(1);
+                let mut next = self.clone();
+                *steps > 0
+                    && next.come(index)
+                    && next.has_order(
+                        waiting.iter().copied().filter(|&other| other != index).collect(),
+                        steps,
+                    )
+            })
+    }
+
+    /// Lets a pod in when nothing pulls it, or when what does is met.
+    fn come(&mut self, index: usize) -> bool {
+        if !self.pulls.contains_key(&self.cluster.residents[index].kind) {
+            self.arrive(index);
+            return true;
+        }
+        self.admit(index, Met::ByOthers) || self.admit(index, Met::AsFirst)
+    }
+
+    /// Whether a pod would be the first that some affinity finds.
+    fn is_a_first(&self, index: usize) -> bool {
+        let counted_by = &self.counted_by[self.cluster.residents[index].kind];
+        counted_by.iter().any(|number| self.pulls[number].anywhere == 0)
     }
 
     /// Lets a pod in when its affinity is met in this way.
