@@ -36,8 +36,8 @@ pub fn resource_bound(problem: &Problem, solution: &Solution) -> Money {
     resources.max(nodes::node_bound(problem, &pods, &market))
 }
 
-/// Pods to place per group.
-fn placed(problem: &Problem, solution: &Solution) -> Vec<u32> {
+/// Pods per group that a solution places.
+pub(crate) fn placed(problem: &Problem, solution: &Solution) -> Vec<u32> {
     let mut pods: Vec<u32> = problem.groups.iter().map(|group| group.count).collect();
     for unplaced in &solution.unplaced {
         let pods = &mut pods[unplaced.group as usize];

@@ -187,25 +187,13 @@ fn assemble(model: &Model<'_>, book: &Book, path: &[Step]) -> Solution {
             }
         }
     }
-    merge(&mut solution);
+    solution.merge();
     let left = (0u32..).zip(left).filter(|(_, count)| *count > 0);
     let reason = Reason::Combination;
     solution.unplaced = left.map(|(group, count)| Unplaced { group, count, reason }).collect();
     solution.cost = cost::price(problem, &solution);
     solution.penalty = cost::penalty(problem, &solution);
     solution
-}
-
-/// Equal launches become copies, in a fixed order.
-fn merge(solution: &mut Solution) {
-    solution.launches.sort_by(|a, b| (a.offering, &a.pods).cmp(&(b.offering, &b.pods)));
-    solution.launches.dedup_by(|next, kept| {
-        let same = next.offering == kept.offering && next.pods == kept.pods;
-        if same {
-            kept.copies += next.copies;
-        }
-        same
-    });
 }
 
 fn give_reasons(problem: &Problem, solution: &mut Solution) {

@@ -175,7 +175,7 @@ fn solution(run: &Run<'_>) -> Solution {
             }
         }
     }
-    merge(&mut solution);
+    solution.merge();
     for (group, &count) in run.ledger.left.iter().enumerate() {
         if count > 0 {
             let missing = Unplaced { group: group as u32, count, reason: Reason::Combination };
@@ -185,17 +185,4 @@ fn solution(run: &Run<'_>) -> Solution {
     solution.cost = cost::price(problem, &solution);
     solution.penalty = cost::penalty(problem, &solution);
     solution
-}
-
-/// Equal launches become copies, in a fixed order.
-fn merge(solution: &mut Solution) {
-    solution.launches.sort_by(|a, b| (a.offering, &a.pods).cmp(&(b.offering, &b.pods)));
-    solution.launches.dedup_by(|next, kept| {
-        let same = next.offering == kept.offering && next.pods == kept.pods;
-        if same {
-            kept.copies += next.copies;
-        }
-        same
-    });
-    solution.placements.sort_by_key(|placement| placement.node);
 }

@@ -11,7 +11,7 @@ mod relaxation;
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
-use crate::presolve::{Core, Kind};
+use crate::presolve::{self, Core, Kind};
 pub(crate) use proof::{Proof, Proven, Shadow};
 use relaxation::{Basis, Relaxation};
 
@@ -101,16 +101,12 @@ impl Pricer {
         }
         for &item in &pricer.items {
             let of = &core.items[item as usize];
-            let mut most = of.cap.map_or(u32::MAX, |cap| core.caps[cap as usize]);
             for (&dim, &have) in dims.iter().zip(&pricer.capacity) {
                 let ask = of.request[dim];
                 pricer.requests.push(ask);
                 pricer.shares.push(if have > 0 { ask as f64 / have as f64 } else { 0.0 });
-                if ask > 0 {
-                    most = most.min(u32::try_from(have / ask).unwrap_or(u32::MAX));
-                }
             }
-            pricer.fits.push(most.min(of.demand));
+            pricer.fits.push(presolve::most(core, of, kind));
             pricer.caps.push(of.cap.map(|cap| (cap, core.caps[cap as usize])));
             let position = |other: &u32| pricer.items.binary_search(other).ok().map(|at| at as u32);
             pricer

@@ -115,7 +115,12 @@ impl Core {
         Self { dims: problem.dims, items, kinds, caps, conflicts, limits }
     }
 
-    /// Whether two views come to the same.
+    /// Pods to place, per item.
+    pub(crate) fn demand(&self) -> Vec<u32> {
+        self.items.iter().map(|item| item.demand).collect()
+    }
+
+    /// Whether the two views come to different cores.
     pub(crate) fn views_differ(problem: &Problem) -> bool {
         let tier = problem.offerings.first().map(|offering| offering.tier);
         problem.offerings.iter().any(|offering| Some(offering.tier) != tier)

@@ -23,6 +23,21 @@ pub struct Solution {
     pub effort: Effort,
 }
 
+impl Solution {
+    /// Joins equal launches to copies, and puts launches and placements in a fixed order.
+    pub(crate) fn merge(&mut self) {
+        self.launches.sort_by(|a, b| (a.offering, &a.pods).cmp(&(b.offering, &b.pods)));
+        self.launches.dedup_by(|next, kept| {
+            let same = next.offering == kept.offering && next.pods == kept.pods;
+            if same {
+                kept.copies += next.copies;
+            }
+            same
+        });
+        self.placements.sort_by_key(|placement| placement.node);
+    }
+}
+
 /// `copies` nodes of one offering, each with the same pods.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Launch {

@@ -10,11 +10,10 @@ use crate::{
     columns::{
         generate::{Care, Duals, Question, Root, price_all},
         master::{Master, Range},
-        pool::{Column, Pool, price},
+        pool::{Pool, price},
         prove::{Point, Record},
     },
     effort::Budget,
-    master::Outcome,
     presolve::Source,
     problem::Money,
 };
@@ -74,7 +73,7 @@ impl<'a> Tree<'a> {
         for at in 0..root.pool.len() as u32 {
             first.master.add(&root.pool, at);
         }
-        if solve(&mut first.master, budget) {
+        if first.master.solve(budget) {
             first.split = split(root, &first);
         }
         Self { root, open: vec![first], closed: f64::INFINITY, record }
@@ -92,18 +91,16 @@ impl<'a> Tree<'a> {
     }
 
     /// Divides up to `branches` parts, those with the least bound first; parts whose plans all cost
-    /// `cutoff` or more are left alone. False when there is nothing more to divide.
-    pub(crate) fn advance(&mut self, cutoff: Money, branches: u32, budget: &mut Budget) -> bool {
+    /// `cutoff` or more are left alone.
+    pub(crate) fn advance(&mut self, cutoff: Money, branches: u32, budget: &mut Budget) {
         let wanted = cutoff as f64 - 1.0;
         for _ in 0..branches {
             let least = (0..self.open.len())
                 .min_by(|&a, &b| self.open[a].bound.total_cmp(&self.open[b].bound));
-            let Some(at) = least else { return false };
-            if self.open[at].bound > wanted || self.open[at].bound >= self.closed {
-                return false;
-            }
-            if budget.is_spent() {
-                return false;
+            let Some(at) = least else { return };
+            let settled = self.open[at].bound > wanted || self.open[at].bound >= self.closed;
+            if settled || budget.is_spent() {
+                return;
             }
             let part = self.open.swap_remove(at);
             let Some((kind, number)) = part.split else {
@@ -112,7 +109,6 @@ impl<'a> Tree<'a> {
             };
             self.divide(&part, kind, number.floor() as u32, wanted, budget);
         }
-        true
     }
 
     fn divide(&mut self, part: &Part<'a>, kind: u32, most: u32, wanted: f64, budget: &mut Budget) {
@@ -137,13 +133,6 @@ impl<'a> Tree<'a> {
     }
 }
 
-fn solve(master: &mut Master<'_>, budget: &mut Budget) -> bool {
-    let before = master.pivots();
-    let outcome = master.solve(budget.left());
-    budget.pivots(master.pivots() - before, master.rows());
-    outcome == Outcome::Optimal
-}
-
 fn child<'a>(
     root: &Root<'a>,
     parent: &Part<'a>,
@@ -155,12 +144,7 @@ fn child<'a>(
     let mut ranges = parent.ranges.clone();
     let joint = match ranges.iter_mut().find(|(other, _)| *other == kind) {
         Some((_, old)) => {
-            *old = Range {
-                least: old.least.max(range.least),
-                most: old.most.map_or(range.most, |most| {
-                    Some(range.most.map_or(most, |other| other.min(most)))
-                }),
-            };
+            *old = old.meet(range);
             *old
         }
         None => {
@@ -207,7 +191,7 @@ fn rebuilt<'a>(root: &Root<'a>, part: &Part<'a>, kind: u32) -> Master<'a> {
 fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budget) {
     let mut care = Care::Look;
     for _ in 0..ROUNDS {
-        if !solve(&mut part.master, budget) || budget.is_spent() {
+        if !part.master.solve(budget) || budget.is_spent() {
             return;
         }
         let value = part.master.value();
@@ -241,29 +225,14 @@ fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budg
         if part.bound > wanted || part.bound >= value * (1.0 - TOLERANCE) {
             return;
         }
-        let mut added = false;
-        for (kind, priced) in priced.into_iter().enumerate() {
-            let surcharge = part.master.surcharge(kind);
-            let least = price(root.core, kind as u32) * 1e-7 + 1e-6;
-            for (_, pattern) in priced.patterns {
-                let column = Column { kind: kind as u32, pattern };
-                if column.gain(root.core, &duals.items) > surcharge + least {
-                    let (at, new) = part.pool.add(column);
-                    if new {
-                        part.master.add(&part.pool, at);
-                        added = true;
-                    }
-                }
-            }
-        }
-        if !added {
+        if !part.master.add_gainful(&mut part.pool, priced) {
             if care == Care::Insist {
                 return;
             }
             care = care.more();
         }
     }
-    solve(&mut part.master, budget);
+    part.master.solve(budget);
 }
 
 /// The bound on plans of a part. The number of a kind's nodes has a dual price: positive ones pay

@@ -8,7 +8,6 @@ use crate::{
         pool::{Column, Pool, price},
     },
     effort::Budget,
-    master::Outcome,
     pattern::{Ask, Pattern},
     presolve::{Core, Source},
     problem::Money,
@@ -91,13 +90,12 @@ impl<'a> Dive<'a> {
         } else {
             Vec::new()
         };
-        let demand: Vec<u32> = core.items.iter().map(|item| item.demand).collect();
         let mut dive = Self {
             core,
             root,
             style,
             pool: Pool::default(),
-            master: Master::new(core, &demand, &counted, &[]),
+            master: Master::new(core, root.master.demand(), &counted, &[]),
             kinds,
             fixed: Vec::new(),
             paid: 0.0,
@@ -138,36 +136,25 @@ impl<'a> Dive<'a> {
         }
     }
 
-    fn add(&mut self, column: Column) -> bool {
-        let (at, new) = self.pool.add(column);
-        if new {
-            self.master.add(&self.pool, at);
-        }
-        new
+    fn add(&mut self, column: Column) -> (u32, bool) {
+        self.master.offer(&mut self.pool, column)
     }
 
     fn remains(&self) -> bool {
         self.master.demand().iter().any(|&pods| pods > 0)
     }
 
-    fn solve(&mut self, budget: &mut Budget) -> bool {
-        let before = self.master.pivots();
-        let outcome = self.master.solve(budget.left());
-        budget.pivots(self.master.pivots() - before, self.master.rows());
-        outcome == Outcome::Optimal
-    }
-
     /// Solves the master and adds columns for what remains; false when the solver gave up.
     fn reprice(&mut self, rounds: u32, budget: &mut Budget) -> bool {
         for _ in 0..rounds {
-            if !self.solve(budget) {
+            if !self.master.solve(budget) {
                 return false;
             }
             if !self.price(budget) {
                 return true;
             }
         }
-        self.solve(budget)
+        self.master.solve(budget)
     }
 
     /// One round of pricing; false when no column came.
@@ -191,7 +178,7 @@ impl<'a> Dive<'a> {
             budget.prices(priced.nodes.into());
             for (value, pattern) in priced.patterns {
                 if value > cost * (1.0 + 1e-6) + 1e-6 {
-                    added |= self.add(Column { kind, pattern });
+                    added |= self.add(Column { kind, pattern }).1;
                 }
             }
         }
@@ -271,10 +258,7 @@ impl<'a> Dive<'a> {
             return;
         };
         let column = Column { kind: kind as u32, pattern: vec![(item as u32, 1)] };
-        let (at, new) = self.pool.add(column);
-        if new {
-            self.master.add(&self.pool, at);
-        }
+        let (at, _) = self.add(column);
         self.take(at, 1);
     }
 

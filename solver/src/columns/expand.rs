@@ -37,7 +37,7 @@ pub(crate) fn expand(problem: &Problem, core: &Core, plan: &Plan) -> Solution {
             }
         }
     }
-    merge(&mut solution);
+    solution.merge();
     solution.cost = crate::cost::price(problem, &solution);
     solution
 }
@@ -82,17 +82,4 @@ fn launch(
         solution.launches.push(Launch { offering, copies, pods: pods.to_vec() });
     }
     *turn = (*turn + times as usize) % count;
-}
-
-/// Equal launches become copies, in a fixed order.
-fn merge(solution: &mut Solution) {
-    solution.launches.sort_by(|a, b| (a.offering, &a.pods).cmp(&(b.offering, &b.pods)));
-    solution.launches.dedup_by(|next, kept| {
-        let same = next.offering == kept.offering && next.pods == kept.pods;
-        if same {
-            kept.copies += next.copies;
-        }
-        same
-    });
-    solution.placements.sort_by_key(|placement| placement.node);
 }

@@ -8,7 +8,6 @@ use crate::{
         pool::{Column, Pool},
     },
     effort::Budget,
-    master::Outcome,
     pattern::{Ask, Priced, Pricer},
     presolve::{Core, Source},
 };
@@ -62,7 +61,7 @@ pub(crate) fn root<'a>(
     limits: &Limits,
     budget: &mut Budget,
 ) -> Root<'a> {
-    let demand: Vec<u32> = core.items.iter().map(|item| item.demand).collect();
+    let demand = core.demand();
     let pricers: Vec<Pricer> = core.kinds.par_iter().map(|kind| Pricer::new(core, kind)).collect();
     let mut root = Root {
         core,
@@ -75,7 +74,7 @@ pub(crate) fn root<'a>(
         pricers,
     };
     for column in seeds.into_iter().chain(singles(core)) {
-        root.add(column);
+        root.master.offer(&mut root.pool, column);
     }
     root.generate(limits, budget);
     budget.done.columns += root.pool.len() as u64;
@@ -101,22 +100,11 @@ fn singles(core: &Core) -> Vec<Column> {
 }
 
 impl Root<'_> {
-    fn add(&mut self, column: Column) -> bool {
-        let (at, new) = self.pool.add(column);
-        if new {
-            self.master.add(&self.pool, at);
-        }
-        new
-    }
-
     /// Adds columns until value and bound meet, or the limits end it.
     fn generate(&mut self, limits: &Limits, budget: &mut Budget) {
         let mut care = Care::Glance;
         for _ in 0..limits.rounds {
-            let before = self.master.pivots();
-            let outcome = self.master.solve(budget.left());
-            budget.pivots(self.master.pivots() - before, self.master.rows());
-            if outcome != Outcome::Optimal {
+            if !self.master.solve(budget) {
                 return;
             }
             let value = self.master.value();
@@ -147,11 +135,11 @@ impl Root<'_> {
     fn round(&mut self, duals: &Duals, care: Care, limits: &Limits, budget: &mut Budget) -> bool {
         let core = self.core;
         let costs: Vec<f64> = (0..core.kinds.len()).map(|kind| duals.cost(core, kind)).collect();
-        let most: Vec<u32> = core.items.iter().map(|item| item.demand).collect();
+        let demand = self.master.demand();
         let question = Question {
             profits: &duals.items,
             costs: &costs,
-            limits: &most,
+            limits: demand,
             keep: limits.keep,
             tolerance: limits.tolerance / 2.0,
             nodes: limits.nodes,
@@ -159,30 +147,14 @@ impl Root<'_> {
         };
         let priced = price_all(&self.pricers, &question, budget);
         let bounds: Vec<f64> = priced.iter().map(|priced| priced.bound).collect();
-        let bound = duals.bound(core, &most, &bounds);
+        let bound = duals.bound(core, demand, &bounds);
         if bound > self.bound || self.duals.is_nothing() {
             self.bound = self.bound.max(bound);
             self.duals = duals.clone();
             self.worth =
                 bounds.iter().zip(&costs).map(|(bound, cost)| bound / cost.max(1.0)).collect();
         }
-        let current = self.master.duals();
-        let mut added = false;
-        for (kind, priced) in priced.into_iter().enumerate() {
-            let surcharge = self.master.surcharge(kind);
-            for (_, pattern) in priced.patterns {
-                let column = Column { kind: kind as u32, pattern };
-                if column.gain(self.core, &current) > surcharge + self.least_gain(kind) {
-                    added |= self.add(column);
-                }
-            }
-        }
-        added
-    }
-
-    /// Less gain than this is a matter of rounding.
-    fn least_gain(&self, kind: usize) -> f64 {
-        self.core.kinds[kind].price as f64 * 1e-7 + 1e-6
+        self.master.add_gainful(&mut self.pool, priced)
     }
 }
 

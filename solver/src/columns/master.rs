@@ -1,8 +1,10 @@
 //! The restricted master: which columns to buy, how often.
 
 use crate::{
-    columns::pool::{Column, Pool},
+    columns::pool::{Column, Pool, price},
+    effort::Budget,
     master::{Outcome, Sense, Simplex},
+    pattern::Priced,
     presolve::{Core, Source},
 };
 
@@ -44,6 +46,12 @@ pub(crate) struct Range {
 
 impl Range {
     pub(crate) const ANY: Self = Self { least: 0, most: None };
+
+    /// What both allow.
+    pub(crate) fn meet(self, other: Self) -> Self {
+        let most = [self.most, other.most].into_iter().flatten().min();
+        Self { least: self.least.max(other.least), most }
+    }
 
     fn less(self, copies: u32) -> Self {
         Self {
@@ -142,6 +150,34 @@ impl<'a> Master<'a> {
         }
     }
 
+    /// Adds a column unless the pool has it already: its number there, and whether it is new. The
+    /// master must hold the pool's other columns as far as they take part.
+    pub(crate) fn offer(&mut self, pool: &mut Pool, column: Column) -> (u32, bool) {
+        let (at, new) = pool.add(column);
+        if new {
+            self.add(pool, at);
+        }
+        (at, new)
+    }
+
+    /// Adds the priced patterns that are worth more than their nodes cost now; true when there were
+    /// new ones.
+    pub(crate) fn add_gainful(&mut self, pool: &mut Pool, priced: Vec<Priced>) -> bool {
+        let duals = self.duals();
+        let mut added = false;
+        for (kind, priced) in priced.into_iter().enumerate() {
+            // Less gain than this is a matter of rounding.
+            let least = self.surcharge(kind) + (price(self.core, kind as u32) * 1e-7 + 1e-6);
+            for (_, pattern) in priced.patterns {
+                let column = Column { kind: kind as u32, pattern };
+                if column.gain(self.core, &duals) > least {
+                    added |= self.offer(pool, column).1;
+                }
+            }
+        }
+        added
+    }
+
     pub(crate) fn add(&mut self, pool: &Pool, at: u32) -> u32 {
         let column = pool.get(at);
         let kind = &self.core.kinds[column.kind as usize];
@@ -159,20 +195,16 @@ impl<'a> Master<'a> {
         self.lp.add_column(column.cost(self.core), &entries)
     }
 
-    pub(crate) fn solve(&mut self, pivots: u64) -> Outcome {
-        self.lp.solve(pivots)
+    /// Finds the optimum; false when the budget or the numbers did not allow it.
+    pub(crate) fn solve(&mut self, budget: &mut Budget) -> bool {
+        let before = self.lp.pivots();
+        let outcome = self.lp.solve(budget.left());
+        budget.pivots(self.lp.pivots() - before, self.lp.rows());
+        outcome == Outcome::Optimal
     }
 
     pub(crate) fn value(&self) -> f64 {
         self.lp.objective()
-    }
-
-    pub(crate) fn rows(&self) -> usize {
-        self.lp.rows()
-    }
-
-    pub(crate) fn pivots(&self) -> u64 {
-        self.lp.pivots()
     }
 
     /// Dual prices of the items, not negative.

@@ -303,7 +303,7 @@ impl Task<'_> {
     /// Proves all kinds: each with a little work, then those that stand furthest above their cost
     /// with more. All prices are divided by the worst of them, so the others need not be better.
     fn prove(&self, profits: &[f64], budget: &mut Budget) -> Vec<Proven> {
-        let demand: Vec<u32> = self.core.items.iter().map(|item| item.demand).collect();
+        let demand = self.core.demand();
         let goals: Vec<f64> = (0..self.pricers.len()).map(|kind| self.goal(kind)).collect();
         let ask = |kind: usize, nodes: u32| {
             self.pricers[kind].prove(&Ask {

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Problem, Solution, bound,
+    Solution, bound,
     certificate::Certificate,
     check,
     columns::{
@@ -45,7 +45,7 @@ pub(crate) fn improve(
     tell: &mut (dyn FnMut(Progress) + Send),
 ) -> Option<Certificate> {
     let problem = prepared.problem;
-    let pods = placed(problem, solution);
+    let pods = bound::placed(problem, solution);
     let core = Core::new(problem, &pods, View::Bound);
     if core.items.is_empty() {
         return None;
@@ -84,15 +84,6 @@ fn first_root<'a>(core: &'a Core, solution: &Solution, budget: &mut Budget) -> R
     let root = root(core, seeds(core, solution), &limits, &mut own);
     budget.join(&own, given);
     root
-}
-
-/// Pods per group that a solution places.
-fn placed(problem: &Problem, solution: &Solution) -> Vec<u32> {
-    let mut pods: Vec<u32> = problem.groups.iter().map(|group| group.count).collect();
-    for missing in &solution.unplaced {
-        pods[missing.group as usize] -= missing.count;
-    }
-    pods
 }
 
 struct Search<'a> {
