@@ -166,7 +166,6 @@ pub(super) fn order(cluster: &Cluster<'_>) -> Vec<Violation> {
     let pulled = |index: &usize| !cluster.facts(*index).affinity.is_empty();
     let mut waiting: Vec<usize> = cluster.planned().filter(pulled).collect();
     let mut queue = Queue::new(cluster);
-    let mut start = queue.clone();
     for (index, resident) in cluster.residents.iter().enumerate() {
         if (!resident.planned || !pulled(&index)) && !resident.pod.deleting {
             queue.arrive(index);
@@ -182,6 +181,7 @@ pub(super) fn order(cluster: &Cluster<'_>) -> Vec<Violation> {
         }
     }
     if !waiting.is_empty() {
+        let mut start = Queue::new(cluster);
         let (all, there): (Vec<usize>, Vec<usize>) =
             (0..cluster.residents.len()).partition(|&index| cluster.residents[index].planned);
         there.iter().filter(|&&at| !cluster.residents[at].pod.deleting).for_each(|&at| {
