@@ -12,4 +12,5 @@ pub mod plan;
 pub mod report;
 pub mod snapshot;
 pub mod source;
+pub mod timer;
 pub mod why_cost;

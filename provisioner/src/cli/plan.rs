@@ -13,7 +13,7 @@ use super::{
     exit::{Exit, Failure},
     explain, input,
     saved::{self, Saved},
-    search::{SearchArgs, Timer},
+    search::SearchArgs,
     why_cost,
 };
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     report::{self, Report, Variant},
     snapshot::{Snapshot, read::ReadOptions},
     source::Catalog,
+    timer::Timer,
 };
 
 /// From this many pods on, work is long enough to show that it goes on.

@@ -1,14 +1,6 @@
 //! How long and how hard the solver looks.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc::{self, RecvTimeoutError, Sender},
-    },
-    thread,
-    time::Duration,
-};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use solver::Engine;
@@ -76,31 +68,6 @@ impl From<EngineArg> for Engine {
     }
 }
 
-/// Sets a flag after a time, unless it is dropped before.
-pub(super) struct Timer {
-    flag: Arc<AtomicBool>,
-    /// Closed when the timer is dropped, which ends its thread.
-    _alive: Sender<()>,
-}
-
-impl Timer {
-    pub(super) fn start(time: Duration) -> Self {
-        let flag = Arc::new(AtomicBool::new(false));
-        let (alive, dropped) = mpsc::channel::<()>();
-        let set = flag.clone();
-        thread::spawn(move || {
-            if dropped.recv_timeout(time) == Err(RecvTimeoutError::Timeout) {
-                set.store(true, Ordering::Relaxed);
-            }
-        });
-        Self { flag, _alive: alive }
-    }
-
-    pub(super) fn flag(&self) -> Arc<AtomicBool> {
-        self.flag.clone()
-    }
-}
-
 /// `500ms`, `2s`, `1.5m`.
 pub(super) fn time(text: &str) -> Result<Duration, String> {
     let wrong = || "expected a time such as 500ms, 2s or 1m".to_owned();
@@ -157,18 +124,5 @@ mod tests {
         for text in ["", "%", "-1%", "101%", "1.1", "nan", "inf%", "1e-3"] {
             assert!(parts_per_million(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn a_timer_sets_its_flag_once_its_time_is_over() {
-        let timer = Timer::start(Duration::ZERO);
-        let flag = timer.flag();
-        for _ in 0..1_000 {
-            if flag.load(Ordering::Relaxed) {
-                return;
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        panic!("the flag was not set within five seconds");
     }
 }

@@ -13,11 +13,12 @@ use super::{
     console::Console,
     exit::{Exit, Failure},
     saved::write_whole,
-    search::{self, EngineArg, Timer},
+    search::{self, EngineArg},
 };
 use crate::{
     instance::{Answer, Format, Instance},
     report::answer::{self, Solved},
+    timer::{self, Timer},
 };
 
 #[derive(Debug, Args)]
@@ -178,8 +179,7 @@ pub(super) fn run(args: &SolveArgs, console: &Console) -> Result<Exit, Failure> 
 impl Budget {
     fn solve(&self, instance: &Instance) -> Answer {
         let timer = self.time.map(Timer::start);
-        // The search shares its work out between its phases, so it must know how much there is.
-        let worth = self.time.map_or(0, |time| 2 * u64::try_from(time.as_micros()).unwrap_or(0));
+        let worth = self.time.map_or(0, timer::effort);
         let effort = if self.effort == 0 { worth } else { self.effort };
         instance.solve(&Options {
             threads: usize::from(self.threads),

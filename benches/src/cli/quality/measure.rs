@@ -1,18 +1,11 @@
 //! One instance, solved in stages.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use provisioner::{
     instance::{Answer, Instance, Unit},
     report::status_name,
+    timer::{self, Timer},
 };
 use serde_json::json;
 use solver::{Engine, Options};
@@ -134,23 +127,11 @@ pub fn measure(set: &Set, budget: Budget) -> Result<Measured, String> {
 
 /// Solves with a stop flag that is set when the time is over.
 pub fn timed(instance: &Instance, options: Options, time: Duration) -> (Answer, f64) {
-    let flag = Arc::new(AtomicBool::new(false));
-    let (alive, dropped) = mpsc::channel::<()>();
-    let set = flag.clone();
-    let timer = thread::spawn(move || {
-        if dropped.recv_timeout(time) == Err(mpsc::RecvTimeoutError::Timeout) {
-            set.store(true, Ordering::Relaxed);
-        }
-    });
+    let timer = Timer::start(time);
     let start = Instant::now();
-    // A unit of work is about a microsecond of one thread; the phases of a search share it out.
-    let effort = (time.as_micros() as u64).saturating_mul(2);
-    let answer = instance.solve(&Options { stop: Some(flag), effort, ..options });
-    let taken = start.elapsed().as_secs_f64();
-    drop(alive);
-    // The thread only waits and stores; it cannot have panicked.
-    let _ = timer.join();
-    (answer, taken)
+    let options = Options { stop: Some(timer.flag()), effort: timer::effort(time), ..options };
+    let answer = instance.solve(&options);
+    (answer, start.elapsed().as_secs_f64())
 }
 
 impl Measured {
