@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod cloud;
 pub mod formulate;
 pub mod instance;
 pub mod pipeline;
