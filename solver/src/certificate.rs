@@ -43,6 +43,8 @@ mod supply;
 #[cfg(test)]
 mod tests;
 
+use rayon::prelude::*;
+
 use thiserror::Error;
 
 use crate::{
@@ -250,7 +252,7 @@ pub fn verify(
     }
     let demand = demand::Demand::new(problem, solution, certificate)?;
     let hulls = supply::hulls(problem, &demand, certificate)?;
-    let worths = (certificate.prices.iter())
+    let worths = (certificate.prices.par_iter())
         .map(|prices| pattern::worths(problem, &demand, &hulls, prices))
         .collect::<Result<Vec<_>, _>>()?;
     branches::bound(problem, &demand, &hulls, certificate, &worths)

@@ -21,6 +21,8 @@ const MARGIN: f64 = 1e-10;
 /// The first branches are filled up to whole patterns, later only one in so many.
 const OFTEN: u32 = 12;
 const SELDOM: u32 = 8;
+/// Items that are compared at a time when a node is filled by shares.
+const COMPARED: usize = 24;
 
 /// (item, pods), ascending by item; counts are above zero.
 pub(crate) type Pattern = Vec<(u32, u32)>;
@@ -390,26 +392,32 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// By profit per largest share of what is left.
+    /// By profit per largest share of what is left. Only a few of the best are compared at a time:
+    /// with hundreds of items the rest would cost much and change little.
     fn fill_by_share(&self, counts: &mut [u32], upper: &[u32], room: &mut [i64]) {
-        let mut open: Vec<usize> = (0..self.chosen.len()).collect();
+        let score = |k: usize, room: &[i64]| {
+            let request = self.pricer.request(self.chosen[k] as usize);
+            let share = request
+                .iter()
+                .zip(room)
+                .map(|(&ask, &room)| ask as f64 / (room.max(1)) as f64)
+                .fold(1e-9, f64::max);
+            self.profits[k] / share
+        };
+        let mut order: Vec<(f64, usize)> =
+            (0..self.chosen.len()).map(|k| (score(k, room), k)).collect();
+        order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let mut rest = order.into_iter().map(|(_, k)| k);
+        let mut open: Vec<usize> = rest.by_ref().take(COMPARED).collect();
         while !open.is_empty() {
-            let score = |&k: &usize| {
-                let request = self.pricer.request(self.chosen[k] as usize);
-                let share = request
-                    .iter()
-                    .zip(room.iter())
-                    .map(|(&ask, &room)| ask as f64 / (room.max(1)) as f64)
-                    .fold(1e-9, f64::max);
-                self.profits[k] / share
-            };
-            let best = open.iter().copied().map(|k| (score(&k), k));
+            let best = open.iter().map(|&k| (score(k, room), k));
             let Some((_, k)) = best.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1))) else {
                 return;
             };
             let most = upper[k].saturating_sub(counts[k]);
             if self.add(k, most.div_ceil(2), counts, upper, room) == 0 {
                 open.retain(|&other| other != k);
+                open.extend(rest.next());
             }
         }
     }

@@ -225,7 +225,7 @@ fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budg
         if part.bound > wanted || part.bound >= value * (1.0 - TOLERANCE) {
             return;
         }
-        if !part.master.add_gainful(&mut part.pool, priced) {
+        if !part.master.add_gainful(&mut part.pool, (0..).zip(priced)) {
             if care == Care::Insist {
                 return;
             }

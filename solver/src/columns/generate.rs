@@ -23,6 +23,10 @@ pub(crate) struct Limits {
     pub rounds: u32,
     /// Branches per pricing at most, once the value stalls.
     pub nodes: u32,
+    /// Ends after `patience` rounds in a row that bring value and bound closer by less than this,
+    /// relative.
+    pub progress: f64,
+    pub patience: u32,
 }
 
 /// What the root found.
@@ -40,6 +44,9 @@ pub(crate) struct Root<'a> {
     pub duals: Duals,
     /// How close each kind's best pattern comes to its price at those duals: 1 is on the mark.
     pub worth: Vec<f64>,
+    /// Kinds that are priced more often than the others.
+    near: Vec<u32>,
+    care: Care,
 }
 
 /// Dual prices that a bound rests on.
@@ -53,12 +60,21 @@ pub(crate) struct Duals {
 
 /// Weight of the best duals so far in the duals that are priced (smoothing, after Wentges 1997).
 const SMOOTHING: f64 = 0.6;
+/// A step that lowers the value by no more than this share has not got anywhere.
+const STALL: f64 = 1e-5;
+/// Pricings of the near kinds between two of all kinds at most, and how much each must bring.
+const APPROACH: u32 = 20;
+const PROGRESS: f64 = 1e-5;
+/// Branches of a near kind once the first few bring no more.
+const MORE: u32 = 16;
+/// A kind is near with a pattern worth this share of its cost; at most so many kinds are.
+const NEAR: f64 = 0.95;
+const MOST_NEAR: usize = 24;
 
-/// Solves the root. `seeds` are columns to start with.
+/// A root to be solved with [`Root::generate`]. `seeds` are columns to start with.
 pub(crate) fn root<'a>(
     core: &'a Core,
     seeds: Vec<Column>,
-    limits: &Limits,
     budget: &mut Budget,
 ) -> Root<'a> {
     let demand = core.demand();
@@ -71,12 +87,13 @@ pub(crate) fn root<'a>(
         bound: 0.0,
         duals: Duals { items: vec![0.0; core.items.len()], limits: vec![0.0; core.limits.len()] },
         worth: vec![1.0; core.kinds.len()],
+        near: Vec::new(),
+        care: Care::Glance,
         pricers,
     };
     for column in seeds.into_iter().chain(singles(core)) {
         root.master.offer(&mut root.pool, column);
     }
-    root.generate(limits, budget);
     budget.done.columns += root.pool.len() as u64;
     root
 }
@@ -100,39 +117,109 @@ fn singles(core: &Core) -> Vec<Column> {
 }
 
 impl Root<'_> {
-    /// Adds columns until value and bound meet, or the limits end it.
-    fn generate(&mut self, limits: &Limits, budget: &mut Budget) {
-        let mut care = Care::Glance;
-        for _ in 0..limits.rounds {
-            if !self.master.solve(budget) {
+    /// Adds columns until value and bound meet, or the limits end it. May be called again with
+    /// other limits, to go on from where it ended.
+    pub(crate) fn generate(&mut self, limits: &Limits, budget: &mut Budget) {
+        let known = self.pool.len() as u64;
+        self.close_in(limits, budget);
+        budget.done.columns += self.pool.len() as u64 - known;
+    }
+
+    fn close_in(&mut self, limits: &Limits, budget: &mut Budget) {
+        let mut idle = 0;
+        for r in 0..limits.rounds {
+            if !self.approach(limits, budget) {
                 return;
             }
             let value = self.master.value();
-            if value > self.value * (1.0 - 1e-5) && care == Care::Glance {
-                care = Care::Look;
-            }
+            let before = (self.value, self.bound);
             self.value = value;
-            if self.bound >= value * (1.0 - limits.tolerance) || budget.is_spent() {
+            if std::env::var("V").is_ok() { eprintln!("r{r} value {value:.0} bound {:.0} gap {:.3}% care {:?} pivots {} prices {} cols {} near {}", self.bound, (value-self.bound)/value*100.0, self.care, budget.done.pivots, budget.done.prices, self.pool.len(), self.near.len()); }
+            let is_closed = self.bound >= value * (1.0 - limits.tolerance);
+            if is_closed || budget.is_spent() || idle >= limits.patience {
                 return;
             }
-            let current = Duals { items: self.master.duals(), limits: self.master.limit_duals() };
-            let smooth = self.duals.blend(&current, SMOOTHING);
-            let mut added = self.round(&smooth, care, limits, budget);
-            while !added && self.bound < value * (1.0 - limits.tolerance) {
-                added = self.round(&current, care, limits, budget);
-                if !added && care == Care::Insist {
-                    return;
-                }
-                care = care.more();
+            if value > before.0 * (1.0 - STALL) && self.care == Care::Glance {
+                self.care = Care::Look;
             }
-            if care == Care::Insist {
-                care = Care::Look;
+            let looked = self.care > Care::Glance;
+            if !self.close_round(limits, budget) {
+                return;
             }
+            let gained = before.0 - value + self.bound - before.1;
+            idle = if !looked || gained > limits.progress * value { 0 } else { idle + 1 };
         }
     }
 
+    /// One round of pricing, at smoothed duals first; false when there is nothing left to find.
+    fn close_round(&mut self, limits: &Limits, budget: &mut Budget) -> bool {
+        let current = Duals { items: self.master.duals(), limits: self.master.limit_duals() };
+        let smooth = self.duals.blend(&current, SMOOTHING);
+        let mut added = self.round(&smooth, limits, budget);
+        while !added && self.bound < self.value * (1.0 - limits.tolerance) {
+            added = self.round(&current, limits, budget);
+            if !added && self.care == Care::Insist {
+                return false;
+            }
+            self.care = self.care.more();
+        }
+        if self.care == Care::Insist {
+            self.care = Care::Look;
+        }
+        true
+    }
+
+    /// Solves the master, and again with columns of the kinds that were near the mark when all were
+    /// priced last, as long as that lowers its value: these cost little and bring most. False when
+    /// the solver gave up.
+    fn approach(&mut self, limits: &Limits, budget: &mut Budget) -> bool {
+        let mut last = f64::INFINITY;
+        let mut branches = [FIRST, MORE].into_iter();
+        let mut nodes = branches.next();
+        for _ in 0..APPROACH {
+            if !self.master.solve(budget) {
+                return false;
+            }
+            if budget.is_spent() {
+                return true;
+            }
+            let value = self.master.value();
+            if value > last * (1.0 - PROGRESS) {
+                nodes = branches.next();
+            }
+            last = value;
+            loop {
+                let Some(few) = nodes else { return true };
+                let priced = self.price_near(few, limits, budget);
+                if self.master.add_gainful(&mut self.pool, priced) {
+                    break;
+                }
+                nodes = branches.next();
+            }
+        }
+        self.master.solve(budget)
+    }
+
+    /// Prices the near kinds with a few branches each.
+    fn price_near(&self, nodes: u32, limits: &Limits, budget: &mut Budget) -> Vec<(u32, Priced)> {
+        let duals = Duals { items: self.master.duals(), limits: self.master.limit_duals() };
+        let ask = |kind: u32| Ask {
+            profits: &duals.items,
+            limits: self.master.demand(),
+            enough: duals.cost(self.core, kind as usize).max(0.0) * (1.0 + limits.tolerance / 2.0),
+            nodes,
+            keep: limits.keep,
+            exact: nodes > FIRST,
+        };
+        let near = self.near.par_iter();
+        let price = |&kind: &u32| (kind, self.pricers[kind as usize].price(&ask(kind)));
+        let priced: Vec<(u32, Priced)> = near.map(price).collect();
+        budget.prices(priced.iter().map(|(_, priced)| u64::from(priced.nodes)).sum());
+        priced
+    }
+
     /// Prices every kind at these duals; true when a column came that the master lacks.
-    fn round(&mut self, duals: &Duals, care: Care, limits: &Limits, budget: &mut Budget) -> bool {
+    fn round(&mut self, duals: &Duals, limits: &Limits, budget: &mut Budget) -> bool {
         let core = self.core;
         let costs: Vec<f64> = (0..core.kinds.len()).map(|kind| duals.cost(core, kind)).collect();
         let demand = self.master.demand();
@@ -143,7 +230,7 @@ impl Root<'_> {
             keep: limits.keep,
             tolerance: limits.tolerance / 2.0,
             nodes: limits.nodes,
-            care,
+            care: self.care,
         };
         let priced = price_all(&self.pricers, &question, budget);
         let bounds: Vec<f64> = priced.iter().map(|priced| priced.bound).collect();
@@ -154,8 +241,23 @@ impl Root<'_> {
             self.worth =
                 bounds.iter().zip(&costs).map(|(bound, cost)| bound / cost.max(1.0)).collect();
         }
-        self.master.add_gainful(&mut self.pool, priced)
+        self.near = nearest(&priced, &costs);
+        self.master.add_gainful(&mut self.pool, (0..).zip(priced))
     }
+}
+
+/// The kinds with a pattern that is worth almost what a node costs, or more, ascending.
+fn nearest(priced: &[Priced], costs: &[f64]) -> Vec<u32> {
+    let worth = |kind: usize| {
+        let best = priced[kind].patterns.first();
+        best.map_or(0.0, |(worth, _)| worth / costs[kind].max(1.0))
+    };
+    let mut near: Vec<usize> = (0..priced.len()).filter(|&kind| worth(kind) >= NEAR).collect();
+    near.sort_by(|&a, &b| worth(b).total_cmp(&worth(a)).then(a.cmp(&b)));
+    near.truncate(MOST_NEAR);
+    let mut near: Vec<u32> = near.into_iter().map(|kind| kind as u32).collect();
+    near.sort_unstable();
+    near
 }
 
 /// What is asked of all kinds at once.

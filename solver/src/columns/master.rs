@@ -162,14 +162,18 @@ impl<'a> Master<'a> {
 
     /// Adds the priced patterns that are worth more than their nodes cost now; true when there were
     /// new ones.
-    pub(crate) fn add_gainful(&mut self, pool: &mut Pool, priced: Vec<Priced>) -> bool {
+    pub(crate) fn add_gainful(
+        &mut self,
+        pool: &mut Pool,
+        priced: impl IntoIterator<Item = (u32, Priced)>,
+    ) -> bool {
         let duals = self.duals();
         let mut added = false;
-        for (kind, priced) in priced.into_iter().enumerate() {
+        for (kind, priced) in priced {
             // Less gain than this is a matter of rounding.
-            let least = self.surcharge(kind) + (price(self.core, kind as u32) * 1e-7 + 1e-6);
+            let least = self.surcharge(kind as usize) + (price(self.core, kind) * 1e-7 + 1e-6);
             for (_, pattern) in priced.patterns {
-                let column = Column { kind: kind as u32, pattern };
+                let column = Column { kind, pattern };
                 if column.gain(self.core, &duals) > least {
                     added |= self.offer(pool, column).1;
                 }

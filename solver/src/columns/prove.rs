@@ -142,14 +142,22 @@ fn certificate(
     let (tree, points) = record.write();
     let bits = bits(core, &points);
     let least = points.iter().map(|point| point.bound).fold(f64::INFINITY, f64::min);
-    let prices = points.iter().map(|point| {
+    let before = &*budget;
+    let proven = points.par_iter().map(|point| {
         // The bound is the least of all; a branch that is better than that needs less care. What
         // carelessness costs is a part of what all pods are worth.
         let pods = point.duals.items.iter().zip(&core.items);
         let worth: f64 = pods.map(|(dual, item)| dual * f64::from(item.demand)).sum();
         let spare = (point.bound - least) / (2.0 * worth.max(1.0));
         let tolerance = if spare > TOLERANCE { spare } else { TOLERANCE };
-        prices(&Task { core, pricers, point, bits, tolerance }, budget)
+        let mut own = before.fork(1);
+        (prices(&Task { core, pricers, point, bits, tolerance }, &mut own), own)
+    });
+    let proven: Vec<(Prices, Budget)> = proven.collect();
+    let given = budget.left();
+    let prices = proven.into_iter().map(|(prices, own)| {
+        budget.join(&own, given);
+        prices
     });
     let prices = prices.collect();
     Certificate {
@@ -325,15 +333,17 @@ impl Task<'_> {
             open.sort_by(|&a, &b| over(b, &proven).total_cmp(&over(a, &proven)).then(a.cmp(&b)));
             let mut settled: f64 = 0.0;
             for batch in open.chunks(BATCH) {
-                // A proof is worth the little work that it takes also when the budget is spent.
-                if budget.is_stopped() || over(batch[0], &proven) <= settled {
+                // A bound without a proof is worth nothing, so the proof gets the work of a round of
+                // pricing whatever the hour; only its refinement can be stopped.
+                let last = nodes == NODES[2];
+                if last && budget.is_stopped() || over(batch[0], &proven) <= settled {
                     break;
                 }
                 let again: Vec<Proven> = batch.par_iter().map(|&kind| ask(kind, nodes)).collect();
                 for (&kind, new) in batch.iter().zip(again) {
                     budget.prices(new.nodes.into());
                     proven[kind] = new;
-                    if nodes == NODES[2] && self.is_free(kind) {
+                    if last && self.is_free(kind) {
                         settled = settled.max(over(kind, &proven));
                     }
                 }

@@ -50,15 +50,17 @@ pub(crate) fn improve(
     if core.items.is_empty() {
         return None;
     }
-    let bounding = first_root(&core, solution, budget);
     let given = (solution.bound, solution.unplaced.clone());
+    let mut bounding = root(&core, seeds(&core, solution), budget);
     let mut search = Search { prepared, options, best: solution, tell };
-    search.raise(bounding.bound);
     let record = if Core::views_differ(problem) {
+        search.generate(&mut bounding, &fine(&core, options.gap_ppm), View::Bound, budget);
         let core = Core::new(problem, &pods, View::Plan);
-        let planning = first_root(&core, search.best, budget);
+        let mut planning = root(&core, seeds(&core, search.best), budget);
+        search.approach(&mut planning, View::Plan, budget);
         search.alternate(&bounding, &planning, budget)
     } else {
+        search.approach(&mut bounding, View::Bound, budget);
         search.alternate(&bounding, &bounding, budget)
     };
     // What was known at the start holds for plans that place the same pods.
@@ -69,21 +71,23 @@ pub(crate) fn improve(
     certificate
 }
 
-/// The root takes a third of the budget at most, so that there are plans whatever becomes of it.
-/// With many items its last stretch is long, and dives do not need it.
-fn first_root<'a>(core: &'a Core, solution: &Solution, budget: &mut Budget) -> Root<'a> {
+/// How far the root goes before the first dives, which make do with columns that are about right.
+fn rough(core: &Core) -> Limits {
+    Limits { tolerance: 1e-2, progress: 5e-4, patience: 1, ..fine(core, 0) }
+}
+
+/// How far the root goes for a good bound: a part of the gap that is asked for will do, the rest is
+/// for the plan. With many items the last stretch is long.
+fn fine(core: &Core, gap_ppm: u32) -> Limits {
     let many = core.items.len() as f64 / 80.0;
-    let limits = Limits {
-        tolerance: 1e-3 * many.clamp(1.0, 4.0),
-        keep: if many > 1.0 { 3 } else { 1 },
+    Limits {
+        tolerance: (1e-3 * many.clamp(1.0, 4.0)).max(f64::from(gap_ppm) * 0.3e-6).min(1e-2),
+        keep: if many > 0.5 { 3 } else { 2 },
         rounds: 400,
         nodes: 64,
-    };
-    let mut own = budget.fork(3);
-    let given = own.left();
-    let root = root(core, seeds(core, solution), &limits, &mut own);
-    budget.join(&own, given);
-    root
+        progress: 2e-5,
+        patience: 6,
+    }
 }
 
 struct Search<'a> {
@@ -105,6 +109,29 @@ impl Search<'_> {
         if bound > self.best.bound {
             self.best.bound = bound.min(self.best.cost);
             (self.tell)(progress(self.best));
+        }
+    }
+
+    /// Solves the root roughly, dives for a first good plan, and then solves the root well.
+    fn approach(&mut self, root: &mut Root<'_>, view: View, budget: &mut Budget) {
+        self.generate(root, &rough(root.core), view, budget);
+        if !self.is_done() && !budget.is_spent() {
+            self.dive(root, 0, budget);
+        }
+        if !self.is_done() && !budget.is_spent() {
+            self.generate(root, &fine(root.core, self.options.gap_ppm), view, budget);
+        }
+    }
+
+    /// Works on a root, with a third of the budget at most, so that there are plans whatever becomes
+    /// of it.
+    fn generate(&mut self, root: &mut Root<'_>, limits: &Limits, view: View, budget: &mut Budget) {
+        let mut own = budget.fork(3);
+        let given = own.left();
+        root.generate(limits, &mut own);
+        budget.join(&own, given);
+        if view == View::Bound {
+            self.raise(root.bound);
         }
     }
 
