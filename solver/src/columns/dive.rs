@@ -31,8 +31,13 @@ pub(crate) struct Style {
 const DEAR: f64 = 0.2;
 /// Rounds of pricing after each decision.
 const ROUNDS: u32 = 3;
-/// One in so many fractional columns is fixed at a time.
-const BATCH: usize = 24;
+/// What is rounded up at a time costs at most this share of the whole, or is a single node: one by
+/// one is best, and takes too long where single nodes do not matter.
+const BATCH: f64 = 1e-3;
+/// A fix that raises the cost of the whole by less than this share calls for no new columns.
+const HARMLESS: f64 = 1e-5;
+/// Columns to start with: so many per item, those of least reduced cost for their price.
+const START: usize = 8;
 /// Branches per pricing in a dive.
 const NODES: u32 = 8;
 /// Kinds this many times the price of the cheapest take part in every dive.
@@ -108,11 +113,17 @@ impl<'a> Dive<'a> {
 
     /// Fixes nodes until every pod has one; false when that would cost too much or take too long.
     fn run(&mut self, cutoff: Money, budget: &mut Budget) -> bool {
+        let mut whole = 0.0;
         while self.remains() {
-            if !self.reprice(ROUNDS, budget) || budget.is_spent() {
+            if !self.master.solve(budget) {
                 return false;
             }
-            if self.paid + self.master.value() > cutoff as f64 * (1.0 - 1e-6) {
+            let harmless = self.paid + self.master.value() <= whole * (1.0 + HARMLESS);
+            if !harmless && !self.reprice(ROUNDS, budget) || budget.is_spent() {
+                return false;
+            }
+            whole = self.paid + self.master.value();
+            if whole > cutoff as f64 * (1.0 - 1e-6) {
                 return false;
             }
             if self.style.counts {
@@ -123,16 +134,25 @@ impl<'a> Dive<'a> {
         true
     }
 
-    /// Takes over the root's good columns.
+    /// Takes over the root's good columns, in the order in which they were found.
     fn start(&mut self) {
+        let mut good: Vec<(f64, u32)> = Vec::new();
         for at in 0..self.root.pool.len() as u32 {
             let column = self.root.pool.get(at);
-            let cost = column.cost(self.core);
-            let reduced = -column.gain(self.core, &self.root.duals.items);
+            let cost = column.cost(self.core).max(1.0);
+            let reduced = -column.gain(self.core, &self.root.duals.items) / cost;
             let takes_part = self.kinds.binary_search(&column.kind).is_ok();
-            if (takes_part && reduced <= DEAR * cost) || column.pattern.len() == 1 {
-                self.add(column.clone());
+            if column.pattern.len() == 1 {
+                good.push((f64::NEG_INFINITY, at));
+            } else if takes_part && reduced <= DEAR {
+                good.push((reduced, at));
             }
+        }
+        good.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        good.truncate(START * (self.core.items.len() + START));
+        good.sort_unstable_by_key(|(_, at)| *at);
+        for (_, at) in good {
+            self.add(self.root.pool.get(at).clone());
         }
     }
 
@@ -210,10 +230,13 @@ impl<'a> Dive<'a> {
                 .map(|&(_, at, value)| (value + self.style.noise * self.chance(), at))
                 .collect();
             scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            // One by one is best; with very many columns it would take too long.
-            scored.truncate((scored.len() / BATCH).max(1));
+            let spare = self.paid + BATCH * (self.paid + self.master.value());
             let mut taken = false;
-            for (_, at) in scored {
+            for (score, at) in scored {
+                // A column of which next to nothing is used is not worth a node of it yet.
+                if taken && (self.paid >= spare || score < 0.5) {
+                    break;
+                }
                 taken |= self.take(at, 1);
             }
             if !taken {
