@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::{
     columns::{
-        generate::{Care, Duals, Question, Root, price_all},
+        generate::{Care, Duals, FIRST, Question, Root, nearest, price_all, price_few},
         master::{Master, Range},
         pool::{Pool, price},
         prove::{Point, Record},
@@ -20,8 +20,11 @@ use crate::{
 
 /// One node of a kind is worth branching on when its price is this share of the whole cost.
 const GRAIN: f64 = 0.002;
-/// Rounds of pricing per branch at most.
+/// Columns per item to start with.
+const START: usize = 8;
+/// Rounds of pricing per branch at most, and pricings of the near kinds alone in each.
 const ROUNDS: u32 = 12;
+const APPROACH: u32 = 6;
 /// Branches per pricing.
 const NODES: u32 = 64;
 /// A branch ends when its value and bound are this close, relative.
@@ -63,15 +66,15 @@ impl<'a> Tree<'a> {
         let record = Record::new(point.clone());
         let mut first = Part {
             master: Master::new(core, root.master.demand(), &counted, &[]),
-            pool: root.pool.clone(),
+            pool: Pool::default(),
             ranges: Vec::new(),
             bound: root.bound,
             point,
             number: 0,
             split: None,
         };
-        for at in 0..root.pool.len() as u32 {
-            first.master.add(&root.pool, at);
+        for at in root.good_columns(START, |_| true) {
+            first.master.offer(&mut first.pool, root.pool.get(at).clone());
         }
         if first.master.solve(budget) {
             first.split = split(root, &first);
@@ -190,7 +193,10 @@ fn rebuilt<'a>(root: &Root<'a>, part: &Part<'a>, kind: u32) -> Master<'a> {
 /// Column generation within a part.
 fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budget) {
     let mut care = Care::Look;
-    for _ in 0..ROUNDS {
+    let mut near = root.near.clone();
+    let mut few = APPROACH;
+    let mut round = 0;
+    while round < ROUNDS {
         if !part.master.solve(budget) || budget.is_spent() {
             return;
         }
@@ -212,6 +218,14 @@ fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budg
             nodes: NODES,
             care,
         };
+        if few > 0 {
+            few -= 1;
+            let priced = price_few(&root.pricers, &near, FIRST, &question, budget);
+            if part.master.add_gainful(&mut part.pool, priced) {
+                continue;
+            }
+        }
+        (round, few) = (round + 1, APPROACH);
         let priced = price_all(&root.pricers, &question, budget);
         let bounds: Vec<f64> = priced.iter().map(|priced| priced.bound).collect();
         let bound = bound(root, &duals, &counts, &part.ranges, &bounds);
@@ -222,6 +236,7 @@ fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budg
             let (duals, counts) = (duals.clone(), counts.clone());
             part.point = Arc::new(Point { duals, counts, closed, bound });
         }
+        near = nearest(&priced, &costs);
         if part.bound > wanted || part.bound >= value * (1.0 - TOLERANCE) {
             return;
         }

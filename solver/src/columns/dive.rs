@@ -22,6 +22,8 @@ pub(crate) struct Style {
     pub large: f64,
     /// Kinds take part whose best pattern comes this close to their price at the root.
     pub kinds: f64,
+    /// A fix that raises the cost of the whole by less than this share calls for no new columns.
+    pub harmless: f64,
     /// How much chance plays in the choice of columns, and its seed.
     pub noise: f64,
     pub seed: u64,
@@ -34,10 +36,8 @@ const ROUNDS: u32 = 3;
 /// What is rounded up at a time costs at most this share of the whole, or is a single node: one by
 /// one is best, and takes too long where single nodes do not matter.
 const BATCH: f64 = 1e-3;
-/// A fix that raises the cost of the whole by less than this share calls for no new columns.
-const HARMLESS: f64 = 1e-5;
-/// Columns to start with: so many per item, those of least reduced cost for their price.
-const START: usize = 8;
+/// Columns per item to start with.
+const START: usize = 5;
 /// Branches per pricing in a dive.
 const NODES: u32 = 8;
 /// Kinds this many times the price of the cheapest take part in every dive.
@@ -118,7 +118,7 @@ impl<'a> Dive<'a> {
             if !self.master.solve(budget) {
                 return false;
             }
-            let harmless = self.paid + self.master.value() <= whole * (1.0 + HARMLESS);
+            let harmless = self.paid + self.master.value() <= whole * (1.0 + self.style.harmless);
             if !harmless && !self.reprice(ROUNDS, budget) || budget.is_spent() {
                 return false;
             }
@@ -134,24 +134,10 @@ impl<'a> Dive<'a> {
         true
     }
 
-    /// Takes over the root's good columns, in the order in which they were found.
+    /// Takes over the root's good columns.
     fn start(&mut self) {
-        let mut good: Vec<(f64, u32)> = Vec::new();
-        for at in 0..self.root.pool.len() as u32 {
-            let column = self.root.pool.get(at);
-            let cost = column.cost(self.core).max(1.0);
-            let reduced = -column.gain(self.core, &self.root.duals.items) / cost;
-            let takes_part = self.kinds.binary_search(&column.kind).is_ok();
-            if column.pattern.len() == 1 {
-                good.push((f64::NEG_INFINITY, at));
-            } else if takes_part && reduced <= DEAR {
-                good.push((reduced, at));
-            }
-        }
-        good.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        good.truncate(START * (self.core.items.len() + START));
-        good.sort_unstable_by_key(|(_, at)| *at);
-        for (_, at) in good {
+        let takes = |kind: u32| self.kinds.binary_search(&kind).is_ok();
+        for at in self.root.good_columns(START, takes) {
             self.add(self.root.pool.get(at).clone());
         }
     }

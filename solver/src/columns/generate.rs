@@ -45,7 +45,7 @@ pub(crate) struct Root<'a> {
     /// How close each kind's best pattern comes to its price at those duals: 1 is on the mark.
     pub worth: Vec<f64>,
     /// Kinds that are priced more often than the others.
-    near: Vec<u32>,
+    pub near: Vec<u32>,
     care: Care,
 }
 
@@ -70,13 +70,13 @@ const MORE: u32 = 16;
 /// A kind is near with a pattern worth this share of its cost; at most so many kinds are.
 const NEAR: f64 = 0.95;
 const MOST_NEAR: usize = 24;
+/// Columns whose reduced cost is beyond this share of their cost are not good.
+const DEAR: f64 = 0.2;
+/// Few items need more columns each.
+const FEW: usize = 10;
 
 /// A root to be solved with [`Root::generate`]. `seeds` are columns to start with.
-pub(crate) fn root<'a>(
-    core: &'a Core,
-    seeds: Vec<Column>,
-    budget: &mut Budget,
-) -> Root<'a> {
+pub(crate) fn root<'a>(core: &'a Core, seeds: Vec<Column>, budget: &mut Budget) -> Root<'a> {
     let demand = core.demand();
     let pricers: Vec<Pricer> = core.kinds.par_iter().map(|kind| Pricer::new(core, kind)).collect();
     let mut root = Root {
@@ -127,14 +127,13 @@ impl Root<'_> {
 
     fn close_in(&mut self, limits: &Limits, budget: &mut Budget) {
         let mut idle = 0;
-        for r in 0..limits.rounds {
+        for _ in 0..limits.rounds {
             if !self.approach(limits, budget) {
                 return;
             }
             let value = self.master.value();
             let before = (self.value, self.bound);
             self.value = value;
-            if std::env::var("V").is_ok() { eprintln!("r{r} value {value:.0} bound {:.0} gap {:.3}% care {:?} pivots {} prices {} cols {} near {}", self.bound, (value-self.bound)/value*100.0, self.care, budget.done.pivots, budget.done.prices, self.pool.len(), self.near.len()); }
             let is_closed = self.bound >= value * (1.0 - limits.tolerance);
             if is_closed || budget.is_spent() || idle >= limits.patience {
                 return;
@@ -200,41 +199,33 @@ impl Root<'_> {
         self.master.solve(budget)
     }
 
-    /// Prices the near kinds with a few branches each.
+    /// Prices the near kinds at the master's duals, with a few branches each.
     fn price_near(&self, nodes: u32, limits: &Limits, budget: &mut Budget) -> Vec<(u32, Priced)> {
         let duals = Duals { items: self.master.duals(), limits: self.master.limit_duals() };
-        let ask = |kind: u32| Ask {
+        let costs = duals.costs(self.core);
+        let question = self.question(&duals, &costs, limits);
+        price_few(&self.pricers, &self.near, nodes, &question, budget)
+    }
+
+    fn question<'q>(&'q self, duals: &'q Duals, costs: &'q [f64], limits: &Limits) -> Question<'q> {
+        Question {
             profits: &duals.items,
+            costs,
             limits: self.master.demand(),
-            enough: duals.cost(self.core, kind as usize).max(0.0) * (1.0 + limits.tolerance / 2.0),
-            nodes,
             keep: limits.keep,
-            exact: nodes > FIRST,
-        };
-        let near = self.near.par_iter();
-        let price = |&kind: &u32| (kind, self.pricers[kind as usize].price(&ask(kind)));
-        let priced: Vec<(u32, Priced)> = near.map(price).collect();
-        budget.prices(priced.iter().map(|(_, priced)| u64::from(priced.nodes)).sum());
-        priced
+            tolerance: limits.tolerance / 2.0,
+            nodes: limits.nodes,
+            care: self.care,
+        }
     }
 
     /// Prices every kind at these duals; true when a column came that the master lacks.
     fn round(&mut self, duals: &Duals, limits: &Limits, budget: &mut Budget) -> bool {
         let core = self.core;
-        let costs: Vec<f64> = (0..core.kinds.len()).map(|kind| duals.cost(core, kind)).collect();
-        let demand = self.master.demand();
-        let question = Question {
-            profits: &duals.items,
-            costs: &costs,
-            limits: demand,
-            keep: limits.keep,
-            tolerance: limits.tolerance / 2.0,
-            nodes: limits.nodes,
-            care: self.care,
-        };
-        let priced = price_all(&self.pricers, &question, budget);
+        let costs = duals.costs(core);
+        let priced = price_all(&self.pricers, &self.question(duals, &costs, limits), budget);
         let bounds: Vec<f64> = priced.iter().map(|priced| priced.bound).collect();
-        let bound = duals.bound(core, demand, &bounds);
+        let bound = duals.bound(core, self.master.demand(), &bounds);
         if bound > self.bound || self.duals.is_nothing() {
             self.bound = self.bound.max(bound);
             self.duals = duals.clone();
@@ -244,10 +235,32 @@ impl Root<'_> {
         self.near = nearest(&priced, &costs);
         self.master.add_gainful(&mut self.pool, (0..).zip(priced))
     }
+
+    /// Good columns to start another master with, in the order in which they were found: at most
+    /// `most` per item, those of least reduced cost for what they cost, of kinds for which `takes`
+    /// holds; and all that hold a single item, so that there is a way out.
+    pub(crate) fn good_columns(&self, most: usize, takes: impl Fn(u32) -> bool) -> Vec<u32> {
+        let mut good: Vec<(f64, u32)> = Vec::new();
+        for at in 0..self.pool.len() as u32 {
+            let column = self.pool.get(at);
+            let reduced = -column.gain(self.core, &self.duals.items);
+            let share = reduced / column.cost(self.core).max(1.0);
+            if column.pattern.len() == 1 {
+                good.push((f64::NEG_INFINITY, at));
+            } else if share <= DEAR && takes(column.kind) {
+                good.push((share, at));
+            }
+        }
+        good.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        good.truncate(most * (self.core.items.len() + FEW));
+        let mut good: Vec<u32> = good.into_iter().map(|(_, at)| at).collect();
+        good.sort_unstable();
+        good
+    }
 }
 
 /// The kinds with a pattern that is worth almost what a node costs, or more, ascending.
-fn nearest(priced: &[Priced], costs: &[f64]) -> Vec<u32> {
+pub(crate) fn nearest(priced: &[Priced], costs: &[f64]) -> Vec<u32> {
     let worth = |kind: usize| {
         let best = priced[kind].patterns.first();
         best.map_or(0.0, |(worth, _)| worth / costs[kind].max(1.0))
@@ -298,7 +311,7 @@ impl Care {
 }
 
 /// Branches that every kind gets.
-const FIRST: u32 = 3;
+pub(crate) const FIRST: u32 = 3;
 /// Kinds that are looked into further side by side.
 const BATCH: usize = 4;
 /// How much further the kinds are looked into that hold the bound down.
@@ -360,7 +373,34 @@ pub(crate) fn price_all(
     priced
 }
 
+/// Prices some kinds with few branches each, for columns and not for a bound.
+pub(crate) fn price_few(
+    pricers: &[Pricer],
+    kinds: &[u32],
+    nodes: u32,
+    question: &Question<'_>,
+    budget: &mut Budget,
+) -> Vec<(u32, Priced)> {
+    let ask = |kind: u32| Ask {
+        profits: question.profits,
+        limits: question.limits,
+        enough: question.costs[kind as usize].max(0.0) * (1.0 + question.tolerance),
+        nodes,
+        keep: question.keep,
+        exact: nodes > FIRST,
+    };
+    let price = |&kind: &u32| (kind, pricers[kind as usize].price(&ask(kind)));
+    let priced: Vec<(u32, Priced)> = kinds.par_iter().map(price).collect();
+    budget.prices(priced.iter().map(|(_, priced)| u64::from(priced.nodes)).sum());
+    priced
+}
+
 impl Duals {
+    /// What a node of each kind costs.
+    fn costs(&self, core: &Core) -> Vec<f64> {
+        (0..core.kinds.len()).map(|kind| self.cost(core, kind)).collect()
+    }
+
     /// Whether no pod has a price, as before the first pricing.
     fn is_nothing(&self) -> bool {
         self.items.iter().all(|&dual| dual == 0.0)

@@ -81,7 +81,7 @@ fn rough(core: &Core) -> Limits {
 fn fine(core: &Core, gap_ppm: u32) -> Limits {
     let many = core.items.len() as f64 / 80.0;
     Limits {
-        tolerance: (1e-3 * many.clamp(1.0, 4.0)).max(f64::from(gap_ppm) * 0.3e-6).min(1e-2),
+        tolerance: (1e-3 * many.clamp(1.0, 4.0)).max(f64::from(gap_ppm) * 0.4e-6).min(1e-2),
         keep: if many > 0.5 { 3 } else { 2 },
         rounds: 400,
         nodes: 64,
@@ -223,6 +223,7 @@ fn style(at: u64, seed: u64) -> Style {
         counts: at.is_multiple_of(2),
         large: of(&[0.3, 0.6, 0.15], 2),
         kinds: of(&[0.97, 0.9, 0.94], 4),
+        harmless: if at < DIVES.0 { 1e-4 } else { 1e-5 },
         noise: if at < 4 { 0.0 } else { of(&[0.3, 0.1, 0.6], 6) },
         seed: at.wrapping_add(seed.wrapping_mul(0x9e37_79b9)),
     }
