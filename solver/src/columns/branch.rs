@@ -93,24 +93,23 @@ impl<'a> Tree<'a> {
         &self.record
     }
 
-    /// Divides up to `branches` parts, those with the least bound first; parts whose plans all cost
-    /// `cutoff` or more are left alone.
-    pub(crate) fn advance(&mut self, cutoff: Money, branches: u32, budget: &mut Budget) {
+    /// Divides the part with the least bound, unless all its plans cost `cutoff` or more.
+    pub(crate) fn advance(&mut self, cutoff: Money, budget: &mut Budget) {
         let wanted = cutoff as f64 - 1.0;
-        for _ in 0..branches {
-            let least = (0..self.open.len())
-                .min_by(|&a, &b| self.open[a].bound.total_cmp(&self.open[b].bound));
-            let Some(at) = least else { return };
+        while let Some(at) =
+            (0..self.open.len()).min_by(|&a, &b| self.open[a].bound.total_cmp(&self.open[b].bound))
+        {
             let settled = self.open[at].bound > wanted || self.open[at].bound >= self.closed;
             if settled || budget.is_spent() {
                 return;
             }
             let part = self.open.swap_remove(at);
-            let Some((kind, number)) = part.split else {
-                self.closed = self.closed.min(part.bound);
-                continue;
-            };
-            self.divide(&part, kind, number.floor() as u32, wanted, budget);
+            match part.split {
+                Some((kind, number)) => {
+                    return self.divide(&part, kind, number.floor() as u32, wanted, budget);
+                }
+                None => self.closed = self.closed.min(part.bound),
+            }
         }
     }
 

@@ -33,6 +33,8 @@ pub(crate) struct Style {
 const DEAR: f64 = 0.2;
 /// Rounds of pricing after each decision.
 const ROUNDS: u32 = 3;
+/// Rounds of pricing before a dive is given up.
+const PATIENCE: u32 = 16;
 /// What is rounded up at a time costs at most this share of the whole, or is a single node: one by
 /// one is best, and takes too long where single nodes do not matter.
 const BATCH: f64 = 1e-3;
@@ -123,7 +125,12 @@ impl<'a> Dive<'a> {
                 return false;
             }
             whole = self.paid + self.master.value();
-            if whole > cutoff as f64 * (1.0 - 1e-6) {
+            let most = cutoff as f64 * (1.0 - 1e-6);
+            // Right after many fixes the master lacks columns, and promises too little.
+            if whole > most && self.reprice(PATIENCE, budget) {
+                whole = self.paid + self.master.value();
+            }
+            if whole > most {
                 return false;
             }
             if self.style.counts {

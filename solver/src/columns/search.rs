@@ -80,8 +80,12 @@ fn rough(core: &Core) -> Limits {
 /// for the plan. With many items the last stretch is long.
 fn fine(core: &Core, gap_ppm: u32) -> Limits {
     let many = core.items.len() as f64 / 80.0;
+    let tolerance = match gap_ppm {
+        0 => 1e-3 * many.clamp(1.0, 4.0),
+        gap => (f64::from(gap) * 0.4e-6).clamp(1e-3, 1e-2),
+    };
     Limits {
-        tolerance: (1e-3 * many.clamp(1.0, 4.0)).max(f64::from(gap_ppm) * 0.4e-6).min(1e-2),
+        tolerance,
         keep: if many > 0.5 { 3 } else { 2 },
         rounds: 400,
         nodes: 64,
@@ -152,8 +156,13 @@ impl Search<'_> {
                 break;
             }
             let tree = tree.get_or_insert_with(|| Tree::new(bounding, budget));
-            tree.advance(self.best.cost, BRANCHES, budget);
-            self.raise(tree.bound());
+            for _ in 0..BRANCHES {
+                tree.advance(self.best.cost, budget);
+                self.raise(tree.bound());
+                if self.is_done() || budget.is_spent() {
+                    break;
+                }
+            }
         }
         match tree {
             Some(tree) => tree.record().clone(),
