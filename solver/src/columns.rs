@@ -3,10 +3,12 @@
 //! The master buys patterns to cover every item's pods. Its linear relaxation is solved with a few
 //! columns at first; pricing ([`crate::pattern`]) finds patterns worth more than they cost at the
 //! master's dual prices, until there are none. The dual prices bound what any plan costs (Farley,
-//! Operations Research 38, 1990), also when pricing was cut short.
+//! Operations Research 38, 1990), also when pricing was cut short. Few kinds give nearly all
+//! columns, so these are priced on their own in between; all are priced for the bound.
 //!
 //! Whole plans come from dives: a column is fixed, the rest is priced again for what remains, and
-//! so on. Two rules make dives good: columns are *proper* (none holds more of an item than
+//! so on. The first one starts as soon as the columns are about right, long before the bound is.
+//! Two rules make dives good: columns are *proper* (none holds more of an item than
 //! remains), and the numbers of dear nodes are decided before their patterns.
 
 mod branch;
@@ -16,6 +18,7 @@ mod generate;
 mod master;
 mod plan;
 mod pool;
+mod price;
 mod prove;
 mod search;
 

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use crate::{
     columns::{
-        generate::{Care, Duals, FIRST, Question, Root, nearest, price_all, price_few},
+        generate::{Duals, Root},
         master::{Master, Range},
         pool::{Pool, price},
+        price::{Care, FIRST, Question, nearest, price_all, price_few},
         prove::{Point, Record},
     },
     effort::Budget,

@@ -8,7 +8,7 @@ use solver::{BitSet, Options, Problem, Progress, Solution, certify, text, verify
 use crate::generate::{Random, TINY, problem};
 use crate::oracle::for_each_feasible;
 
-fn columns() -> Options {
+pub(crate) fn columns() -> Options {
     Options { engine: Engine::Columns, effort: 2_000_000, ..Options::default() }
 }
 
@@ -322,7 +322,7 @@ fn change_rents(random: &mut Random, rents: &mut Rents, caps: usize) {
 
 /// Services as on the web: round CPU requests, memory by a factor of 1 to 8, some under a
 /// hostname anti-affinity, with nodes that exist and a limit.
-fn web(seed: u64) -> Problem {
+pub(crate) fn web(seed: u64) -> Problem {
     let random = &mut Random::new(seed);
     let groups = random.between(5, 25) as usize;
     let mut problem = Problem { dims: 3, ..Problem::default() };

@@ -21,6 +21,7 @@ mod oracle;
 /// Whether anything ranks better than a claimed optimum, by trying everything node by node.
 mod refute;
 /// Text reads back as it was written, and nothing makes the reader panic.
+mod stopped;
 mod text;
 
 /// One in `share` of the cases that `TENON_CASES` asks for, or `otherwise`.

@@ -1,0 +1,148 @@
+//! Pricing of many kinds side by side: all of them for a bound, or a few for columns.
+
+use rayon::prelude::*;
+
+use crate::{
+    effort::Budget,
+    pattern::{Ask, Priced, Pricer},
+};
+
+/// What is asked of all kinds at once.
+pub(crate) struct Question<'a> {
+    /// Per item.
+    pub profits: &'a [f64],
+    /// What a node of each kind must bring in.
+    pub costs: &'a [f64],
+    /// Per item.
+    pub limits: &'a [u32],
+    /// Patterns per kind.
+    pub keep: usize,
+    /// A kind whose patterns bring in no more than its cost and this share of it is settled.
+    pub tolerance: f64,
+    /// Branches per kind with [`Care::Look`].
+    pub nodes: u32,
+    pub care: Care,
+}
+
+/// How far pricing goes into the kinds that stand above their cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Care {
+    /// A few branches for each kind.
+    Glance,
+    /// Then more for the worst.
+    Look,
+    /// Then many for those that hold the bound down.
+    Insist,
+}
+
+impl Care {
+    pub(crate) fn more(self) -> Self {
+        match self {
+            Self::Glance => Self::Look,
+            Self::Look | Self::Insist => Self::Insist,
+        }
+    }
+}
+
+/// Branches that every kind gets.
+pub(crate) const FIRST: u32 = 3;
+/// Kinds that are looked into further side by side.
+const BATCH: usize = 4;
+/// How much further the kinds are looked into that hold the bound down.
+const INSIST: u32 = 16;
+
+/// Prices all kinds: each a little, then those that stand furthest above their cost thoroughly.
+/// The bound rests on the worst kind alone, so once that is as good as it gets, the rest may stay.
+pub(crate) fn price_all(
+    pricers: &[Pricer],
+    question: &Question<'_>,
+    budget: &mut Budget,
+) -> Vec<Priced> {
+    let ask = |kind: usize, nodes: u32, exact: bool| Ask {
+        profits: question.profits,
+        limits: question.limits,
+        enough: question.costs[kind].max(0.0) * (1.0 + question.tolerance),
+        nodes,
+        keep: question.keep,
+        exact,
+    };
+    let mut priced: Vec<Priced> = pricers
+        .par_iter()
+        .enumerate()
+        .map(|(kind, pricer)| pricer.price(&ask(kind, FIRST, false)))
+        .collect();
+    let over = |priced: &Priced, kind: usize| priced.bound / question.costs[kind].max(1.0);
+    let mut open: Vec<usize> = (0..pricers.len())
+        .filter(|&kind| over(&priced[kind], kind) > 1.0 + question.tolerance)
+        .collect();
+    for (care, nodes) in [(Care::Look, question.nodes), (Care::Insist, question.nodes * INSIST)] {
+        if question.care >= care {
+            open.retain(|&kind| over(&priced[kind], kind) > 1.0 + question.tolerance);
+            open.sort_by(|&a, &b| {
+                over(&priced[b], b).total_cmp(&over(&priced[a], a)).then(a.cmp(&b))
+            });
+            let mut settled: f64 = 0.0;
+            for batch in open.chunks(BATCH) {
+                if over(&priced[batch[0]], batch[0]) <= settled {
+                    break;
+                }
+                let again: Vec<Priced> = batch
+                    .par_iter()
+                    .map(|&kind| pricers[kind].price(&ask(kind, nodes, true)))
+                    .collect();
+                for (&kind, new) in batch.iter().zip(again) {
+                    budget.prices(new.nodes.into());
+                    // A pattern that good is there; no search would bring the bound below it.
+                    let there = new.patterns.first().map_or(0.0, |(worth, _)| *worth);
+                    settled = settled.max(there / question.costs[kind].max(1.0));
+                    if care == Care::Insist {
+                        settled = settled.max(over(&new, kind));
+                    }
+                    priced[kind] = new;
+                }
+            }
+        }
+    }
+    budget.prices(pricers.len() as u64);
+    priced
+}
+
+/// Prices some kinds with few branches each, for columns and not for a bound.
+pub(crate) fn price_few(
+    pricers: &[Pricer],
+    kinds: &[u32],
+    nodes: u32,
+    question: &Question<'_>,
+    budget: &mut Budget,
+) -> Vec<(u32, Priced)> {
+    let ask = |kind: u32| Ask {
+        profits: question.profits,
+        limits: question.limits,
+        enough: question.costs[kind as usize].max(0.0) * (1.0 + question.tolerance),
+        nodes,
+        keep: question.keep,
+        exact: nodes > FIRST,
+    };
+    let price = |&kind: &u32| (kind, pricers[kind as usize].price(&ask(kind)));
+    let priced: Vec<(u32, Priced)> = kinds.par_iter().map(price).collect();
+    budget.prices(priced.iter().map(|(_, priced)| u64::from(priced.nodes)).sum());
+    priced
+}
+
+/// A kind is near with a pattern worth this share of its cost; at most so many kinds are.
+const NEAR: f64 = 0.95;
+const MOST_NEAR: usize = 24;
+
+/// The kinds with a pattern that is worth almost what a node costs, or more, ascending.
+pub(crate) fn nearest(priced: &[Priced], costs: &[f64]) -> Vec<u32> {
+    let worth = |kind: usize| {
+        let best = priced[kind].patterns.first();
+        best.map_or(0.0, |(worth, _)| worth / costs[kind].max(1.0))
+    };
+    let mut near: Vec<usize> = (0..priced.len()).filter(|&kind| worth(kind) >= NEAR).collect();
+    near.sort_by(|&a, &b| worth(b).total_cmp(&worth(a)).then(a.cmp(&b)));
+    near.truncate(MOST_NEAR);
+    let mut near: Vec<u32> = near.into_iter().map(|kind| kind as u32).collect();
+    near.sort_unstable();
+    near
+}
