@@ -5,7 +5,8 @@ use solver::{Options, Progress, certify, check, verify};
 
 use crate::certificate::{columns, web};
 
-/// Whoever stops a search gets the bound that the search has told of, with its proof.
+/// Whoever stops a search gets the bound that the search has told of, but for a few per cent that
+/// the last refinement of the proof would bring, with its proof.
 #[test]
 fn a_search_that_is_stopped_proves_what_it_found() {
     let mut stopped = 0;
@@ -28,7 +29,7 @@ fn a_search_that_is_stopped_proves_what_it_found() {
         let certificate = certificate.expect("there are pods to place");
         let proven = verify(&problem, &solution, &certificate).expect("it holds together");
         assert!(
-            proven <= solution.cost && proven >= promised - promised / 100,
+            proven <= solution.cost && proven >= promised - promised / 25,
             "seed {seed}: {proven} proven of {promised}, cost {}",
             solution.cost,
         );
