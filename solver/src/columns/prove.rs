@@ -25,6 +25,8 @@ const LARGEST_BITS: i32 = 50;
 const TOLERANCE: f64 = 1e-6;
 /// Branches for the proof of any kind, and for those that hold the bound down.
 const NODES: [u32; 3] = [7, 64, 1024];
+/// Branches for the few worst kinds when the search was stopped.
+const HURRIED: u32 = 384;
 /// Kinds that are looked into further side by side.
 const BATCH: usize = 4;
 
@@ -332,11 +334,14 @@ impl Task<'_> {
             let mut open: Vec<usize> = kinds.clone().filter(|&k| over(k, &proven) > 1.0).collect();
             open.sort_by(|&a, &b| over(b, &proven).total_cmp(&over(a, &proven)).then(a.cmp(&b)));
             let mut settled: f64 = 0.0;
-            for batch in open.chunks(BATCH) {
-                // A bound without a proof is worth nothing, so the proof gets the work of a round of
-                // pricing whatever the hour; only its refinement can be stopped.
-                let last = nodes == NODES[2];
-                if last && budget.is_stopped() || over(batch[0], &proven) <= settled {
+            // A bound without a proof is worth nothing, so the proof gets the work of a round of
+            // pricing whatever the hour; a stop only cuts its refinement short.
+            let last = nodes == NODES[2];
+            let stopped = last && budget.is_stopped();
+            let nodes = if stopped { HURRIED } else { nodes };
+            let batches = if stopped { 1 } else { usize::MAX };
+            for batch in open.chunks(BATCH).take(batches) {
+                if over(batch[0], &proven) <= settled {
                     break;
                 }
                 let again: Vec<Proven> = batch.par_iter().map(|&kind| ask(kind, nodes)).collect();
