@@ -73,9 +73,10 @@ pub(crate) fn improve(
 /// With many items its last stretch is long, and dives do not need it.
 fn first_root<'a>(core: &'a Core, solution: &Solution, budget: &mut Budget) -> Root<'a> {
     let many = core.items.len() as f64 / 80.0;
+    let keep = if many > 1.0 { 3 } else { 1 };
     let limits = Limits {
-        tolerance: 1e-3 * many.clamp(1.0, 4.0),
-        keep: if many > 1.0 { 3 } else { 1 },
+        tolerance: tolerance(core, solution.cost, 1e-3 * many.clamp(1.0, 4.0)),
+        keep: keep.max(COLUMNS / core.kinds.len()),
         rounds: 400,
         nodes: 64,
     };
@@ -84,6 +85,29 @@ fn first_root<'a>(core: &'a Core, solution: &Solution, budget: &mut Budget) -> R
     let root = root(core, seeds(core, solution), &limits, &mut own);
     budget.join(&own, given);
     root
+}
+
+/// Columns per round of the root where there are few kinds.
+const COLUMNS: usize = 40;
+/// No bound is brought closer than this for the sake of rounding it up.
+const FINEST: f64 = 1e-4;
+
+/// How close value and bound of the root are to come. Where all costs are multiples of a coarse
+/// unit, such as one bin, a little more care often wins a whole unit.
+fn tolerance(core: &Core, cost: Money, usual: f64) -> f64 {
+    let share = unit(core) as f64 / (4 * cost.max(1)) as f64;
+    if share < FINEST { usual } else { share.min(usual) }
+}
+
+/// What every plan's cost is a multiple of: the greatest common divisor of all prices.
+fn unit(core: &Core) -> Money {
+    let gcd = |mut a: Money, mut b: Money| {
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    core.kinds.iter().map(|kind| kind.price).fold(0, gcd).max(1)
 }
 
 struct Search<'a> {
