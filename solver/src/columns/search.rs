@@ -12,6 +12,7 @@ use crate::{
     columns::{
         branch::Tree,
         dive::{Style, dive},
+        eject,
         expand::expand,
         generate::{Limits, Root, root},
         plan::{Plan, home},
@@ -50,9 +51,10 @@ pub(crate) fn improve(
     if core.items.is_empty() {
         return None;
     }
-    let bounding = first_root(&core, solution, budget);
     let given = (solution.bound, solution.unplaced.clone());
-    let mut search = Search { prepared, options, best: solution, tell };
+    let mut search = Search { prepared, options, best: solution, unit: unit(&core), tell };
+    search.eject(&core, budget);
+    let bounding = first_root(&core, search.best, budget);
     search.raise(bounding.bound);
     let record = if Core::views_differ(problem) {
         let core = Core::new(problem, &pods, View::Plan);
@@ -65,6 +67,10 @@ pub(crate) fn improve(
     let known = if solution.unplaced == given.1 { given.0 } else { 0 };
     solution.bound = known.max(bound::resource_bound(problem, solution)).min(solution.cost);
     let certificate = prove::settle(problem, &bounding, &record, solution, budget);
+    // No plan costs anything between two multiples of what divides all prices.
+    let unit = unit(&core);
+    let whole = (i128::from(solution.bound) + i128::from(unit) - 1) / i128::from(unit);
+    solution.bound = (whole * i128::from(unit)).min(solution.cost.into()) as Money;
     tell(progress(solution));
     certificate
 }
@@ -87,6 +93,8 @@ fn first_root<'a>(core: &'a Core, solution: &Solution, budget: &mut Budget) -> R
     root
 }
 
+/// One part in so many of the budget may go into emptying nodes.
+const EJECTION: u64 = 6;
 /// Columns per round of the root where there are few kinds.
 const COLUMNS: usize = 40;
 /// No bound is brought closer than this for the sake of rounding it up.
@@ -114,6 +122,8 @@ struct Search<'a> {
     prepared: &'a Prepared<'a>,
     options: &'a Options,
     best: &'a mut Solution,
+    /// All costs are multiples of this.
+    unit: Money,
     tell: &'a mut (dyn FnMut(Progress) + Send),
 }
 
@@ -123,9 +133,24 @@ impl Search<'_> {
         is_within(self.best, self.options.gap_ppm) && self.best.penalty == 0
     }
 
+    /// Empties nodes one by one, where all are alike.
+    fn eject(&mut self, core: &Core, budget: &mut Budget) {
+        let mut own = budget.fork(EJECTION);
+        let given = own.left();
+        let least = least_nodes(core, self.best.bound);
+        let start = patterns(core, self.best);
+        let plan = eject::fewer_nodes(core, &start, least, self.options.seed, &mut own);
+        budget.join(&own, given);
+        if let Some(plan) = plan {
+            self.offer(core, &plan);
+        }
+    }
+
     /// Takes a better bound; costs are whole, so a fraction is rounded up.
     fn raise(&mut self, bound: f64) {
-        let bound = (bound * (1.0 - 1e-9) - 1e-6).ceil().max(0.0) as Money;
+        let unit = self.unit as f64;
+        let units = ((bound * (1.0 - 1e-9) - 1e-6) / unit).ceil().max(0.0);
+        let bound = (units * unit) as Money;
         if bound > self.best.bound {
             self.best.bound = bound.min(self.best.cost);
             (self.tell)(progress(self.best));
@@ -245,8 +270,19 @@ fn wishes(core: &Core, plan: &Plan) -> Vec<Wish> {
     plan.nodes.iter().rev().map(wish).collect()
 }
 
+/// How many nodes a bound stands for where all cost the same.
+fn least_nodes(core: &Core, bound: Money) -> u64 {
+    let price = core.kinds.iter().map(|kind| kind.price).max().unwrap_or(0).max(1);
+    (bound.max(0) as u64).div_ceil(price.unsigned_abs())
+}
+
 /// The patterns of a solution, as columns.
 fn seeds(core: &Core, solution: &Solution) -> Vec<Column> {
+    patterns(core, solution).into_iter().map(|(column, _)| column).collect()
+}
+
+/// The patterns of a solution's launches with their copies.
+fn patterns(core: &Core, solution: &Solution) -> Vec<(Column, u32)> {
     let mut item_of = FxHashMap::default();
     for (at, item) in core.items.iter().enumerate() {
         item_of.extend(item.groups.iter().map(|&(group, _)| (group, at as u32)));
@@ -261,7 +297,7 @@ fn seeds(core: &Core, solution: &Solution) -> Vec<Column> {
             }
         }
         pattern.sort_unstable();
-        home(core, &pattern).map(|kind| Column { kind, pattern })
+        home(core, &pattern).map(|kind| (Column { kind, pattern }, launch.copies))
     };
     solution.launches.iter().filter_map(column).collect()
 }
