@@ -237,6 +237,9 @@ pub enum Fault {
     /// A grid has no axis, too many of them, or more cells than anybody should fill.
     #[error("a grid is not of a size to be filled")]
     Grid,
+    /// An enumeration has more patterns than anybody should go through.
+    #[error("an enumeration goes through too many patterns")]
+    Walk,
     /// A number leaves the range of exact arithmetic.
     #[error("a number is too large")]
     Overflow,

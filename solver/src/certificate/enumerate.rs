@@ -66,7 +66,7 @@ impl Walk<'_> {
             if self.top - loss - (-gain).max(0) <= self.best {
                 return Ok(());
             }
-            self.work = self.work.checked_sub(1).ok_or(Fault::Grid)?;
+            self.work = self.work.checked_sub(1).ok_or(Fault::Walk)?;
             for pods in (1..=self.fitting(request, most)).rev() {
                 let idle = if gain > 0 { most.saturating_sub(pods) } else { pods };
                 let loss = loss + gain.abs() * i128::from(idle);

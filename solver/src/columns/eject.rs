@@ -279,3 +279,55 @@ fn next(random: &mut u64) -> u64 {
     *random ^= *random << 17;
     *random >> 11
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        BitSet, Problem,
+        presolve::View,
+        problem::{Class, Group, Offering},
+    };
+
+    /// Pods of 6 and 4, as many of each, on nodes of 10.
+    fn core(pairs: u32) -> Core {
+        let group = |request| Group { request: vec![request], count: pairs, priority: 0, class: 0 };
+        let problem = Problem {
+            dims: 1,
+            groups: vec![group(6), group(4)],
+            classes: vec![Class { offerings: BitSet::full(1), nodes: BitSet::empty(0) }],
+            offerings: vec![Offering {
+                capacity: vec![10],
+                price: 1,
+                tier: 0,
+                domains: vec![],
+                limits: vec![],
+            }],
+            ..Problem::default()
+        };
+        Core::new(&problem, &[pairs, pairs], View::Bound)
+    }
+
+    fn apart(pairs: u32) -> Vec<(Column, u32)> {
+        let alone = |item| (Column { kind: 0, pattern: vec![(item, 1)] }, pairs);
+        vec![alone(0), alone(1)]
+    }
+
+    #[test]
+    fn nodes_are_emptied_down_to_the_least() {
+        let mut budget = Budget::new(1_000_000, None);
+        let plan = fewer_nodes(&core(20), &apart(20), 20, 1, &mut budget);
+        assert_eq!(plan.map(|plan| plan.cost), Some(20));
+        let plan = fewer_nodes(&core(20), &apart(20), 25, 1, &mut budget);
+        assert_eq!(plan.map(|plan| plan.cost), Some(25));
+    }
+
+    #[test]
+    fn a_bad_start_or_an_empty_budget_ends_in_nothing() {
+        let mut budget = Budget::new(1_000_000, None);
+        assert!(fewer_nodes(&core(20), &apart(19), 20, 1, &mut budget).is_none());
+        assert!(fewer_nodes(&core(20), &apart(21), 20, 1, &mut budget).is_none());
+        let paired = vec![(Column { kind: 0, pattern: vec![(0, 1), (1, 1)] }, 20)];
+        assert!(fewer_nodes(&core(20), &paired, 1, 1, &mut Budget::new(0, None)).is_none());
+    }
+}
