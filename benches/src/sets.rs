@@ -262,7 +262,7 @@ mod tests {
         }
     }
 
-    /// The exact engine needs a tenth of its usual work for each, a few milliseconds.
+    /// The exact engine may do a tenth of its usual work.
     #[test]
     fn applications_are_deployed_at_their_proven_optima() {
         let cells = names().into_iter().filter(|name| name.starts_with("maneuver/"));
