@@ -262,6 +262,24 @@ mod tests {
         }
     }
 
+    /// The exact engine may do a tenth of its usual work.
+    #[test]
+    fn applications_are_deployed_at_their_proven_optima() {
+        let cells = names().into_iter().filter(|name| name.starts_with("maneuver/"));
+        let cells: Vec<String> = cells.collect();
+        assert_eq!(cells.len(), 8);
+        for name in cells {
+            let set = load(&name).unwrap();
+            let options = solver::Options { effort: 20_000, ..solver::Options::default() };
+            let answer = set.instance.solve(&options);
+            assert_eq!(set.instance.check(&answer), [], "{name}");
+            assert_eq!(answer.solution.status, solver::solution::Status::Optimal, "{name}");
+            let found = (answer.solution.cost, answer.solution.bound);
+            let optimum = set.best_known.unwrap();
+            assert_eq!(found, (optimum, optimum), "{name}");
+        }
+    }
+
     #[test]
     fn traces_keep_their_totals() {
         let pods = |name: &str| load(name).unwrap().instance.problems[0].pods();

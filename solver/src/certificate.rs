@@ -31,12 +31,14 @@
 //! leaf, rents y ≥ 0 for the whole room of each dimension and c ≥ 0 for each cap give
 //! Σ y + Σ c + Σ x(i)·(p(i) − rent of one pod), each term at the better end of its range (a
 //! Lagrangian bound; Geoffrion, Mathematical Programming Study 2, 1974). Small nodes may be proven
-//! by a table over a grid of room instead, which the verifier fills itself.
+//! by a table over a grid of room instead, which the verifier fills itself, and nodes that hold few
+//! pods by enumerating the patterns that this bound does not rule out.
 //!
 //! Nothing here is shared with the engines but the data types.
 
 mod branches;
 mod demand;
+mod enumerate;
 mod grid;
 mod pattern;
 mod supply;
@@ -138,6 +140,14 @@ pub enum Proof {
     Tree(Vec<Step<Rents>>),
     /// Dynamic programming over one or two dimensions: (dimension, unit of room).
     Grid(Vec<(u32, i64)>),
+    /// Enumeration of all patterns that may be worth more than `enough` by the Lagrangian bound;
+    /// for nodes that hold few pods.
+    Walk {
+        /// Of a kind's whole room, per dimension; from 0 to [`LARGEST_PRICE`].
+        rents: Vec<i64>,
+        /// What the worth is claimed to be; from 0 to [`LARGEST_PRICE`].
+        enough: i64,
+    },
 }
 
 /// What pods pay for room at a leaf.
@@ -229,6 +239,9 @@ pub enum Fault {
     /// A grid has no axis, too many of them, or more cells than anybody should fill.
     #[error("a grid is not of a size to be filled")]
     Grid,
+    /// An enumeration has more patterns than anybody should go through.
+    #[error("an enumeration goes through too many patterns")]
+    Walk,
     /// A number leaves the range of exact arithmetic.
     #[error("a number is too large")]
     Overflow,

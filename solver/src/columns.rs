@@ -13,6 +13,7 @@
 
 mod branch;
 mod dive;
+mod eject;
 mod expand;
 mod generate;
 mod master;

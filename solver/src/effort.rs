@@ -40,6 +40,11 @@ impl Budget {
         self.spend(count.saturating_mul(2 + (rows * rows) as u64 / 5_000));
     }
 
+    /// Looks at single pods, of which many take a microsecond.
+    pub(crate) fn moves(&mut self, count: u64) {
+        self.spend(count.div_ceil(100));
+    }
+
     pub(crate) fn prices(&mut self, count: u64) {
         self.done.prices += count;
         self.spend(count.saturating_mul(3));

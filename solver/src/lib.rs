@@ -32,4 +32,4 @@ pub use certificate::{Certificate, verify};
 pub use check::{Violation, check};
 pub use problem::Problem;
 pub use solution::Solution;
-pub use strategy::{Engine, Options, Progress, certify, solve, watch};
+pub use strategy::{Engine, Options, Progress, certify, offerings_kept, solve, watch};

@@ -8,12 +8,14 @@
 mod grid;
 mod proof;
 mod relaxation;
+mod walk;
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
 use crate::presolve::{self, Core, Kind};
 pub(crate) use proof::{Proof, Proven, Shadow};
 use relaxation::{Basis, Relaxation};
+use walk::Coarse;
 
 /// Floats err by less than this, relative, so bounds are raised by it.
 const MARGIN: f64 = 1e-10;
@@ -74,6 +76,8 @@ pub(crate) struct Pricer {
     /// Per item, the positions of those that keep off its node.
     conflicts: Vec<Vec<u32>>,
     dims: usize,
+    /// Whether a node holds so few pods that its patterns may be enumerated.
+    coarse: Coarse,
     /// The problem's names of the dimensions that play a part.
     dimensions: Vec<u32>,
 }
@@ -93,6 +97,7 @@ impl Pricer {
             penalties: Vec::new(),
             conflicts: Vec::with_capacity(items.len()),
             dims: dims.len(),
+            coarse: Coarse::No,
             dimensions: dims.iter().map(|&dim| dim as u32).collect(),
             capacity,
             items,
@@ -115,6 +120,9 @@ impl Pricer {
                 .conflicts
                 .push(core.conflicts[item as usize].iter().filter_map(position).collect());
         }
+        let pods = pricer.items.iter().map(|&item| core.items[item as usize].demand);
+        let pods: Vec<u32> = pods.collect();
+        pricer.coarse = Coarse::of(&pricer, &pods, core.kinds.len());
         pricer
     }
 
@@ -123,6 +131,9 @@ impl Pricer {
         let mut search = Search::new(self, ask);
         if search.chosen.is_empty() {
             return Priced::default();
+        }
+        if let Some(priced) = search.enumerate() {
+            return priced;
         }
         search.run();
         let mut bound = search.bound();
@@ -214,6 +225,35 @@ impl<'a> Search<'a> {
             best: 0.0,
             nodes: 0,
         }
+    }
+
+    /// Prices by enumeration where a node holds few pods; `None` when that is not so or there were
+    /// too many patterns. Good ones are kept all the same.
+    fn enumerate(&mut self) -> Option<Priced> {
+        let wanted = match self.pricer.coarse {
+            Coarse::No => false,
+            Coarse::Sometimes => self.ask.exact,
+            Coarse::Always => true,
+        };
+        if !wanted {
+            return None;
+        }
+        let walked = self.walk();
+        self.found = walked.patterns;
+        self.best = self.found.first().map_or(0.0, |(worth, _)| *worth);
+        self.nodes = 1;
+        let bound = walked.bound?;
+        let (patterns, nodes) = (std::mem::take(&mut self.found), self.nodes);
+        Some(Priced { bound, patterns, nodes })
+    }
+
+    fn walk(&mut self) -> walk::Walked {
+        let mut bounds = self.whole();
+        let (lower, upper) = bounds.split_at_mut(self.chosen.len());
+        let room = self.pricer.capacity.clone();
+        self.tighten(lower, upper, &room);
+        self.relaxation.solve(lower, upper, &room, None);
+        walk::walk(self, upper)
     }
 
     /// The bounds of all patterns: lower, then upper ones.

@@ -9,6 +9,7 @@ use crate::{
     effort::Budget,
     exact,
     greedy::{self, Prepared},
+    presolve::{Core, Source, View},
     problem::Money,
     solution::{Reason, Status, Unplaced},
     validate::validate,
@@ -139,6 +140,17 @@ fn run(
     solution.effort = budget.done;
     solution.status = status(&solution, options, budget.is_spent());
     (solution, certificate)
+}
+
+/// How many offerings are left for column generation when equal ones are counted once and those
+/// left out that a cheaper one replaces for every pattern.
+pub fn offerings_kept(problem: &Problem) -> usize {
+    if validate(problem).is_err() {
+        return 0;
+    }
+    let pods: Vec<u32> = problem.groups.iter().map(|group| group.count).collect();
+    let core = Core::new(problem, &pods, View::Bound);
+    core.kinds.iter().filter(|kind| matches!(kind.source, Source::Offerings(_))).count()
 }
 
 /// How an engine ended that proves by bounds.

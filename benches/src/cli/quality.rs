@@ -29,6 +29,9 @@ pub struct QualityArgs {
     /// Draw the plots into this folder.
     #[arg(long, value_name = "FOLDER")]
     plots: Option<PathBuf>,
+    /// Take what was measured before, as -o json prints it, instead of measuring; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    from: Vec<PathBuf>,
     /// List the names and do nothing.
     #[arg(long)]
     list: bool,
@@ -55,8 +58,9 @@ pub fn run(args: &QualityArgs) -> Result<(), String> {
         return super::print(&text).map(drop);
     }
     let budget = measure::Budget { time: args.time, gap_ppm: args.gap };
-    let mut rows = Vec::new();
-    for name in &names {
+    let mut rows = read(&args.from)?;
+    let measuring: &[String] = if args.from.is_empty() { &names } else { &[] };
+    for name in measuring {
         let set = sets::load(name).map_err(|error| error.to_string())?;
         let measured = measure::measure(&set, budget)?;
         if args.output == Form::Json {
@@ -77,6 +81,20 @@ pub fn run(args: &QualityArgs) -> Result<(), String> {
         None if args.output == Form::Table => super::print(&text).map(drop),
         None => Ok(()),
     }
+}
+
+/// What other runs measured.
+fn read(paths: &[PathBuf]) -> Result<Vec<measure::Measured>, String> {
+    let mut rows = Vec::new();
+    for path in paths {
+        let at = path.display();
+        let text = fs::read_to_string(path).map_err(|error| format!("{at}: {error}"))?;
+        for (line, text) in text.lines().enumerate() {
+            let row = measure::Measured::parse(text);
+            rows.push(row.ok_or_else(|| format!("{at}:{}: not a line of -o json", line + 1))?);
+        }
+    }
+    Ok(rows)
 }
 
 impl QualityArgs {

@@ -5,7 +5,7 @@ use crate::{
     certificate::{
         Fault, Path, Prices, Proof, Rents, ascending,
         demand::Demand,
-        grid, prices,
+        enumerate, grid, prices,
         supply::{Hull, SHARE_BITS},
         walk,
     },
@@ -42,6 +42,7 @@ pub(super) fn worths(
                 Ok(leaves.worth)
             }
             Proof::Grid(axes) => grid::worth(&terms, axes),
+            Proof::Walk { rents, enough } => enumerate::worth(&terms, rents, *enough),
         }
     };
     hulls.iter().zip(&of.proofs).map(worth).collect()

@@ -132,6 +132,31 @@ fn a_split_on_pods_and_a_grid_prove_what_a_leaf_cannot() {
 }
 
 #[test]
+fn enumeration_proves_what_a_leaf_cannot_whatever_it_claims() {
+    let mut problem = problem();
+    problem.groups[0].request[0] = 3;
+    problem.offerings[0].capacity[0] = 5;
+    problem.offerings[1].capacity[0] = 5;
+    let mut certificate = certificate();
+    certificate.prices[0].items[0] = 10 * UNIT;
+    let walked = |rent: i64, enough: i64| {
+        let mut certificate = certificate.clone();
+        let proof = Proof::Walk { rents: vec![rent], enough };
+        certificate.prices[0].proofs = vec![proof.clone(), proof];
+        proven(&problem, &certificate)
+    };
+    let fair = 50 * UNIT / 3;
+    for (rent, enough) in [(fair, 10 * UNIT), (fair, 0), (0, 0), (100 * UNIT, 0)] {
+        assert_eq!(walked(rent, enough), Ok(30), "{rent} {enough}");
+    }
+    // A claim that is too high only makes the bound weaker.
+    assert_eq!(walked(fair, 20 * UNIT), Ok(15));
+    let refused = |found| Err(Fault::Range { object: "claimed worth", found });
+    assert_eq!(walked(fair, -1), refused(-1));
+    assert_eq!(walked(-1, 0), Err(Fault::Range { object: "rents", found: -1 }));
+}
+
+#[test]
 fn limits_are_charged_and_existing_nodes_taken_off() {
     let mut problem = problem();
     problem.limits = vec![Limit { remaining: 1 }];

@@ -385,6 +385,9 @@ fn whole(price: f64) -> i64 {
 fn proof(core: &Core, proof: pattern::Proof, unit: f64) -> Proof {
     match proof {
         pattern::Proof::Grid(axes) => Proof::Grid(axes),
+        pattern::Proof::Walk(shadow, enough) => {
+            Proof::Walk { rents: rents(core, &shadow, unit).room, enough: whole(enough * unit) }
+        }
         pattern::Proof::Tree(steps) => Proof::Tree(
             steps
                 .into_iter()

@@ -12,6 +12,7 @@ use crate::{
     columns::{
         branch::Tree,
         dive::{Style, dive},
+        eject,
         expand::expand,
         generate::{Limits, Root, root},
         plan::{Plan, home},
@@ -51,10 +52,11 @@ pub(crate) fn improve(
         return None;
     }
     let given = (solution.bound, solution.unplaced.clone());
-    let mut bounding = root(&core, seeds(&core, solution), budget);
-    let mut search = Search { prepared, options, best: solution, tell };
+    let mut search = Search { prepared, options, best: solution, unit: unit(&core), tell };
+    search.eject(&core, budget);
+    let mut bounding = root(&core, seeds(&core, search.best), budget);
     let record = if Core::views_differ(problem) {
-        search.generate(&mut bounding, &fine(&core, options.gap_ppm), View::Bound, budget);
+        search.generate(&mut bounding, &fine(&core, search.best.cost, options.gap_ppm), View::Bound, budget);
         let core = Core::new(problem, &pods, View::Plan);
         let mut planning = root(&core, seeds(&core, search.best), budget);
         search.approach(&mut planning, View::Plan, budget);
@@ -67,26 +69,31 @@ pub(crate) fn improve(
     let known = if solution.unplaced == given.1 { given.0 } else { 0 };
     solution.bound = known.max(bound::resource_bound(problem, solution)).min(solution.cost);
     let certificate = prove::settle(problem, &bounding, &record, solution, budget);
+    // No plan costs anything between two multiples of what divides all prices.
+    let unit = unit(&core);
+    let whole = (i128::from(solution.bound) + i128::from(unit) - 1) / i128::from(unit);
+    solution.bound = (whole * i128::from(unit)).min(solution.cost.into()) as Money;
     tell(progress(solution));
     certificate
 }
 
 /// How far the root goes before the first dives, which make do with columns that are about right.
 fn rough(core: &Core) -> Limits {
-    Limits { tolerance: 1e-2, progress: 5e-4, patience: 1, ..fine(core, 0) }
+    Limits { tolerance: 1e-2, progress: 5e-4, patience: 1, ..fine(core, 0, 0) }
 }
 
 /// How far the root goes for a good bound: a part of the gap that is asked for will do, the rest is
 /// for the plan. With many items the last stretch is long.
-fn fine(core: &Core, gap_ppm: u32) -> Limits {
+fn fine(core: &Core, cost: Money, gap_ppm: u32) -> Limits {
     let many = core.items.len() as f64 / 80.0;
-    let tolerance = match gap_ppm {
+    let usual = match gap_ppm {
         0 => 1e-3 * many.clamp(1.0, 4.0),
         gap => (f64::from(gap) * 0.4e-6).clamp(1e-3, 1e-2),
     };
+    let keep = if many > 0.5 { 3 } else { 2 };
     Limits {
-        tolerance,
-        keep: if many > 0.5 { 3 } else { 2 },
+        tolerance: tolerance(core, cost, usual),
+        keep: keep.max(COLUMNS / core.kinds.len()),
         rounds: 400,
         nodes: 64,
         progress: 2e-5,
@@ -94,10 +101,37 @@ fn fine(core: &Core, gap_ppm: u32) -> Limits {
     }
 }
 
+/// One part in so many of the budget may go into emptying nodes.
+const EJECTION: u64 = 6;
+/// Columns per round of the root where there are few kinds.
+const COLUMNS: usize = 40;
+/// No bound is brought closer than this for the sake of rounding it up.
+const FINEST: f64 = 1e-4;
+
+/// How close value and bound of the root are to come. Where all costs are multiples of a coarse
+/// unit, such as one bin, a little more care often wins a whole unit.
+fn tolerance(core: &Core, cost: Money, usual: f64) -> f64 {
+    let share = unit(core) as f64 / (4 * cost.max(1)) as f64;
+    if share < FINEST { usual } else { share.min(usual) }
+}
+
+/// What every plan's cost is a multiple of: the greatest common divisor of all prices.
+fn unit(core: &Core) -> Money {
+    let gcd = |mut a: Money, mut b: Money| {
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    core.kinds.iter().map(|kind| kind.price).fold(0, gcd).max(1)
+}
+
 struct Search<'a> {
     prepared: &'a Prepared<'a>,
     options: &'a Options,
     best: &'a mut Solution,
+    /// All costs are multiples of this.
+    unit: Money,
     tell: &'a mut (dyn FnMut(Progress) + Send),
 }
 
@@ -107,9 +141,24 @@ impl Search<'_> {
         is_within(self.best, self.options.gap_ppm) && self.best.penalty == 0
     }
 
+    /// Empties nodes one by one, where all are alike.
+    fn eject(&mut self, core: &Core, budget: &mut Budget) {
+        let mut own = budget.fork(EJECTION);
+        let given = own.left();
+        let least = least_nodes(core, self.best.bound);
+        let start = patterns(core, self.best);
+        let plan = eject::fewer_nodes(core, &start, least, self.options.seed, &mut own);
+        budget.join(&own, given);
+        if let Some(plan) = plan {
+            self.offer(core, &plan);
+        }
+    }
+
     /// Takes a better bound; costs are whole, so a fraction is rounded up.
     fn raise(&mut self, bound: f64) {
-        let bound = (bound * (1.0 - 1e-9) - 1e-6).ceil().max(0.0) as Money;
+        let unit = self.unit as f64;
+        let units = ((bound * (1.0 - 1e-9) - 1e-6) / unit).ceil().max(0.0);
+        let bound = (units * unit) as Money;
         if bound > self.best.bound {
             self.best.bound = bound.min(self.best.cost);
             (self.tell)(progress(self.best));
@@ -123,7 +172,7 @@ impl Search<'_> {
             self.dive(root, 0, budget);
         }
         if !self.is_done() && !budget.is_spent() {
-            self.generate(root, &fine(root.core, self.options.gap_ppm), view, budget);
+            self.generate(root, &fine(root.core, self.best.cost, self.options.gap_ppm), view, budget);
         }
     }
 
@@ -258,8 +307,19 @@ fn wishes(core: &Core, plan: &Plan) -> Vec<Wish> {
     plan.nodes.iter().rev().map(wish).collect()
 }
 
+/// How many nodes a bound stands for where all cost the same.
+fn least_nodes(core: &Core, bound: Money) -> u64 {
+    let price = core.kinds.iter().map(|kind| kind.price).max().unwrap_or(0).max(1);
+    (bound.max(0) as u64).div_ceil(price.unsigned_abs())
+}
+
 /// The patterns of a solution, as columns.
 fn seeds(core: &Core, solution: &Solution) -> Vec<Column> {
+    patterns(core, solution).into_iter().map(|(column, _)| column).collect()
+}
+
+/// The patterns of a solution's launches with their copies.
+fn patterns(core: &Core, solution: &Solution) -> Vec<(Column, u32)> {
     let mut item_of = FxHashMap::default();
     for (at, item) in core.items.iter().enumerate() {
         item_of.extend(item.groups.iter().map(|&(group, _)| (group, at as u32)));
@@ -274,7 +334,7 @@ fn seeds(core: &Core, solution: &Solution) -> Vec<Column> {
             }
         }
         pattern.sort_unstable();
-        home(core, &pattern).map(|kind| Column { kind, pattern })
+        home(core, &pattern).map(|kind| (Column { kind, pattern }, launch.copies))
     };
     solution.launches.iter().filter_map(column).collect()
 }

@@ -6,7 +6,7 @@
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
-use super::{Ask, MARGIN, Pricer, Search, grid, relaxation::Basis};
+use super::{Ask, MARGIN, Pricer, Search, grid, relaxation::Basis, walk::Coarse};
 use crate::certificate::Step;
 
 /// Branches that are spent on finding a good pattern first.
@@ -32,13 +32,15 @@ pub(crate) struct Proven {
     pub nodes: u32,
 }
 
-/// The two kinds of proof.
+/// The three kinds of proof.
 #[derive(Clone, Debug)]
 pub(crate) enum Proof {
     /// Splits on items of the core, in pre-order.
     Tree(Vec<Step<Shadow>>),
     /// (dimension of the problem, unit).
     Grid(Vec<(u32, i64)>),
+    /// At these prices of room no pattern worth more than this is left after enumeration.
+    Walk(Shadow, f64),
 }
 
 impl Pricer {
@@ -48,6 +50,11 @@ impl Pricer {
         let look = Ask { nodes: ask.nodes.min(LOOK), keep: 1, exact: false, ..*ask };
         let found = self.price(&look).patterns.first().map_or(0.0, |(worth, _)| *worth);
         let ask = &Ask { enough: ask.enough.max(found * (1.0 + CLOSE)), ..*ask };
+        if self.coarse != Coarse::No
+            && let Some(proven) = self.walk_proof(ask)
+        {
+            return proven;
+        }
         let mut tree = Tree::new(self, ask);
         tree.grow();
         let bound = tree.bound();
@@ -62,6 +69,27 @@ impl Pricer {
         }
         Proven { bound, proof: Proof::Tree(tree.write()), nodes }
     }
+}
+
+impl Pricer {
+    /// A proof by enumeration, if that ends.
+    fn walk_proof(&self, ask: &Ask<'_>) -> Option<Proven> {
+        let ask = &Ask { keep: 1, ..*ask };
+        let mut search = Search::new(self, ask);
+        if search.chosen.is_empty() {
+            return None;
+        }
+        let bound = search.walk().bound?;
+        let proof = Proof::Walk(shadow(&search), bound);
+        Some(Proven { bound, proof, nodes: 1 })
+    }
+}
+
+/// The prices at which a search's relaxation ended.
+fn shadow(search: &Search<'_>) -> Shadow {
+    let (room, caps) = search.relaxation.prices();
+    let room = search.pricer.dimensions.iter().copied().zip(room.iter().copied());
+    Shadow { room: room.collect(), caps: caps.collect() }
 }
 
 /// A branch that may be split further.
@@ -151,7 +179,7 @@ impl<'a> Tree<'a> {
             return node;
         }
         let bound = search.relaxation.solve(lower, upper, &room, start);
-        self.nodes[node] = Node::Leaf(self.shadow());
+        self.nodes[node] = Node::Leaf(shadow(&self.search));
         let search = &self.search;
         match search.relaxation.split(&bounds[..n]) {
             Some((on, value)) if bound > search.ask.enough => {
@@ -162,13 +190,6 @@ impl<'a> Tree<'a> {
             _ => self.closed = self.closed.max(bound),
         }
         node
-    }
-
-    fn shadow(&self) -> Shadow {
-        let pricer = self.search.pricer;
-        let (room, caps) = self.search.relaxation.prices();
-        let room = pricer.dimensions.iter().copied().zip(room.iter().copied());
-        Shadow { room: room.collect(), caps: caps.collect() }
     }
 
     /// The tree in pre-order.

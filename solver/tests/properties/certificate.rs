@@ -297,6 +297,14 @@ fn change_proofs(random: &mut Random, problem: &Problem, certificate: &mut Certi
                 *unit = near(random, *unit);
             }
         }
+        _ if random.chance(20) => {
+            let rents = (0..problem.dims).map(|_| random.between(0, 1 << 24)).collect();
+            *proof = Proof::Walk { rents, enough: random.between(0, 1 << 24) };
+        }
+        Proof::Walk { rents, enough } => match pick(random, rents) {
+            Some(rent) if random.chance(50) => *rent = near(random, *rent),
+            _ => *enough = near(random, *enough),
+        },
         Proof::Tree(steps) if random.chance(40) => change_steps(random, steps, items),
         Proof::Tree(steps) => {
             if let Some(Step::Leaf(rents)) = pick(random, steps) {

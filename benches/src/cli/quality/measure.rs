@@ -7,7 +7,7 @@ use provisioner::{
     report::status_name,
     timer::{self, Timer},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use solver::{Engine, Options};
 use tenon_bench::{first_fit, sets::Set};
 
@@ -38,12 +38,16 @@ pub struct Measured {
     pub groups: usize,
     /// Its offerings.
     pub offerings: usize,
+    /// Those that presolve keeps.
+    pub kept: usize,
+    /// What each solve might take, in seconds.
+    pub limit: f64,
     /// Of the last stage.
     pub cost: i64,
     /// Of the last stage.
     pub bound: i64,
     /// Of the last stage.
-    pub status: &'static str,
+    pub status: String,
     /// Nodes bought.
     pub nodes: u64,
     /// Pods without a place.
@@ -90,7 +94,13 @@ pub fn measure(set: &Set, budget: Budget) -> Result<Measured, String> {
     let mut peak = 0;
     let mut measured = [Stage::default(); 3];
     let mut last = None;
-    for (stage, options) in measured.iter_mut().zip(stages(budget.gap_ppm)) {
+    // Between a number of bins and one fewer there is nothing to be near to.
+    let bins = set.instance.unit == Unit::Bins;
+    let gap_ppm = if bins { 0 } else { budget.gap_ppm };
+    for (at, options) in stages(gap_ppm).into_iter().enumerate() {
+        if bins && at == 1 {
+            continue;
+        }
         let asked = f64::from(options.gap_ppm) / 1e6;
         let ((answer, seconds), live) = peak_of(|| timed(&set.instance, options, budget.time));
         peak = peak.max(live);
@@ -98,7 +108,7 @@ pub fn measure(set: &Set, budget: Budget) -> Result<Measured, String> {
             return Err(format!("{}: {violation}", set.name));
         }
         let (cost, gap) = (answer.solution.cost, answer.gap());
-        *stage = Stage { cost, gap, seconds, reached: gap <= asked };
+        measured[at] = Stage { cost, gap, seconds, reached: gap <= asked };
         last = Some(answer);
     }
     // There is at least one stage.
@@ -112,9 +122,11 @@ pub fn measure(set: &Set, budget: Budget) -> Result<Measured, String> {
         pods: problem.pods(),
         groups: problem.groups.len(),
         offerings: problem.offerings.len(),
+        kept: solver::offerings_kept(problem),
+        limit: budget.time.as_secs_f64(),
         cost: answer.solution.cost,
         bound: answer.solution.bound,
-        status: status_name(answer.solution.status),
+        status: status_name(answer.solution.status).to_owned(),
         nodes: answer.nodes(),
         unplaced: answer.unplaced(),
         best_known: set.best_known,
@@ -140,6 +152,42 @@ impl Measured {
         provisioner::instance::answer::gap(self.cost, self.bound)
     }
 
+    /// What [`Self::json`] wrote; `None` when a field is missing or of another type.
+    pub fn parse(line: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(line).ok()?;
+        let money = |name: &str| value[name].as_i64();
+        let count = |name: &str| value[name].as_u64();
+        let text = |name: &str| value[name].as_str().map(str::to_owned);
+        let stage = |at: usize| {
+            Some(Stage {
+                cost: value["stageCosts"][at].as_i64()?,
+                gap: value["stageGaps"][at].as_f64()?,
+                seconds: value["stageSeconds"][at].as_f64()?,
+                reached: value["stageReached"][at].as_bool()?,
+            })
+        };
+        let units = [Unit::MicroDollars, Unit::Bins, Unit::Nodes];
+        Some(Self {
+            name: text("name")?,
+            unit: units.into_iter().find(|unit| Some(unit.name()) == value["unit"].as_str())?,
+            pods: count("pods")?,
+            groups: count("groups")? as usize,
+            offerings: count("offerings")? as usize,
+            kept: count("kept")? as usize,
+            limit: value["limit"].as_f64()?,
+            cost: money("cost")?,
+            bound: money("bound")?,
+            status: text("status")?,
+            nodes: count("nodes")?,
+            unplaced: count("unplaced")?,
+            best_known: money("bestKnown"),
+            is_optimum: value["bestKnownIsOptimum"].as_bool()?,
+            first_fit: money("firstFit"),
+            stages: [stage(0)?, stage(1)?, stage(2)?],
+            peak_mib: value["peakMiB"].as_f64()?,
+        })
+    }
+
     /// One line.
     pub fn json(&self) -> String {
         json!({
@@ -148,6 +196,8 @@ impl Measured {
             "pods": self.pods,
             "groups": self.groups,
             "offerings": self.offerings,
+            "kept": self.kept,
+            "limit": self.limit,
             "cost": self.cost,
             "bound": self.bound,
             "gap": self.gap(),
@@ -160,6 +210,7 @@ impl Measured {
             "stageCosts": self.stages.map(|stage| stage.cost),
             "stageGaps": self.stages.map(|stage| stage.gap),
             "stageSeconds": self.stages.map(|stage| stage.seconds),
+            "stageReached": self.stages.map(|stage| stage.reached),
             "peakMiB": self.peak_mib,
         })
         .to_string()

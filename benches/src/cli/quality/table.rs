@@ -12,7 +12,7 @@ pub fn markdown(rows: &[Measured], budget: Budget) -> String {
         rows.iter().partition(|row| row.name.starts_with("vbp/"));
     let mut text = String::new();
     if !priced.is_empty() {
-        text.push_str(&head(budget));
+        text.push_str(&head(budget, &priced));
         for row in priced {
             text.push_str(&line(row));
         }
@@ -21,34 +21,35 @@ pub fn markdown(rows: &[Measured], budget: Budget) -> String {
     if !packing.is_empty() {
         text.push_str(PACKING_HEAD);
         let mut classes: BTreeMap<String, Vec<&Measured>> = BTreeMap::new();
-        for row in packing {
+        for &row in &packing {
             classes.entry(class(&row.name)).or_default().push(row);
         }
         for (class, rows) in classes {
             text.push_str(&class_line(&class, &rows));
         }
         text.push('\n');
+        text.push_str(&settled(&packing));
     }
     text
 }
 
-fn head(budget: Budget) -> String {
+fn head(budget: Budget, rows: &[&Measured]) -> String {
     let certified = f64::from(budget.gap_ppm) / 1e4;
-    let seconds = budget.time.as_secs_f64();
+    let seconds = rows.iter().map(|row| row.limit).fold(0.0, f64::max);
     format!(
         "Seconds are those to a first plan, to a good one (within 1 % of the bound), and to one \
          certified within {certified} %, each from the start; in brackets where the search ended \
-         without it, after {seconds} s at most.\n\n\
-         | instance | pods | groups | offerings | cost | bound | gap | best known | first fit | s \
+         without it, after {seconds} s at most. Kept are the offerings that no cheaper one replaces.\n\n\
+         | instance | pods | groups | offerings | kept | cost | bound | gap | best known | first fit | s \
          first | s good | s certified | peak MiB |\n\
-         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
     )
 }
 
 const PACKING_HEAD: &str = "\
-| vector bin packing | instances | items | bins | bound | best known | optimum known | optimum \
-reached | better than known | first fit | s, longest |
-|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+| vector bin packing | instances | items | bins | bound | best known | worse than known | better \
+than known | optimum known | optimum reached | proven optimal | first fit | s, median | s, longest |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
 ";
 
 fn line(row: &Measured) -> String {
@@ -62,12 +63,13 @@ fn line(row: &Measured) -> String {
         pods => format!(", {pods} pods without a place"),
     };
     format!(
-        "| {} | {} | {} | {} | {}{unplaced} | {} | {:.2} % | {known} | {first_fit} | {} | {} \
+        "| {} | {} | {} | {} | {} | {}{unplaced} | {} | {:.2} % | {known} | {first_fit} | {} | {} \
          | {} | {:.0} |\n",
         row.name,
         row.pods,
         row.groups,
         row.offerings,
+        row.kept,
         cost(row.unit, row.cost),
         cost(row.unit, row.bound),
         row.gap() * 100.0,
@@ -96,6 +98,29 @@ fn class(name: &str) -> String {
     format!("{class}, {}", instance.split('_').next().unwrap_or(instance))
 }
 
+/// Instances without a known optimum of which more is known now.
+fn settled(rows: &[&Measured]) -> String {
+    let open = |row: &&&Measured| !row.is_optimum && row.best_known.is_some();
+    let news = rows.iter().filter(open).filter_map(|row| {
+        let known = row.best_known?;
+        let (name, cost) = (&row.name, row.cost);
+        match (cost == row.bound, cost < known) {
+            (true, true) => Some(format!("- `{name}`: {cost} bins instead of {known}, optimal\n")),
+            (true, false) => Some(format!("- `{name}`: {cost} bins are optimal\n")),
+            (false, true) => {
+                let bound = row.bound;
+                Some(format!("- `{name}`: {cost} bins instead of {known}, at least {bound}\n"))
+            }
+            (false, false) => None,
+        }
+    });
+    let news: String = news.collect();
+    if news.is_empty() {
+        return news;
+    }
+    format!("Instances whose optimum was not known, closed or improved:\n\n{news}\n")
+}
+
 fn class_line(class: &str, rows: &[&Measured]) -> String {
     let sum = |value: &dyn Fn(&Measured) -> i64| -> i64 { rows.iter().map(|row| value(row)).sum() };
     let known = rows.iter().filter(|row| row.is_optimum).count();
@@ -103,11 +128,17 @@ fn class_line(class: &str, rows: &[&Measured]) -> String {
         rows.iter().filter(|row| row.is_optimum && row.best_known == Some(row.cost)).count();
     let better =
         rows.iter().filter(|row| row.best_known.is_some_and(|known| row.cost < known)).count();
+    let worse =
+        rows.iter().filter(|row| row.best_known.is_some_and(|known| row.cost > known)).count();
+    let proven = rows.iter().filter(|row| row.cost == row.bound).count();
+    let mut times: Vec<f64> = rows.iter().map(|row| row.stages[2].seconds).collect();
+    times.sort_by(f64::total_cmp);
+    let median = times.get(times.len() / 2).copied().unwrap_or(0.0);
     let longest = rows.iter().map(|row| row.stages[2].seconds).fold(0.0, f64::max);
     let baseline: Option<i64> = rows.iter().map(|row| row.first_fit).sum();
     format!(
-        "| {class} | {} | {} | {} | {} | {} | {known} | {reached} | {better} | {} | {longest:.3} \
-         |\n",
+        "| {class} | {} | {} | {} | {} | {} | {worse} | {better} | {known} | {reached} | {proven} \
+         | {} | {median:.3} | {longest:.3} |\n",
         rows.len(),
         rows.iter().map(|row| row.pods).sum::<u64>(),
         sum(&|row| row.cost),

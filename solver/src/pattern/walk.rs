@@ -1,0 +1,215 @@
+//! Exact pricing of nodes that hold few pods, by depth-first enumeration.
+//!
+//! On a node with room for a handful of pods the linear relaxation promises far too much, but
+//! there are not many patterns either. At the relaxation's prices of room every pattern is worth
+//! the relaxation's bound less a *loss*: what taken pods pay beyond their profit, what skipped pods
+//! would have brought beyond what they pay, and the room that stays empty. Only patterns whose loss
+//! leaves them useful are enumerated (variable fixing by reduced costs; Nemhauser and Wolsey,
+//! Integer and Combinatorial Optimization, 1988, II.5.2).
+
+use super::{MARGIN, Pattern, Pricer, Search};
+
+/// Nodes that hold more pods than this on average have too many patterns.
+const MOST_PODS: f64 = 16.0;
+/// With no more kinds than this each may be walked whenever it is priced.
+const FEW_KINDS: usize = 4;
+/// Steps in the place of one branch of the relaxation.
+const STEPS: u64 = 2_000;
+
+/// Whether enumeration is likely to end soon, and if it may be tried at every pricing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coarse {
+    No,
+    /// When the bound matters.
+    Sometimes,
+    Always,
+}
+
+impl Coarse {
+    /// Judges a kind by the pods that a node of it holds on average.
+    pub(super) fn of(pricer: &Pricer, pods: &[u32], kinds: usize) -> Self {
+        let bound = pricer.caps.iter().any(Option::is_some)
+            || pricer.conflicts.iter().any(|others| !others.is_empty());
+        let all: f64 = pods.iter().map(|&pods| f64::from(pods)).sum();
+        let load = |dim: usize| {
+            let shares = pods.iter().enumerate();
+            let shares =
+                shares.map(|(at, &n)| pricer.shares[at * pricer.dims + dim] * f64::from(n));
+            shares.sum::<f64>()
+        };
+        let fullest = (0..pricer.dims).map(load).fold(0.0, f64::max);
+        if bound || all > MOST_PODS * fullest {
+            Self::No
+        } else if kinds <= FEW_KINDS {
+            Self::Always
+        } else {
+            Self::Sometimes
+        }
+    }
+}
+
+/// An item in the order of the walk.
+struct Entry {
+    /// Position in [`Search::chosen`].
+    k: usize,
+    /// Position in the pricer.
+    at: usize,
+    profit: f64,
+    /// Profit less what a pod pays for room.
+    gain: f64,
+    most: u32,
+}
+
+/// What a walk came to.
+pub(super) struct Walked {
+    /// No pattern is worth more; none when the walk did not end.
+    pub bound: Option<f64>,
+    pub patterns: Vec<(f64, Pattern)>,
+}
+
+struct Walk<'a> {
+    pricer: &'a Pricer,
+    entries: Vec<Entry>,
+    room: Vec<i64>,
+    /// (position in `entries`, pods) of the pattern being built.
+    taken: Vec<(usize, u32)>,
+    /// The relaxation's bound.
+    top: f64,
+    /// A pattern must be worth more.
+    useful: f64,
+    best: f64,
+    /// Whether good patterns are wanted besides the best: per entry the best that holds it.
+    many: Option<Vec<(f64, Pattern)>>,
+    found: Option<Pattern>,
+    steps: u64,
+}
+
+/// Walks over the useful patterns of a search whose relaxation has been solved at the top.
+pub(super) fn walk(search: &Search<'_>, upper: &[u32]) -> Walked {
+    let pricer = search.pricer;
+    let (prices, _) = search.relaxation.prices();
+    let mut entries: Vec<Entry> = Vec::with_capacity(search.chosen.len());
+    for (k, &at) in search.chosen.iter().enumerate() {
+        let at = at as usize;
+        let shares = &pricer.shares[at * pricer.dims..(at + 1) * pricer.dims];
+        let paid: f64 = shares.iter().zip(prices).map(|(share, price)| share * price).sum();
+        let profit = search.profits[k];
+        entries.push(Entry { k, at, profit, gain: profit - paid, most: upper[k] });
+    }
+    entries.sort_by(|a, b| b.gain.total_cmp(&a.gain).then(a.k.cmp(&b.k)));
+    let gains = entries.iter().map(|e| e.gain.max(0.0) * f64::from(e.most)).sum::<f64>();
+    let top = (prices.iter().sum::<f64>() + gains) * (1.0 + MARGIN);
+    let many = (search.ask.keep > 1).then(|| vec![(0.0, Pattern::new()); entries.len()]);
+    let mut walk = Walk {
+        pricer,
+        entries,
+        room: pricer.capacity.clone(),
+        taken: Vec::new(),
+        top,
+        useful: search.ask.enough,
+        best: 0.0,
+        many,
+        found: None,
+        steps: u64::from(search.ask.nodes) * STEPS,
+    };
+    let ended = walk.descend(0, 0.0, 0.0);
+    let bound = walk.best.max(search.ask.enough) * (1.0 + MARGIN);
+    Walked { bound: ended.then_some(bound), patterns: walk.patterns(search.ask.keep) }
+}
+
+impl Walk<'_> {
+    /// Tries every useful way to add pods of the entries from here on; false when there were too
+    /// many.
+    fn descend(&mut self, from: usize, mut loss: f64, worth: f64) -> bool {
+        self.note(worth);
+        for at in from..self.entries.len() {
+            let Entry { at: position, profit, gain, most, .. } = self.entries[at];
+            let slack = self.top - self.useful;
+            if loss + (-gain).max(0.0) >= slack {
+                return true;
+            }
+            if self.steps == 0 {
+                return false;
+            }
+            self.steps -= 1;
+            for pods in (1..=self.fitting(position, most)).rev() {
+                let idle = if gain > 0.0 { most - pods } else { pods };
+                let loss = loss + gain.abs() * f64::from(idle);
+                if loss >= self.top - self.useful {
+                    continue;
+                }
+                self.shift(position, i64::from(pods));
+                self.taken.push((at, pods));
+                let ended = self.descend(at + 1, loss, worth + profit * f64::from(pods));
+                self.taken.pop();
+                self.shift(position, -i64::from(pods));
+                if !ended {
+                    return false;
+                }
+            }
+            loss += gain.max(0.0) * f64::from(most);
+        }
+        true
+    }
+
+    fn fitting(&self, position: usize, most: u32) -> u32 {
+        let mut most = i64::from(most);
+        for (&room, &ask) in self.room.iter().zip(self.pricer.request(position)) {
+            if ask * most > room {
+                most = room / ask;
+                if most <= 0 {
+                    return 0;
+                }
+            }
+        }
+        most as u32
+    }
+
+    fn shift(&mut self, position: usize, pods: i64) {
+        for (room, ask) in self.room.iter_mut().zip(self.pricer.request(position)) {
+            *room -= ask * pods;
+        }
+    }
+
+    /// Keeps the pattern being built when it is the best so far, or the best with one of its items.
+    fn note(&mut self, worth: f64) {
+        if worth <= self.useful {
+            return;
+        }
+        if worth > self.best {
+            self.best = worth;
+            self.found = Some(self.pattern());
+        }
+        let Some(many) = &mut self.many else {
+            self.useful = worth;
+            return;
+        };
+        let better = |(at, _): &&(usize, u32)| many[*at].0 < worth;
+        let places: Vec<usize> = self.taken.iter().filter(better).map(|&(at, _)| at).collect();
+        if !places.is_empty() {
+            let pattern = self.pattern();
+            for at in places {
+                if let Some(many) = &mut self.many {
+                    many[at] = (worth, pattern.clone());
+                }
+            }
+        }
+    }
+
+    fn pattern(&self) -> Pattern {
+        let item = |&(at, pods): &(usize, u32)| (self.pricer.items[self.entries[at].at], pods);
+        let mut pattern: Pattern = self.taken.iter().map(item).collect();
+        pattern.sort_unstable();
+        pattern
+    }
+
+    fn patterns(self, keep: usize) -> Vec<(f64, Pattern)> {
+        let mut patterns: Vec<(f64, Pattern)> = self.many.unwrap_or_default();
+        patterns.extend(self.found.map(|pattern| (self.best, pattern)));
+        patterns.retain(|(_, pattern)| !pattern.is_empty());
+        patterns.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        patterns.dedup_by(|next, kept| next.1 == kept.1);
+        patterns.truncate(keep.max(1));
+        patterns
+    }
+}
