@@ -18,5 +18,6 @@ mod plan;
 mod pool;
 mod prove;
 mod search;
+mod stock;
 
 pub(crate) use search::improve;

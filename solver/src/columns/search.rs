@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Solution, bound,
+    Problem, Solution, bound,
     certificate::Certificate,
     check,
     columns::{
@@ -17,11 +17,12 @@ use crate::{
         plan::{Plan, home},
         pool::Column,
         prove::{self, Point, Record},
+        stock::{self, Blurred},
     },
     effort::Budget,
     greedy::{self, From, Prepared, Wish, rank},
-    pattern::Pattern,
-    presolve::{Core, Source, View},
+    pattern::{Pattern, Pricer},
+    presolve::{Core, Source, View, places::Parts},
     problem::Money,
     solution::Launch,
     strategy::{Options, Progress, is_within, progress},
@@ -46,32 +47,83 @@ pub(crate) fn improve(
 ) -> Option<Certificate> {
     let problem = prepared.problem;
     let pods = bound::placed(problem, solution);
-    let core = Core::new(problem, &pods, View::Bound);
+    let parts = Parts::anywhere(&pods);
+    let core = Core::new(problem, &parts, View::Bound);
     if core.items.is_empty() {
         return None;
     }
-    let bounding = first_root(&core, solution, budget);
+    let blurred = Blurred::new(&core);
+    let coarse = blurred.as_ref().map_or(&core, |blurred| &blurred.core);
+    let bounding = first_root(coarse, seeds(problem, &parts, coarse, solution), budget);
+    let pricers = pricers(&core, &bounding);
     let given = (solution.bound, solution.unplaced.clone());
-    let mut search = Search { prepared, options, best: solution, tell };
+    let blur = match blurred {
+        Some(_) => {
+            stock::worth(coarse, &bounding.pricers, &bounding.duals, budget)
+                - stock::worth(&core, &pricers, &bounding.duals, budget)
+        }
+        None => 0.0,
+    };
+    let mut search = Search { prepared, options, best: solution, blur, tell };
     search.raise(bounding.bound);
-    let record = if Core::views_differ(problem) {
-        let core = Core::new(problem, &pods, View::Plan);
-        let planning = first_root(&core, search.best, budget);
-        search.alternate(&bounding, &planning, budget)
+    let record = if blurred.is_some() || Core::views_differ(problem) {
+        let parts = Parts::along(problem, search.best);
+        search.plan_apart(&bounding, &parts, budget)
     } else {
-        search.alternate(&bounding, &bounding, budget)
+        search.alternate(&bounding, &Planning::whole(&bounding), budget)
     };
     // What was known at the start holds for plans that place the same pods.
     let known = if solution.unplaced == given.1 { given.0 } else { 0 };
     solution.bound = known.max(bound::resource_bound(problem, solution)).min(solution.cost);
-    let certificate = prove::settle(problem, &bounding, &record, solution, budget);
+    let record = record.with_nodes(stock::existing(coarse), stock::existing(&core));
+    let certificate = prove::settle(problem, &core, &pricers, &record, solution, budget);
     tell(progress(solution));
     certificate
 }
 
+/// The pricers of a core, of which the root has those of the offerings already.
+fn pricers(core: &Core, root: &Root<'_>) -> Vec<Pricer> {
+    let nodes = &core.kinds[..stock::existing(core)];
+    let mut pricers: Vec<Pricer> = nodes.par_iter().map(|kind| Pricer::new(core, kind)).collect();
+    pricers.extend_from_slice(&root.pricers[stock::existing(root.core)..]);
+    pricers
+}
+
+/// What dives start from, and what is decided before them.
+struct Planning<'a> {
+    /// The whole of what is to be placed.
+    core: &'a Core,
+    /// What the dives are about: all, or what is left when the existing nodes are full.
+    root: &'a Root<'a>,
+    /// Existing nodes that are filled already.
+    filled: Vec<(Column, u32)>,
+}
+
+impl<'a> Planning<'a> {
+    fn whole(root: &'a Root<'a>) -> Self {
+        Self { core: root.core, root, filled: Vec::new() }
+    }
+
+    /// A dive's plan with what was decided before it.
+    fn complete(&self, plan: &Plan) -> Plan {
+        let before = (self.core.kinds.len() - self.root.core.kinds.len()) as u32;
+        let mut nodes = self.filled.clone();
+        nodes.extend(plan.nodes.iter().map(|(column, copies)| {
+            (Column { kind: column.kind + before, pattern: column.pattern.clone() }, *copies)
+        }));
+        Plan { nodes, cost: plan.cost.saturating_add(self.paid()) }
+    }
+
+    /// What the filled nodes cost: preferences that are not met there.
+    fn paid(&self) -> Money {
+        let cost = |(column, _): &(Column, u32)| self.core.cost(column.kind, &column.pattern);
+        self.filled.iter().map(cost).fold(0, Money::saturating_add)
+    }
+}
+
 /// The root takes a third of the budget at most, so that there are plans whatever becomes of it.
 /// With many items its last stretch is long, and dives do not need it.
-fn first_root<'a>(core: &'a Core, solution: &Solution, budget: &mut Budget) -> Root<'a> {
+fn first_root<'a>(core: &'a Core, seeds: Vec<Column>, budget: &mut Budget) -> Root<'a> {
     let many = core.items.len() as f64 / 80.0;
     let limits = Limits {
         tolerance: 1e-3 * many.clamp(1.0, 4.0),
@@ -81,7 +133,7 @@ fn first_root<'a>(core: &'a Core, solution: &Solution, budget: &mut Budget) -> R
     };
     let mut own = budget.fork(3);
     let given = own.left();
-    let root = root(core, seeds(core, solution), &limits, &mut own);
+    let root = root(core, seeds, &limits, &mut own);
     budget.join(&own, given);
     root
 }
@@ -90,6 +142,8 @@ struct Search<'a> {
     prepared: &'a Prepared<'a>,
     options: &'a Options,
     best: &'a mut Solution,
+    /// What is to be added to bounds because existing nodes were taken together.
+    blur: f64,
     tell: &'a mut (dyn FnMut(Progress) + Send),
 }
 
@@ -101,18 +155,39 @@ impl Search<'_> {
 
     /// Takes a better bound; costs are whole, so a fraction is rounded up.
     fn raise(&mut self, bound: f64) {
-        let bound = (bound * (1.0 - 1e-9) - 1e-6).ceil().max(0.0) as Money;
+        let bound = ((bound + self.blur) * (1.0 - 1e-9) - 1e-6).ceil().max(0.0) as Money;
         if bound > self.best.bound {
             self.best.bound = bound.min(self.best.cost);
             (self.tell)(progress(self.best));
         }
     }
 
+    /// Looks for plans in a core of their own, in which pods stay in their places.
+    fn plan_apart(&mut self, bounding: &Root<'_>, parts: &Parts, budget: &mut Budget) -> Record {
+        let problem = self.prepared.problem;
+        let core = Core::new(problem, parts, View::Plan);
+        let Some(blurred) = Blurred::new(&core) else {
+            let root = first_root(&core, seeds(problem, parts, &core, self.best), budget);
+            return self.alternate(bounding, &Planning::whole(&root), budget);
+        };
+        let seeds = seeds(problem, parts, &blurred.core, self.best);
+        let root = first_root(&blurred.core, seeds, budget);
+        let (filled, left) = stock::fill(&core, &blurred, &root, budget);
+        let rest = stock::without_nodes(&core, &left);
+        let nodes = stock::existing(&blurred.core) as u32;
+        let known = (0..root.pool.len() as u32).map(|at| root.pool.get(at));
+        let known = known.filter(|column| column.kind >= nodes);
+        let known = known
+            .map(|column| Column { kind: column.kind - nodes, pattern: column.pattern.clone() });
+        let root = first_root(&rest, known.collect(), budget);
+        self.alternate(bounding, &Planning { core: &core, root: &root, filled }, budget)
+    }
+
     /// Dives and branchings in turns; the branchings at the end.
     fn alternate(
         &mut self,
         bounding: &Root<'_>,
-        planning: &Root<'_>,
+        planning: &Planning<'_>,
         budget: &mut Budget,
     ) -> Record {
         let mut tree: Option<Tree<'_>> = None;
@@ -135,12 +210,12 @@ impl Search<'_> {
     }
 
     /// One round of dives side by side; the best plan is kept.
-    fn dive(&mut self, root: &Root<'_>, round: u32, budget: &mut Budget) {
+    fn dive(&mut self, planning: &Planning<'_>, round: u32, budget: &mut Budget) {
         let (first, count) = match round {
             0 => (0, DIVES.0),
             _ => (DIVES.0 + u64::from(round - 1) * DIVES.1, DIVES.1),
         };
-        let cutoff = self.best.cost.saturating_add(self.best.penalty);
+        let cutoff = self.best.cost.saturating_add(self.best.penalty).saturating_sub(planning.paid());
         let styles: Vec<Style> =
             (first..first + count).map(|at| style(at, self.options.seed)).collect();
         let given = budget.fork(count).left();
@@ -148,7 +223,7 @@ impl Search<'_> {
             .into_par_iter()
             .map(|style| {
                 let mut own = budget.fork(count);
-                (dive(root, style, cutoff, &mut own), own)
+                (dive(planning.root, style, cutoff, &mut own), own)
             })
             .collect();
         let mut plans = Vec::new();
@@ -158,7 +233,7 @@ impl Search<'_> {
         }
         plans.sort_by_key(|plan| plan.cost);
         for plan in plans {
-            if self.offer(root.core, &plan) {
+            if self.offer(planning.core, &planning.complete(&plan)) {
                 return;
             }
         }
@@ -222,15 +297,19 @@ fn wishes(core: &Core, plan: &Plan) -> Vec<Wish> {
 }
 
 /// The patterns of a solution, as columns.
-fn seeds(core: &Core, solution: &Solution) -> Vec<Column> {
-    let mut item_of = FxHashMap::default();
+fn seeds(problem: &Problem, parts: &Parts, core: &Core, solution: &Solution) -> Vec<Column> {
+    let mut items_of: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
     for (at, item) in core.items.iter().enumerate() {
-        item_of.extend(item.groups.iter().map(|&(group, _)| (group, at as u32)));
+        for &(group, _) in &item.groups {
+            items_of.entry(group).or_default().push(at as u32);
+        }
     }
     let column = |launch: &Launch| {
         let mut pattern: Pattern = Vec::new();
         for &(group, pods) in &launch.pods {
-            let item = *item_of.get(&group)?;
+            let domains = &problem.offerings[launch.offering as usize].domains;
+            let mut items = items_of.get(&group)?.iter().copied();
+            let item = items.find(|&at| parts.is_in(core.items[at as usize].place, domains))?;
             match pattern.iter_mut().find(|(other, _)| *other == item) {
                 Some((_, sum)) => *sum += pods,
                 None => pattern.push((item, pods)),
