@@ -19,5 +19,6 @@ mod pool;
 mod prove;
 mod search;
 mod stock;
+mod transfer;
 
 pub(crate) use search::improve;

@@ -379,9 +379,8 @@ fn offerings(
     for at in order {
         let offering = &problem.offerings[at as usize];
         let has = |class: u32| problem.classes[class as usize].offerings.contains(at as usize);
-        let is_open = |&((class, place), _): &(_, _)| {
-            has(class) && parts.is_in(place, &offering.domains)
-        };
+        let is_open =
+            |&((class, place), _): &(_, _)| has(class) && parts.is_in(place, &offering.domains);
         let open: Vec<bool> = classes.iter().map(is_open).collect();
         let capacity: Vec<i64> = offering
             .capacity

@@ -18,6 +18,7 @@ use crate::{
         pool::Column,
         prove::{self, Point, Record},
         stock::{self, Blurred},
+        transfer::transfer,
     },
     effort::Budget,
     greedy::{self, From, Prepared, Wish, rank},
@@ -25,9 +26,12 @@ use crate::{
     presolve::{Core, Source, View, places::Parts},
     problem::Money,
     solution::Launch,
-    strategy::{Options, Progress, is_within, progress},
+    strategy::{Options, Progress, progress},
 };
 
+/// How close value and bound of a root must come: for a tight bound, and for what dives need.
+const BOUND: f64 = 1e-3;
+const PLAN: f64 = 3e-3;
 /// Rounds of dives at most.
 const ROUNDS: u32 = 16;
 /// Dives of the first round, which is to be over soon, and of each later one.
@@ -54,7 +58,8 @@ pub(crate) fn improve(
     }
     let blurred = Blurred::new(&core);
     let coarse = blurred.as_ref().map_or(&core, |blurred| &blurred.core);
-    let bounding = first_root(coarse, seeds(problem, &parts, coarse, solution), budget);
+    let tolerance = (f64::from(options.gap_ppm) / 4e6).clamp(BOUND, PLAN);
+    let bounding = first_root(coarse, seeds(problem, &parts, coarse, solution), tolerance, budget);
     let pricers = pricers(&core, &bounding);
     let given = (solution.bound, solution.unplaced.clone());
     let blur = match blurred {
@@ -123,10 +128,15 @@ impl<'a> Planning<'a> {
 
 /// The root takes a third of the budget at most, so that there are plans whatever becomes of it.
 /// With many items its last stretch is long, and dives do not need it.
-fn first_root<'a>(core: &'a Core, seeds: Vec<Column>, budget: &mut Budget) -> Root<'a> {
+fn first_root<'a>(
+    core: &'a Core,
+    seeds: Vec<Column>,
+    tolerance: f64,
+    budget: &mut Budget,
+) -> Root<'a> {
     let many = core.items.len() as f64 / 80.0;
     let limits = Limits {
-        tolerance: 1e-3 * many.clamp(1.0, 4.0),
+        tolerance: tolerance * many.clamp(1.0, 4.0),
         keep: if many > 1.0 { 3 } else { 1 },
         rounds: 400,
         nodes: 64,
@@ -148,9 +158,12 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Whether the gap is as small as was asked for.
+    /// Whether the gap is as small as was asked for, with what unmet preferences cost: no plan does
+    /// with less than the bound on launches alone.
     fn is_done(&self) -> bool {
-        is_within(self.best, self.options.gap_ppm) && self.best.penalty == 0
+        let total = i128::from(self.best.cost) + i128::from(self.best.penalty);
+        let gap = total - i128::from(self.best.bound);
+        gap * 1_000_000 <= i128::from(self.options.gap_ppm) * total
     }
 
     /// Takes a better bound; costs are whole, so a fraction is rounded up.
@@ -167,11 +180,14 @@ impl Search<'_> {
         let problem = self.prepared.problem;
         let core = Core::new(problem, parts, View::Plan);
         let Some(blurred) = Blurred::new(&core) else {
-            let root = first_root(&core, seeds(problem, parts, &core, self.best), budget);
+            let mut seeds = seeds(problem, parts, &core, self.best);
+            seeds.extend(transfer(bounding, &core));
+            let root = first_root(&core, seeds, PLAN, budget);
             return self.alternate(bounding, &Planning::whole(&root), budget);
         };
-        let seeds = seeds(problem, parts, &blurred.core, self.best);
-        let root = first_root(&blurred.core, seeds, budget);
+        let mut seeds = seeds(problem, parts, &blurred.core, self.best);
+        seeds.extend(transfer(bounding, &blurred.core));
+        let root = first_root(&blurred.core, seeds, PLAN, budget);
         let (filled, left) = stock::fill(&core, &blurred, &root, budget);
         let rest = stock::without_nodes(&core, &left);
         let nodes = stock::existing(&blurred.core) as u32;
@@ -179,7 +195,7 @@ impl Search<'_> {
         let known = known.filter(|column| column.kind >= nodes);
         let known = known
             .map(|column| Column { kind: column.kind - nodes, pattern: column.pattern.clone() });
-        let root = first_root(&rest, known.collect(), budget);
+        let root = first_root(&rest, known.collect(), PLAN, budget);
         self.alternate(bounding, &Planning { core: &core, root: &root, filled }, budget)
     }
 
@@ -215,7 +231,8 @@ impl Search<'_> {
             0 => (0, DIVES.0),
             _ => (DIVES.0 + u64::from(round - 1) * DIVES.1, DIVES.1),
         };
-        let cutoff = self.best.cost.saturating_add(self.best.penalty).saturating_sub(planning.paid());
+        let cutoff =
+            self.best.cost.saturating_add(self.best.penalty).saturating_sub(planning.paid());
         let styles: Vec<Style> =
             (first..first + count).map(|at| style(at, self.options.seed)).collect();
         let given = budget.fork(count).left();
