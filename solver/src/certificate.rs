@@ -28,8 +28,8 @@
 //! leave no case out.
 //!
 //! worth(k) is itself proven by a tree, of splits on how many pods of an item the node holds. At a
-//! leaf, rents y ≥ 0 for the whole room of each dimension and c ≥ 0 for each cap give
-//! Σ y + Σ c + Σ x(i)·(p(i) − rent of one pod), each term at the better end of its range (a
+//! leaf, rents y ≥ 0 for the whole room of each dimension and c ≥ 0 for each of the m pods of a cap give
+//! Σ y + Σ m·c + Σ x(i)·(p(i) − rent of one pod), each term at the better end of its range (a
 //! Lagrangian bound; Geoffrion, Mathematical Programming Study 2, 1974). Small nodes may be proven
 //! by a table over a grid of room instead, which the verifier fills itself, and nodes that hold few
 //! pods by enumerating the patterns that this bound does not rule out.
@@ -68,7 +68,7 @@ pub struct Certificate {
     /// Groups that one price stands for: equal requests, equal classes. Every group is in one item
     /// at most; pods of a group in none are worth nothing.
     pub items: Vec<Vec<u32>>,
-    /// Items of which one pod at most stands on a node.
+    /// Items of which only so many pods stand on a node.
     pub caps: Vec<Cap>,
     /// Pairs of items of which no two pods share a node.
     pub conflicts: Vec<(u32, u32)>,
@@ -80,7 +80,7 @@ pub struct Certificate {
     pub prices: Vec<Prices>,
 }
 
-/// At most one pod of all these items stands on a node.
+/// No more pods of all these items stand on a node than the rule allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cap {
     /// Why.
@@ -96,6 +96,10 @@ pub enum Rule {
     Exclusion(u32),
     /// A group whose pods cannot share a node (host ports); the cap's only one.
     Port(u32),
+    /// Index of a required spread by node that all the groups state here, whose set holds them,
+    /// which counts every node that may hold them, and from 0. It allows its skew; the other rules
+    /// allow one.
+    Spread(u32),
 }
 
 /// Offerings or existing nodes that one proof covers. Not empty; no repeats within a certificate.
@@ -155,7 +159,8 @@ pub enum Proof {
 pub struct Rents {
     /// Of a kind's whole room, per dimension; from 0 to [`LARGEST_PRICE`].
     pub room: Vec<i64>,
-    /// (index into [`Certificate::caps`], rent), ascending; from 0 to [`LARGEST_PRICE`].
+    /// (index into [`Certificate::caps`], rent for one pod), ascending; from 0 to
+    /// [`LARGEST_PRICE`].
     pub caps: Vec<(u32, i64)>,
 }
 

@@ -16,11 +16,15 @@ mod dive;
 mod eject;
 mod expand;
 mod generate;
+mod limits;
 mod master;
 mod plan;
 mod pool;
 mod price;
 mod prove;
 mod search;
+mod stock;
+mod transfer;
+mod translate;
 
 pub(crate) use search::improve;

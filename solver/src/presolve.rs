@@ -13,13 +13,16 @@
 //!
 //! There are two views. Every solution of the problem is a solution of the [`View::Bound`] core, so
 //! a bound on it is a bound on the problem. The [`View::Plan`] core also heeds what usually holds
-//! (hostname spreads start from an empty node) or what is wanted (preferences, tiers of pools).
+//! (hostname spreads start from an empty node) or is wanted (preferences, tiers of pools), and its pods may be bound to their places ([`places`]).
+
+pub(crate) mod places;
 
 use rustc_hash::FxHashMap;
 
 use crate::{
     BitSet, Problem,
-    problem::{Money, NODE_KEY},
+    presolve::places::Parts,
+    problem::{Money, NODE_KEY, Spread},
 };
 
 /// What a core is for.
@@ -40,6 +43,8 @@ pub(crate) struct Item {
     pub demand: u32,
     /// Index into [`Problem::classes`].
     pub class: u32,
+    /// Where the pods must be: a number of the parts' places; `None`: anywhere.
+    pub place: Option<u32>,
     /// (group, pods to place of it).
     pub groups: Vec<(u32, u32)>,
     /// Index into [`Core::caps`].
@@ -85,6 +90,8 @@ pub(crate) struct Core {
     pub kinds: Vec<Kind>,
     /// At most this many pods of a cap's items share a node.
     pub caps: Vec<u32>,
+    /// Why, per cap.
+    pub rules: Vec<Rule>,
     /// Pairs of items that cannot share a node, by item, ascending.
     pub conflicts: Vec<Vec<u32>>,
     /// What remains of each limit.
@@ -93,26 +100,30 @@ pub(crate) struct Core {
 
 /// Why pods of a group keep others of a set of groups off their node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Rule {
+pub(crate) enum Rule {
+    /// Index into [`Problem::exclusions`].
     Exclusion(u32),
+    /// A group with a conflict with itself.
     Port(u32),
+    /// Index into [`Problem::spreads`].
     Spread(u32),
 }
 
 impl Core {
-    /// The core for placing `pods[group]` pods of each group.
-    pub(crate) fn new(problem: &Problem, pods: &[u32], view: View) -> Self {
+    /// The core for placing these pods.
+    pub(crate) fn new(problem: &Problem, parts: &Parts, view: View) -> Self {
         let rules = rules(problem, view);
         let wants = match view {
             View::Bound => Vec::new(),
             View::Plan => wants(problem),
         };
-        let (items, caps, item_of) = items(problem, pods, &rules, &wants);
+        let Items { items, caps, item_of } = items(problem, parts, &rules, &wants);
         let conflicts = conflicts(problem, &items, &item_of);
-        let mut kinds = nodes(problem, &items, &wants);
-        kinds.extend(offerings(problem, &items, &wants, view));
+        let mut kinds = nodes(problem, &items, parts, &wants);
+        kinds.extend(offerings(problem, &items, parts, &wants, view));
         let limits = problem.limits.iter().map(|limit| limit.remaining).collect();
-        Self { dims: problem.dims, items, kinds, caps, conflicts, limits }
+        let (rules, caps) = caps.into_iter().unzip();
+        Self { dims: problem.dims, items, kinds, caps, rules, conflicts, limits }
     }
 
     /// Pods to place, per item.
@@ -125,7 +136,12 @@ impl Core {
         let tier = problem.offerings.first().map(|offering| offering.tier);
         problem.offerings.iter().any(|offering| Some(offering.tier) != tier)
             || !problem.preferences.is_empty()
-            || problem.spreads.iter().any(|s| s.key == NODE_KEY && s.cost.is_none())
+            || problem.spreads.iter().any(|spread| {
+                let all_cap = || spread.groups.iter().all(|&group| caps(problem, spread, group));
+                spread.key != NODE_KEY || (spread.cost.is_none() && !all_cap())
+            })
+            || problem.exclusions.iter().any(|exclusion| exclusion.key != NODE_KEY)
+            || problem.affinities.iter().any(|affinity| affinity.keys != [NODE_KEY])
     }
 
     /// What one node with a pattern costs, unmet preferences included.
@@ -143,12 +159,12 @@ impl Core {
 /// Per group, the tightest rule on how many pods like it share a node, and how many they are.
 fn rules(problem: &Problem, view: View) -> Vec<Option<(Rule, u32)>> {
     let mut rules = vec![None; problem.groups.len()];
-    if view == View::Plan {
-        for (at, spread) in problem.spreads.iter().enumerate() {
-            if spread.key == NODE_KEY && spread.cost.is_none() {
-                let rule = Some((Rule::Spread(at as u32), spread.max_skew));
-                tighten(problem, &mut rules, &spread.groups, spread.set, rule);
-            }
+    for (at, spread) in problem.spreads.iter().enumerate() {
+        if spread.key == NODE_KEY && spread.cost.is_none() {
+            let rule = Some((Rule::Spread(at as u32), spread.max_skew));
+            let capped = |&group: &u32| view == View::Plan || caps(problem, spread, group);
+            let capped: Vec<u32> = spread.groups.iter().copied().filter(capped).collect();
+            tighten(problem, &mut rules, &capped, spread.set, rule);
         }
     }
     for &(a, b) in &problem.conflicts {
@@ -163,6 +179,18 @@ fn rules(problem: &Problem, view: View) -> Vec<Option<(Rule, u32)>> {
         }
     }
     rules
+}
+
+/// Whether a spread by node allows no host more pods of its set than its skew where a group's pods
+/// are. It must count all that may host the group, and its minimum must be 0: it is not where there
+/// are `min_domains` hosts with a pod of the set each, so with fewer pods than that it is.
+fn caps(problem: &Problem, spread: &Spread, group: u32) -> bool {
+    let class = problem.class_of(group);
+    let set = &problem.sets[spread.set as usize];
+    let bound = set.bound.iter().map(|&(_, pods)| u64::from(pods));
+    bound.fold(problem.pods(), u64::saturating_add) < spread.min_domains.into()
+        && class.offerings.is_subset(&spread.counted_offerings)
+        && class.nodes.is_subset(&spread.counted_nodes)
 }
 
 /// Gives a rule to the groups that state it and are counted by it.
@@ -207,51 +235,60 @@ fn penalties(items: &[Item], wants: &Wants, met: impl Fn(u32) -> bool) -> Vec<Mo
     items.iter().map(of).collect()
 }
 
-type Items = (Vec<Item>, Vec<u32>, Vec<Option<u32>>);
+struct Items {
+    items: Vec<Item>,
+    caps: Vec<(Rule, u32)>,
+    /// The items of each group.
+    item_of: Vec<Vec<u32>>,
+}
 
-fn items(problem: &Problem, pods: &[u32], rules: &[Option<(Rule, u32)>], wants: &Wants) -> Items {
+fn items(problem: &Problem, parts: &Parts, rules: &[Option<(Rule, u32)>], wants: &Wants) -> Items {
     let mut index = FxHashMap::default();
     let mut cap_index: FxHashMap<Rule, u32> = FxHashMap::default();
     let mut caps = Vec::new();
     let mut items: Vec<Item> = Vec::new();
-    let mut item_of = vec![None; problem.groups.len()];
-    for (at, group) in problem.groups.iter().enumerate() {
-        if pods[at] == 0 {
-            continue;
-        }
+    let mut item_of = vec![Vec::new(); problem.groups.len()];
+    for part in &parts.parts {
+        let at = part.group as usize;
+        let group = &problem.groups[at];
         let cap = rules[at].map(|(rule, most)| {
             *cap_index.entry(rule).or_insert_with(|| {
-                caps.push(most);
+                caps.push((rule, most));
                 caps.len() as u32 - 1
             })
         });
-        let key = (&group.request, group.class, cap, wants.get(at));
+        let key = (&group.request, group.class, part.place, cap, wants.get(at));
         let item = *index.entry(key).or_insert_with(|| {
             items.push(Item {
                 request: group.request.clone(),
                 demand: 0,
                 class: group.class,
+                place: part.place,
                 groups: Vec::new(),
                 cap,
             });
             items.len() - 1
         });
-        items[item].demand = items[item].demand.saturating_add(pods[at]);
-        items[item].groups.push((at as u32, pods[at]));
-        item_of[at] = Some(item as u32);
+        items[item].demand = items[item].demand.saturating_add(part.pods);
+        items[item].groups.push((part.group, part.pods));
+        item_of[at].push(item as u32);
     }
-    (items, caps, item_of)
+    Items { items, caps, item_of }
 }
 
 /// Pairs of items of which no two pods share a node. A pair counts only when every group of the
 /// one conflicts with every group of the other, so that nothing is forbidden that may be.
-fn conflicts(problem: &Problem, items: &[Item], item_of: &[Option<u32>]) -> Vec<Vec<u32>> {
+fn conflicts(problem: &Problem, items: &[Item], item_of: &[Vec<u32>]) -> Vec<Vec<u32>> {
     let mut pairs: FxHashMap<(u32, u32), u64> = FxHashMap::default();
     let mut seen: FxHashMap<(u32, u32), ()> = FxHashMap::default();
     let mut note = |a: u32, b: u32| {
-        let (Some(x), Some(y)) = (item_of[a as usize], item_of[b as usize]) else { return };
-        if x != y && seen.insert((a.min(b), a.max(b)), ()).is_none() {
-            *pairs.entry((x.min(y), x.max(y))).or_default() += 1;
+        if seen.insert((a.min(b), a.max(b)), ()).is_some() {
+            return;
+        }
+        for &x in &item_of[a as usize] {
+            for &y in item_of[b as usize].iter().filter(|&&y| y != x) {
+                *pairs.entry((x.min(y), x.max(y))).or_default() += 1;
+            }
         }
     };
     for &(a, b) in &problem.conflicts {
@@ -286,12 +323,13 @@ fn fits(request: &[i64], capacity: &[i64]) -> bool {
     request.iter().zip(capacity).all(|(ask, have)| *ask == 0 || ask <= have)
 }
 
-fn nodes(problem: &Problem, items: &[Item], wants: &Wants) -> Vec<Kind> {
+fn nodes(problem: &Problem, items: &[Item], parts: &Parts, wants: &Wants) -> Vec<Kind> {
     let mut index = FxHashMap::default();
     let mut kinds: Vec<Kind> = Vec::new();
     for (at, node) in problem.nodes.iter().enumerate() {
         let accepted = items.iter().enumerate().filter(|(_, item)| {
             problem.classes[item.class as usize].nodes.contains(at)
+                && parts.is_in(item.place, &node.domains)
                 && fits(&item.request, &node.free)
         });
         let accepted = BitSet::from_indices(items.len(), accepted.map(|(item, _)| item));
@@ -321,12 +359,18 @@ fn nodes(problem: &Problem, items: &[Item], wants: &Wants) -> Vec<Kind> {
     kinds
 }
 
-fn offerings(problem: &Problem, items: &[Item], wants: &Wants, view: View) -> Vec<Kind> {
+fn offerings(
+    problem: &Problem,
+    items: &[Item],
+    parts: &Parts,
+    wants: &Wants,
+    view: View,
+) -> Vec<Kind> {
     let classes = classes(items);
     let largest = largest_loads(problem, items);
     let tiers = match view {
         View::Bound => Vec::new(),
-        View::Plan => lowest_tiers(problem, items),
+        View::Plan => lowest_tiers(problem, items, parts),
     };
     let mut order: Vec<u32> = (0..problem.offerings.len() as u32).collect();
     order.sort_by_key(|&o| (problem.offerings[o as usize].price, o));
@@ -335,7 +379,9 @@ fn offerings(problem: &Problem, items: &[Item], wants: &Wants, view: View) -> Ve
     for at in order {
         let offering = &problem.offerings[at as usize];
         let has = |class: u32| problem.classes[class as usize].offerings.contains(at as usize);
-        let open: Vec<bool> = classes.iter().map(|(class, _)| has(*class)).collect();
+        let is_open =
+            |&((class, place), _): &(_, _)| has(class) && parts.is_in(place, &offering.domains);
+        let open: Vec<bool> = classes.iter().map(is_open).collect();
         let capacity: Vec<i64> = offering
             .capacity
             .iter()
@@ -380,20 +426,23 @@ fn add_offering(kinds: &mut [Kind], kind: usize, offering: u32) {
     }
 }
 
-/// Items by class, ascending.
-fn classes(items: &[Item]) -> Vec<(u32, Vec<u32>)> {
-    let mut by_class: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
+/// A class and a place.
+type Home = (u32, Option<u32>);
+
+/// Items by class and place, ascending.
+fn classes(items: &[Item]) -> Vec<(Home, Vec<u32>)> {
+    let mut by_class: FxHashMap<Home, Vec<u32>> = FxHashMap::default();
     for (at, item) in items.iter().enumerate() {
-        by_class.entry(item.class).or_default().push(at as u32);
+        by_class.entry((item.class, item.place)).or_default().push(at as u32);
     }
-    let mut classes: Vec<(u32, Vec<u32>)> = by_class.into_iter().collect();
+    let mut classes: Vec<(Home, Vec<u32>)> = by_class.into_iter().collect();
     classes.sort_unstable();
     classes
 }
 
 /// Per item, the lowest tier with an offering that accepts and holds it; empty when there is one
 /// tier only.
-fn lowest_tiers(problem: &Problem, items: &[Item]) -> Vec<u16> {
+fn lowest_tiers(problem: &Problem, items: &[Item], parts: &Parts) -> Vec<u16> {
     let tier = problem.offerings.first().map(|offering| offering.tier);
     if problem.offerings.iter().all(|offering| Some(offering.tier) == tier) {
         return Vec::new();
@@ -402,7 +451,8 @@ fn lowest_tiers(problem: &Problem, items: &[Item]) -> Vec<u16> {
         let accepted = problem.classes[item.class as usize].offerings.iter();
         let holding = accepted
             .map(|o| &problem.offerings[o])
-            .filter(|offering| fits(&item.request, &offering.capacity));
+            .filter(|offering| fits(&item.request, &offering.capacity))
+            .filter(|offering| parts.is_in(item.place, &offering.domains));
         holding.map(|offering| offering.tier).min().unwrap_or(u16::MAX)
     };
     items.iter().map(lowest).collect()

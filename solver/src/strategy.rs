@@ -9,7 +9,7 @@ use crate::{
     effort::Budget,
     exact,
     greedy::{self, Prepared},
-    presolve::{Core, Source, View},
+    presolve::{Core, Source, View, places::Parts},
     problem::Money,
     solution::{Reason, Status, Unplaced},
     validate::validate,
@@ -149,7 +149,7 @@ pub fn offerings_kept(problem: &Problem) -> usize {
         return 0;
     }
     let pods: Vec<u32> = problem.groups.iter().map(|group| group.count).collect();
-    let core = Core::new(problem, &pods, View::Bound);
+    let core = Core::new(problem, &Parts::anywhere(&pods), View::Bound);
     core.kinds.iter().filter(|kind| matches!(kind.source, Source::Offerings(_))).count()
 }
 

@@ -9,8 +9,8 @@ use crate::{
 /// The items of a certificate, looked up in the problem.
 pub(super) struct Demand<'a> {
     pub items: Vec<Item<'a>>,
-    /// How many caps there are.
-    pub caps: usize,
+    /// How many pods each cap lets on a node.
+    pub caps: Vec<u32>,
     /// What the pods of all items ask together, per dimension.
     pub load: Vec<i128>,
 }
@@ -43,7 +43,7 @@ impl<'a> Demand<'a> {
                 *sum = sum.checked_add(all).ok_or(Fault::Overflow)?;
             }
         }
-        let mut demand = Self { items, caps: certificate.caps.len(), load };
+        let mut demand = Self { items, caps: Vec::new(), load };
         demand.add_caps(problem, certificate)?;
         demand.add_rivals(problem, certificate)?;
         Ok(demand)
@@ -52,9 +52,8 @@ impl<'a> Demand<'a> {
     fn add_caps(&mut self, problem: &Problem, certificate: &Certificate) -> Result<(), Fault> {
         for (index, cap) in (0u32..).zip(&certificate.caps) {
             ascending("item", cap.items.iter().copied(), self.items.len())?;
-            if !follows(problem, certificate, cap)? {
-                return Err(Fault::Cap { cap: index });
-            }
+            let most = most(problem, certificate, cap)?.ok_or(Fault::Cap { cap: index })?;
+            self.caps.push(most);
             for &item in &cap.items {
                 self.items[item as usize].caps.push(index);
             }
@@ -135,25 +134,55 @@ fn items<'a>(
     Ok(items)
 }
 
-/// Whether no two pods of the cap's items can share a node by its rule.
+/// How many pods of the cap's items can share a node by its rule; `None` when that is not said.
 ///
 /// Every pod passes its filters as the last one, so a pod of a group that states an exclusion has
 /// no other pod of the set on its node. When all groups both state it and are in the set, that is
 /// any two pods, those of one group among them.
-fn follows(problem: &Problem, certificate: &Certificate, cap: &Cap) -> Result<bool, Fault> {
+///
+/// A node that holds a pod of a group that states a spread by node holds no more of the set than
+/// its skew when the node is counted, which all that accept the group must be, and the emptiest
+/// node is empty. Were it not, there would be a pod of the set on each of `min_domains` nodes or
+/// more, so there must be fewer pods than that.
+fn most(problem: &Problem, certificate: &Certificate, cap: &Cap) -> Result<Option<u32>, Fault> {
     let mut groups = cap.items.iter().flat_map(|&item| &certificate.items[item as usize]);
-    match cap.rule {
+    let (holds, most) = match cap.rule {
         Rule::Exclusion(index) => {
             let exclusion = at(&problem.exclusions, "exclusion", index)?;
             let set = &problem.sets[exclusion.set as usize].groups;
-            Ok(parts_nodes(exclusion)
+            let holds = parts_nodes(exclusion)
                 && groups.all(|group| {
                     set.contains(*group as usize) && exclusion.groups.binary_search(group).is_ok()
-                }))
+                });
+            (holds, 1)
         }
-        Rule::Port(group) => Ok(problem.conflicts.binary_search(&(group, group)).is_ok()
-            && groups.all(|&other| other == group)),
-    }
+        Rule::Port(group) => {
+            let stated = problem.conflicts.binary_search(&(group, group)).is_ok();
+            (stated && groups.all(|&other| other == group), 1)
+        }
+        Rule::Spread(index) => {
+            let spread = at(&problem.spreads, "spread", index)?;
+            let set = &problem.sets[spread.set as usize].groups;
+            let is_counted = |group: u32| {
+                let class = problem.class_of(group);
+                class.offerings.is_subset(&spread.counted_offerings)
+                    && class.nodes.is_subset(&spread.counted_nodes)
+            };
+            let bound = problem.sets[spread.set as usize].bound.iter();
+            let pods =
+                bound.fold(problem.pods(), |sum, &(_, pods)| sum.saturating_add(pods.into()));
+            let holds = spread.key == NODE_KEY
+                && spread.cost.is_none()
+                && pods < u64::from(spread.min_domains)
+                && groups.all(|&group| {
+                    set.contains(group as usize)
+                        && spread.groups.binary_search(&group).is_ok()
+                        && is_counted(group)
+                });
+            (holds, spread.max_skew)
+        }
+    };
+    Ok(holds.then_some(most))
 }
 
 /// Whether the exclusion keeps pods off each other's nodes, with no way out.

@@ -76,7 +76,7 @@ impl<'a> Leaves<'a> {
 
     fn visit(&mut self, path: &Path, rents: &Rents) -> Result<(), Fault> {
         let room = prices("rents", &rents.room, self.terms.dims)?;
-        ascending("cap", rents.caps.iter().map(|(cap, _)| *cap), self.terms.demand.caps)?;
+        ascending("cap", rents.caps.iter().map(|(cap, _)| *cap), self.terms.demand.caps.len())?;
         for &(_, rent) in &rents.caps {
             prices("cap rents", &[rent], 1)?;
         }
@@ -133,8 +133,10 @@ impl<'a> Leaves<'a> {
     /// Σ rents + Σ pods × (price − what one pays), every term at its best within its range.
     fn value(&self, rents: &Rents) -> Result<Option<i128>, Fault> {
         let hull = self.terms.hull;
-        let caps = rents.caps.iter().map(|(_, rent)| i128::from(*rent));
-        // Each rent is at most 2^56, so no list that fits into memory overflows 128 bits.
+        // A rent is at most 2^56 and what a cap allows 2^32, so no list that fits into memory
+        // overflows 128 bits.
+        let allowed = |cap: u32| i128::from(self.terms.demand.caps[cap as usize]);
+        let caps = rents.caps.iter().map(|&(cap, rent)| i128::from(rent) * allowed(cap));
         let room = rents.room.iter().map(|rent| i128::from(*rent));
         let mut sum: i128 = room.sum::<i128>() + caps.sum::<i128>();
         for (at, &item) in hull.items.iter().enumerate() {
@@ -180,15 +182,21 @@ impl<'a> Leaves<'a> {
                 more = more.min((left / ask).unsigned_abs());
             }
         }
-        let full = of.caps.iter().any(|&cap| self.under(cap) > 0);
-        if full || (least == 0 && self.rival_stands(item)) { least } else { least + more }
+        for &cap in &of.caps {
+            more = more.min(self.allowed(cap).saturating_sub(self.under(cap)));
+        }
+        if least == 0 && self.rival_stands(item) { least } else { least + more }
     }
 
     /// Whether the least pods of an item break a cap or stand beside a rival.
     fn is_barred(&self, item: u32, least: u64) -> bool {
         let of = &self.terms.demand.items[item as usize];
-        let over = |&cap: &u32| self.under(cap) > 1;
-        (!of.caps.is_empty() && least > 1) || of.caps.iter().any(over) || self.rival_stands(item)
+        let over = |&cap: &u32| self.under(cap).max(least) > self.allowed(cap);
+        of.caps.iter().any(over) || self.rival_stands(item)
+    }
+
+    fn allowed(&self, cap: u32) -> u64 {
+        self.terms.demand.caps[cap as usize].into()
     }
 
     /// The least pods under a cap.

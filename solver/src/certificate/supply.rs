@@ -195,10 +195,10 @@ impl Hull {
     fn measure(&mut self, demand: &Demand<'_>) {
         for &index in &self.items {
             let item = &demand.items[index as usize];
-            // Pods are counted from 0 up, and a cap lets one pod through.
+            // Pods are counted from 0 up.
             let mut most = item.pods.unsigned_abs();
-            if !item.caps.is_empty() {
-                most = most.min(1);
+            for &cap in &item.caps {
+                most = most.min(demand.caps[cap as usize].into());
             }
             for (&ask, &have) in item.request.iter().zip(&self.room) {
                 if ask > 0 {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     BitSet,
-    problem::{Class, Exclusion, Group, Limit, NODE_KEY, Node, Offering, PodSet},
+    problem::{Class, Exclusion, Group, Limit, NODE_KEY, Node, Offering, PodSet, Spread},
     solution::Launch,
 };
 
@@ -215,6 +215,44 @@ fn caps_and_conflicts_follow_from_rules() {
     one_sided.exclusions.clear();
     certificate.caps.clear();
     assert_eq!(proven(&one_sided, &certificate), Err(Fault::Conflict { items: (0, 1) }));
+}
+
+/// Six pods of 1 that a spread keeps to two a node, and nodes of 3 for 10.
+#[test]
+fn a_spread_by_node_caps_where_it_counts_from_nothing() {
+    let mut problem = problem();
+    problem.groups[0].count = 6;
+    problem.offerings.remove(0);
+    problem.offerings[0].price = 10;
+    problem.classes[0].offerings = BitSet::full(1);
+    problem.sets = vec![PodSet { groups: BitSet::full(1), bound: vec![] }];
+    problem.spreads = vec![Spread {
+        groups: vec![0],
+        key: NODE_KEY,
+        set: 0,
+        max_skew: 2,
+        min_domains: 7,
+        domains: vec![],
+        counted_nodes: BitSet::empty(0),
+        counted_offerings: BitSet::full(1),
+        cost: None,
+    }];
+    let mut certificate = certificate();
+    certificate.kinds.truncate(1);
+    certificate.caps = vec![Cap { rule: Rule::Spread(0), items: vec![0] }];
+    let leaf = Rents { room: vec![0], caps: vec![(0, 5 * UNIT)] };
+    certificate.prices[0].proofs = vec![Proof::Tree(vec![Step::Leaf(leaf)])];
+    assert_eq!(proven(&problem, &certificate), Ok(30));
+    let refused = |spoil: fn(&mut Spread)| {
+        let mut problem = problem.clone();
+        spoil(&mut problem.spreads[0]);
+        assert_eq!(proven(&problem, &certificate), Err(Fault::Cap { cap: 0 }));
+    };
+    // Six nodes with a pod each could be the least there is of domains.
+    refused(|spread| spread.min_domains = 6);
+    refused(|spread| spread.cost = Some(1));
+    refused(|spread| spread.counted_offerings = BitSet::empty(1));
+    refused(|spread| spread.groups.clear());
 }
 
 #[test]

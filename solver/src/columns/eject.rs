@@ -285,7 +285,7 @@ mod tests {
     use super::*;
     use crate::{
         BitSet, Problem,
-        presolve::View,
+        presolve::{View, places::Parts},
         problem::{Class, Group, Offering},
     };
 
@@ -305,7 +305,7 @@ mod tests {
             }],
             ..Problem::default()
         };
-        Core::new(&problem, &[pairs, pairs], View::Bound)
+        Core::new(&problem, &Parts::anywhere(&[pairs, pairs]), View::Bound)
     }
 
     fn apart(pairs: u32) -> Vec<(Column, u32)> {

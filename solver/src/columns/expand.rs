@@ -3,6 +3,7 @@
 use crate::{
     Problem, Solution,
     columns::plan::Plan,
+    cost,
     pattern::Pattern,
     presolve::{Core, Source},
     solution::{Launch, Placement},
@@ -11,7 +12,8 @@ use crate::{
 /// Puts real groups in the place of items and real offerings and nodes in that of kinds. The
 /// offerings of a kind take turns, so that zones fill evenly.
 ///
-/// Only what the core knows is heeded; constraints that span nodes are not.
+/// Only what the core knows is heeded: of the constraints that span nodes, those that hold because
+/// pods stay in their places.
 pub(crate) fn expand(problem: &Problem, core: &Core, plan: &Plan) -> Solution {
     let mut supply: Vec<Vec<(u32, u32)>> =
         core.items.iter().map(|item| item.groups.iter().rev().copied().collect()).collect();
@@ -38,7 +40,8 @@ pub(crate) fn expand(problem: &Problem, core: &Core, plan: &Plan) -> Solution {
         }
     }
     solution.merge();
-    solution.cost = crate::cost::price(problem, &solution);
+    solution.cost = cost::price(problem, &solution);
+    solution.penalty = cost::penalty(problem, &solution);
     solution
 }
 

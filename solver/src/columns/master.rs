@@ -8,6 +8,9 @@ use crate::{
     presolve::{Core, Source},
 };
 
+/// Pivots between two looks at the budget; the programme is factorised anew in between.
+const SLICE: u64 = 2_000;
+
 /// A linear programme over some columns of a pool.
 #[derive(Clone)]
 pub(crate) struct Master<'a> {
@@ -199,12 +202,16 @@ impl<'a> Master<'a> {
         self.lp.add_column(column.cost(self.core), &entries)
     }
 
-    /// Finds the optimum; false when the budget or the numbers did not allow it.
+    /// Finds the optimum; false when the budget, a stop or the numbers did not allow it.
     pub(crate) fn solve(&mut self, budget: &mut Budget) -> bool {
-        let before = self.lp.pivots();
-        let outcome = self.lp.solve(budget.left());
-        budget.pivots(self.lp.pivots() - before, self.lp.rows());
-        outcome == Outcome::Optimal
+        loop {
+            let before = self.lp.pivots();
+            let outcome = self.lp.solve(budget.left().min(SLICE));
+            budget.pivots(self.lp.pivots() - before, self.lp.rows());
+            if outcome != Outcome::Stopped || budget.is_spent() {
+                return outcome == Outcome::Optimal;
+            }
+        }
     }
 
     pub(crate) fn value(&self) -> f64 {

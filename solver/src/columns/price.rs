@@ -66,14 +66,20 @@ pub(crate) fn price_all(
         keep: question.keep,
         exact,
     };
+    // What costs nothing, as existing nodes do, has nothing that it could be above of.
+    let free = |kind: usize| question.costs[kind] <= 0.0;
+    let first = |kind: usize| match question.care {
+        Care::Insist if free(kind) => question.nodes,
+        _ => FIRST,
+    };
     let mut priced: Vec<Priced> = pricers
         .par_iter()
         .enumerate()
-        .map(|(kind, pricer)| pricer.price(&ask(kind, FIRST, false)))
+        .map(|(kind, pricer)| pricer.price(&ask(kind, first(kind), false)))
         .collect();
     let over = |priced: &Priced, kind: usize| priced.bound / question.costs[kind].max(1.0);
     let mut open: Vec<usize> = (0..pricers.len())
-        .filter(|&kind| over(&priced[kind], kind) > 1.0 + question.tolerance)
+        .filter(|&kind| !free(kind) && over(&priced[kind], kind) > 1.0 + question.tolerance)
         .collect();
     for (care, nodes) in [(Care::Look, question.nodes), (Care::Insist, question.nodes * INSIST)] {
         if question.care >= care {
@@ -137,7 +143,10 @@ const MOST_NEAR: usize = 24;
 pub(crate) fn nearest(priced: &[Priced], costs: &[f64]) -> Vec<u32> {
     let worth = |kind: usize| {
         let best = priced[kind].patterns.first();
-        best.map_or(0.0, |(worth, _)| worth / costs[kind].max(1.0))
+        // Nodes that cost nothing are near, but not before what is to be bought.
+        let share =
+            |worth: f64| if costs[kind] > 0.0 { worth / costs[kind].max(1.0) } else { NEAR };
+        best.map_or(0.0, |(worth, _)| share(*worth))
     };
     let mut near: Vec<usize> = (0..priced.len()).filter(|&kind| worth(kind) >= NEAR).collect();
     near.sort_by(|&a, &b| worth(b).total_cmp(&worth(a)).then(a.cmp(&b)));

@@ -13,8 +13,7 @@ use crate::{
     columns::generate::{Duals, Root},
     effort::Budget,
     pattern::{self, Ask, Pricer, Proven, Shadow},
-    presolve::{Core, Item, Kind, Source},
-    problem::{Exclusion, NODE_KEY},
+    presolve::{self, Core, Item, Kind, Source},
 };
 
 /// A micro-dollar is split into two to this power, when prices are not too large for it.
@@ -27,6 +26,9 @@ const TOLERANCE: f64 = 1e-6;
 const NODES: [u32; 3] = [7, 64, 1024];
 /// Branches for the few worst kinds when the search was stopped.
 const HURRIED: u32 = 384;
+/// Branches to find what an existing node is worth, and how near the proof is to come to it.
+const GLANCE: u32 = 16;
+const NEAR: f64 = 1e-3;
 /// Kinds that are looked into further side by side.
 const BATCH: usize = 4;
 
@@ -93,6 +95,33 @@ impl Record {
         }
     }
 
+    /// The same for a core with `more` kinds of existing nodes instead of `nodes`, which come first.
+    pub(crate) fn with_nodes(&self, nodes: usize, more: usize) -> Self {
+        let kind = |kind: u32| (kind as usize - nodes + more) as u32;
+        let mut known: Vec<(Arc<Point>, Arc<Point>)> = Vec::new();
+        let mut point = |old: &Arc<Point>| {
+            if let Some((_, new)) = known.iter().find(|(other, _)| Arc::ptr_eq(other, old)) {
+                return new.clone();
+            }
+            let offered = old.counts.get(nodes..).unwrap_or_default().iter().copied();
+            let counts = std::iter::repeat_n(0.0, more).chain(offered);
+            let new = Arc::new(Point {
+                duals: old.duals.clone(),
+                counts: if old.counts.is_empty() { Vec::new() } else { counts.collect() },
+                // Existing nodes are never closed: there are only branches on what is bought.
+                closed: old.closed.iter().map(|&old| kind(old)).collect(),
+                bound: old.bound,
+            });
+            known.push((old.clone(), new.clone()));
+            new
+        };
+        let nodes = self.nodes.iter().map(|node| match node {
+            Node::Leaf(old) => Node::Leaf(point(old)),
+            &Node::Split(on, at, children) => Node::Split(kind(on), at, children),
+        });
+        Self { nodes: nodes.collect() }
+    }
+
     /// The tree in pre-order, and the prices at its leaves, each once.
     fn write(&self) -> (Vec<Step<u32>>, Vec<Arc<Point>>) {
         let mut steps = Vec::with_capacity(self.nodes.len());
@@ -121,12 +150,13 @@ impl Record {
 /// Certifies what the record says, and raises the solution's bound to what is proven.
 pub(crate) fn settle(
     problem: &Problem,
-    root: &Root<'_>,
+    core: &Core,
+    pricers: &[Pricer],
     record: &Record,
     solution: &mut Solution,
     budget: &mut Budget,
 ) -> Option<Certificate> {
-    let certificate = certificate(problem, root.core, &root.pricers, record, budget);
+    let certificate = certificate(problem, core, pricers, record, budget);
     // A refusal would be a mistake of ours; the bound then stays the one that needs no proof.
     let bound = verify(problem, solution, &certificate).ok()?;
     debug_assert!(bound <= solution.cost, "a proof of what is not so: {bound}");
@@ -165,7 +195,7 @@ fn certificate(
     Certificate {
         bits,
         items: core.items.iter().map(groups).collect(),
-        caps: caps(problem, core),
+        caps: caps(core),
         conflicts: conflicts(core),
         kinds: members(problem, core),
         tree,
@@ -184,34 +214,20 @@ fn conflicts(core: &Core) -> Vec<(u32, u32)> {
 }
 
 /// The core's caps with the rules behind them.
-fn caps(problem: &Problem, core: &Core) -> Vec<Cap> {
+fn caps(core: &Core) -> Vec<Cap> {
     let mut items = vec![Vec::new(); core.caps.len()];
     for (at, item) in (0u32..).zip(&core.items) {
         if let Some(cap) = item.cap {
             items[cap as usize].push(at);
         }
     }
-    let rule = |items: &Vec<u32>| {
-        let groups = items.iter().flat_map(|&item| &core.items[item as usize].groups);
-        let groups: Vec<u32> = groups.map(|&(group, _)| group).collect();
-        if let &[group] = &groups[..]
-            && problem.conflicts.binary_search(&(group, group)).is_ok()
-        {
-            return Rule::Port(group);
-        }
-        let forbids = |exclusion: &Exclusion| {
-            let set = &problem.sets[exclusion.set as usize].groups;
-            exclusion.key == NODE_KEY
-                && exclusion.cost.is_none()
-                && groups.iter().all(|group| {
-                    set.contains(*group as usize) && exclusion.groups.binary_search(group).is_ok()
-                })
-        };
-        // Caps come from exclusions and ports alone; another one would be refused as unknown.
-        let exclusion = problem.exclusions.iter().position(forbids);
-        Rule::Exclusion(exclusion.map_or(u32::MAX, |at| at as u32))
+    let rule = |rule: &presolve::Rule| match *rule {
+        presolve::Rule::Exclusion(at) => Rule::Exclusion(at),
+        presolve::Rule::Port(group) => Rule::Port(group),
+        presolve::Rule::Spread(at) => Rule::Spread(at),
     };
-    items.into_iter().map(|items| Cap { rule: rule(&items), items }).collect()
+    let caps = items.into_iter().zip(&core.rules);
+    caps.map(|(items, of)| Cap { rule: rule(of), items }).collect()
 }
 
 /// What each kind stands for: its own offerings, and those that it replaces.
@@ -314,7 +330,8 @@ impl Task<'_> {
     /// with more. All prices are divided by the worst of them, so the others need not be better.
     fn prove(&self, profits: &[f64], budget: &mut Budget) -> Vec<Proven> {
         let demand = self.core.demand();
-        let goals: Vec<f64> = (0..self.pricers.len()).map(|kind| self.goal(kind)).collect();
+        let kinds = (0..self.pricers.len()).into_par_iter();
+        let goals: Vec<f64> = kinds.map(|kind| self.goal(kind, profits, &demand)).collect();
         let ask = |kind: usize, nodes: u32| {
             self.pricers[kind].prove(&Ask {
                 profits,
@@ -358,9 +375,16 @@ impl Task<'_> {
     }
 
     /// How low a kind's worth is to be brought.
-    fn goal(&self, kind: usize) -> f64 {
+    fn goal(&self, kind: usize, profits: &[f64], limits: &[u32]) -> f64 {
         if self.point.closed.contains(&(kind as u32)) {
             return f64::INFINITY;
+        }
+        if matches!(self.core.kinds[kind].source, Source::Nodes(_)) {
+            // Existing nodes cost nothing, so each counts with what it is worth, and that is as
+            // much as the best pattern found.
+            let ask = Ask { profits, limits, enough: 0.0, nodes: GLANCE, keep: 1, exact: false };
+            let found = self.pricers[kind].price(&ask).patterns;
+            return found.first().map_or(0.0, |(worth, _)| worth * (1.0 + NEAR));
         }
         let count = self.point.counts.get(kind).unwrap_or(&0.0);
         let cost = (self.point.duals.cost(self.core, kind) - count).max(0.0);

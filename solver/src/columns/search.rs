@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
 
 use crate::{
     Solution, bound,
@@ -15,17 +14,20 @@ use crate::{
         eject,
         expand::expand,
         generate::{Limits, Root, root},
-        plan::{Plan, home},
+        limits::{fine, rough, unit},
+        plan::Plan,
         pool::Column,
         prove::{self, Point, Record},
+        stock::{self, Blurred},
+        transfer::transfer,
+        translate::{least_nodes, patterns, seeds, wishes},
     },
     effort::Budget,
-    greedy::{self, From, Prepared, Wish, rank},
-    pattern::Pattern,
-    presolve::{Core, Source, View},
+    greedy::{self, Prepared, rank},
+    pattern::Pricer,
+    presolve::{Core, View, places::Parts},
     problem::Money,
-    solution::Launch,
-    strategy::{Options, Progress, is_within, progress},
+    strategy::{Options, Progress, progress},
 };
 
 /// Rounds of dives at most.
@@ -34,6 +36,8 @@ const ROUNDS: u32 = 16;
 const DIVES: (u64, u64) = (2, 4);
 /// Branchings of the bound after each round of dives.
 const BRANCHES: u32 = 8;
+/// One part in so many of the budget may go into emptying nodes.
+const EJECTION: u64 = 6;
 
 /// Betters a solution's bound, and its plan where a better one is found. While the search goes on
 /// bounds are floats; the one that it ends with is proven by the certificate, or by resources, or
@@ -47,83 +51,77 @@ pub(crate) fn improve(
 ) -> Option<Certificate> {
     let problem = prepared.problem;
     let pods = bound::placed(problem, solution);
-    let core = Core::new(problem, &pods, View::Bound);
+    let parts = Parts::anywhere(&pods);
+    let core = Core::new(problem, &parts, View::Bound);
     if core.items.is_empty() {
         return None;
     }
     let given = (solution.bound, solution.unplaced.clone());
-    let mut search = Search { prepared, options, best: solution, unit: unit(&core), tell };
-    search.eject(&core, budget);
-    let mut bounding = root(&core, seeds(&core, search.best), budget);
-    let record = if Core::views_differ(problem) {
-        search.generate(&mut bounding, &fine(&core, search.best.cost, options.gap_ppm), View::Bound, budget);
-        let core = Core::new(problem, &pods, View::Plan);
-        let mut planning = root(&core, seeds(&core, search.best), budget);
-        search.approach(&mut planning, View::Plan, budget);
-        search.alternate(&bounding, &planning, budget)
+    let unit = unit(&core);
+    let blurred = Blurred::new(&core);
+    let coarse = blurred.as_ref().map_or(&core, |blurred| &blurred.core);
+    let mut search = Search { prepared, options, best: solution, unit, blur: 0.0, tell };
+    search.eject(&core, &parts, budget);
+    let mut bounding = root(coarse, seeds(problem, &parts, coarse, search.best), budget);
+    let record = if blurred.is_some() || Core::views_differ(problem) {
+        search.bound_apart(&core, &mut bounding, blurred.is_some(), budget);
+        let parts = Parts::along(problem, search.best);
+        search.plan_apart(&bounding, &parts, budget)
     } else {
-        search.approach(&mut bounding, View::Bound, budget);
-        search.alternate(&bounding, &bounding, budget)
+        search.approach(&core, &mut bounding, &[], View::Bound, budget);
+        search.alternate(&bounding, &Planning::whole(&bounding), budget)
     };
     // What was known at the start holds for plans that place the same pods.
     let known = if solution.unplaced == given.1 { given.0 } else { 0 };
     solution.bound = known.max(bound::resource_bound(problem, solution)).min(solution.cost);
-    let certificate = prove::settle(problem, &bounding, &record, solution, budget);
+    let record = record.with_nodes(stock::existing(coarse), stock::existing(&core));
+    let pricers = pricers(&core, &bounding);
+    let certificate = prove::settle(problem, &core, &pricers, &record, solution, budget);
     // No plan costs anything between two multiples of what divides all prices.
-    let unit = unit(&core);
     let whole = (i128::from(solution.bound) + i128::from(unit) - 1) / i128::from(unit);
     solution.bound = (whole * i128::from(unit)).min(solution.cost.into()) as Money;
     tell(progress(solution));
     certificate
 }
 
-/// How far the root goes before the first dives, which make do with columns that are about right.
-fn rough(core: &Core) -> Limits {
-    Limits { tolerance: 1e-2, progress: 5e-4, patience: 1, ..fine(core, 0, 0) }
+/// The pricers of a core, of which the root has those of the offerings already.
+fn pricers(core: &Core, root: &Root<'_>) -> Vec<Pricer> {
+    let nodes = &core.kinds[..stock::existing(core)];
+    let mut pricers: Vec<Pricer> = nodes.par_iter().map(|kind| Pricer::new(core, kind)).collect();
+    pricers.extend_from_slice(&root.pricers[stock::existing(root.core)..]);
+    pricers
 }
 
-/// How far the root goes for a good bound: a part of the gap that is asked for will do, the rest is
-/// for the plan. With many items the last stretch is long.
-fn fine(core: &Core, cost: Money, gap_ppm: u32) -> Limits {
-    let many = core.items.len() as f64 / 80.0;
-    let usual = match gap_ppm {
-        0 => 1e-3 * many.clamp(1.0, 4.0),
-        gap => (f64::from(gap) * 0.4e-6).clamp(1e-3, 1e-2),
-    };
-    let keep = if many > 0.5 { 3 } else { 2 };
-    Limits {
-        tolerance: tolerance(core, cost, usual),
-        keep: keep.max(COLUMNS / core.kinds.len()),
-        rounds: 400,
-        nodes: 64,
-        progress: 2e-5,
-        patience: 6,
+/// What dives start from, and what is decided before them.
+struct Planning<'a> {
+    /// The whole of what is to be placed.
+    core: &'a Core,
+    /// What the dives are about: all, or what is left when the existing nodes are full.
+    root: &'a Root<'a>,
+    /// Existing nodes that are filled already.
+    filled: &'a [(Column, u32)],
+}
+
+impl<'a> Planning<'a> {
+    fn whole(root: &'a Root<'a>) -> Self {
+        Self { core: root.core, root, filled: &[] }
     }
-}
 
-/// One part in so many of the budget may go into emptying nodes.
-const EJECTION: u64 = 6;
-/// Columns per round of the root where there are few kinds.
-const COLUMNS: usize = 40;
-/// No bound is brought closer than this for the sake of rounding it up.
-const FINEST: f64 = 1e-4;
+    /// A dive's plan with what was decided before it.
+    fn complete(&self, plan: &Plan) -> Plan {
+        let before = (self.core.kinds.len() - self.root.core.kinds.len()) as u32;
+        let mut nodes = self.filled.to_vec();
+        nodes.extend(plan.nodes.iter().map(|(column, copies)| {
+            (Column { kind: column.kind + before, pattern: column.pattern.clone() }, *copies)
+        }));
+        Plan { nodes, cost: plan.cost.saturating_add(self.paid()) }
+    }
 
-/// How close value and bound of the root are to come. Where all costs are multiples of a coarse
-/// unit, such as one bin, a little more care often wins a whole unit.
-fn tolerance(core: &Core, cost: Money, usual: f64) -> f64 {
-    let share = unit(core) as f64 / (4 * cost.max(1)) as f64;
-    if share < FINEST { usual } else { share.min(usual) }
-}
-
-/// What every plan's cost is a multiple of: the greatest common divisor of all prices.
-fn unit(core: &Core) -> Money {
-    let gcd = |mut a: Money, mut b: Money| {
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        a
-    };
-    core.kinds.iter().map(|kind| kind.price).fold(0, gcd).max(1)
+    /// What the filled nodes cost: preferences that are not met there.
+    fn paid(&self) -> Money {
+        let cost = |(column, _): &(Column, u32)| self.core.cost(column.kind, &column.pattern);
+        self.filled.iter().map(cost).fold(0, Money::saturating_add)
+    }
 }
 
 struct Search<'a> {
@@ -132,21 +130,26 @@ struct Search<'a> {
     best: &'a mut Solution,
     /// All costs are multiples of this.
     unit: Money,
+    /// What is to be added to bounds because existing nodes were taken together.
+    blur: f64,
     tell: &'a mut (dyn FnMut(Progress) + Send),
 }
 
 impl Search<'_> {
-    /// Whether the gap is as small as was asked for.
+    /// Whether the gap is as small as was asked for, with what unmet preferences cost: no plan does
+    /// with less than the bound on launches alone.
     fn is_done(&self) -> bool {
-        is_within(self.best, self.options.gap_ppm) && self.best.penalty == 0
+        let total = i128::from(self.best.cost) + i128::from(self.best.penalty);
+        let gap = total - i128::from(self.best.bound);
+        gap * 1_000_000 <= i128::from(self.options.gap_ppm) * total
     }
 
     /// Empties nodes one by one, where all are alike.
-    fn eject(&mut self, core: &Core, budget: &mut Budget) {
+    fn eject(&mut self, core: &Core, parts: &Parts, budget: &mut Budget) {
         let mut own = budget.fork(EJECTION);
         let given = own.left();
         let least = least_nodes(core, self.best.bound);
-        let start = patterns(core, self.best);
+        let start = patterns(self.prepared.problem, parts, core, self.best);
         let plan = eject::fewer_nodes(core, &start, least, self.options.seed, &mut own);
         budget.join(&own, given);
         if let Some(plan) = plan {
@@ -154,10 +157,10 @@ impl Search<'_> {
         }
     }
 
-    /// Takes a better bound; costs are whole, so a fraction is rounded up.
+    /// Takes a better bound; costs are whole units, so a fraction is rounded up.
     fn raise(&mut self, bound: f64) {
         let unit = self.unit as f64;
-        let units = ((bound * (1.0 - 1e-9) - 1e-6) / unit).ceil().max(0.0);
+        let units = (((bound + self.blur) * (1.0 - 1e-9) - 1e-6) / unit).ceil().max(0.0);
         let bound = (units * unit) as Money;
         if bound > self.best.bound {
             self.best.bound = bound.min(self.best.cost);
@@ -165,26 +168,75 @@ impl Search<'_> {
         }
     }
 
-    /// Solves the root roughly, dives for a first good plan, and then solves the root well.
-    fn approach(&mut self, root: &mut Root<'_>, view: View, budget: &mut Budget) {
-        self.generate(root, &rough(root.core), view, budget);
-        if !self.is_done() && !budget.is_spent() {
-            self.dive(root, 0, budget);
+    /// Solves a root that is for the bound alone.
+    fn bound_apart(
+        &mut self,
+        core: &Core,
+        bounding: &mut Root<'_>,
+        is_blurred: bool,
+        budget: &mut Budget,
+    ) {
+        let limits = fine(bounding.core, self.best.cost, self.options.gap_ppm);
+        generate(bounding, &limits, budget);
+        if is_blurred {
+            let pricers = pricers(core, bounding);
+            let coarse = stock::worth(bounding.core, &bounding.pricers, &bounding.duals, budget);
+            self.blur = coarse - stock::worth(core, &pricers, &bounding.duals, budget);
         }
-        if !self.is_done() && !budget.is_spent() {
-            self.generate(root, &fine(root.core, self.best.cost, self.options.gap_ppm), view, budget);
-        }
+        self.raise(bounding.bound);
     }
 
-    /// Works on a root, with a third of the budget at most, so that there are plans whatever becomes
-    /// of it.
-    fn generate(&mut self, root: &mut Root<'_>, limits: &Limits, view: View, budget: &mut Budget) {
-        let mut own = budget.fork(3);
-        let given = own.left();
-        root.generate(limits, &mut own);
-        budget.join(&own, given);
+    /// Looks for plans in a core of their own, in which pods stay in their places.
+    fn plan_apart(&mut self, bounding: &Root<'_>, parts: &Parts, budget: &mut Budget) -> Record {
+        let problem = self.prepared.problem;
+        let core = Core::new(problem, parts, View::Plan);
+        let Some(blurred) = Blurred::new(&core) else {
+            let mut seeds = seeds(problem, parts, &core, self.best);
+            seeds.extend(transfer(bounding, &core));
+            let mut planning = root(&core, seeds, budget);
+            self.approach(&core, &mut planning, &[], View::Plan, budget);
+            return self.alternate(bounding, &Planning::whole(&planning), budget);
+        };
+        let mut seeds = seeds(problem, parts, &blurred.core, self.best);
+        seeds.extend(transfer(bounding, &blurred.core));
+        let mut coarse = root(&blurred.core, seeds, budget);
+        let limits = fine(&blurred.core, self.best.cost, self.options.gap_ppm);
+        generate(&mut coarse, &limits, budget);
+        let (filled, left) = stock::fill(&core, &blurred, &coarse, budget);
+        let rest = stock::without_nodes(&core, &left);
+        let nodes = stock::existing(&blurred.core) as u32;
+        let known = (0..coarse.pool.len() as u32).map(|at| coarse.pool.get(at));
+        let known = known.filter(|column| column.kind >= nodes);
+        let known = known
+            .map(|column| Column { kind: column.kind - nodes, pattern: column.pattern.clone() });
+        let mut planning = root(&rest, known.collect(), budget);
+        self.approach(&core, &mut planning, &filled, View::Plan, budget);
+        let planning = Planning { core: &core, root: &planning, filled: &filled };
+        self.alternate(bounding, &planning, budget)
+    }
+
+    /// Solves a root roughly, dives for a first good plan, and then solves the root well.
+    fn approach(
+        &mut self,
+        core: &Core,
+        root: &mut Root<'_>,
+        filled: &[(Column, u32)],
+        view: View,
+        budget: &mut Budget,
+    ) {
+        generate(root, &rough(root.core), budget);
         if view == View::Bound {
             self.raise(root.bound);
+        }
+        if !self.is_done() && !budget.is_spent() {
+            self.dive(&Planning { core, root, filled }, 0, budget);
+        }
+        if !self.is_done() && !budget.is_spent() {
+            let limits = fine(root.core, self.best.cost, self.options.gap_ppm);
+            generate(root, &limits, budget);
+            if view == View::Bound {
+                self.raise(root.bound);
+            }
         }
     }
 
@@ -192,7 +244,7 @@ impl Search<'_> {
     fn alternate(
         &mut self,
         bounding: &Root<'_>,
-        planning: &Root<'_>,
+        planning: &Planning<'_>,
         budget: &mut Budget,
     ) -> Record {
         let mut tree: Option<Tree<'_>> = None;
@@ -220,12 +272,13 @@ impl Search<'_> {
     }
 
     /// One round of dives side by side; the best plan is kept.
-    fn dive(&mut self, root: &Root<'_>, round: u32, budget: &mut Budget) {
+    fn dive(&mut self, planning: &Planning<'_>, round: u32, budget: &mut Budget) {
         let (first, count) = match round {
             0 => (0, DIVES.0),
             _ => (DIVES.0 + u64::from(round - 1) * DIVES.1, DIVES.1),
         };
-        let cutoff = self.best.cost.saturating_add(self.best.penalty);
+        let cutoff =
+            self.best.cost.saturating_add(self.best.penalty).saturating_sub(planning.paid());
         let styles: Vec<Style> =
             (first..first + count).map(|at| style(at, self.options.seed)).collect();
         let given = budget.fork(count).left();
@@ -233,7 +286,7 @@ impl Search<'_> {
             .into_par_iter()
             .map(|style| {
                 let mut own = budget.fork(count);
-                (dive(root, style, cutoff, &mut own), own)
+                (dive(planning.root, style, cutoff, &mut own), own)
             })
             .collect();
         let mut plans = Vec::new();
@@ -243,7 +296,7 @@ impl Search<'_> {
         }
         plans.sort_by_key(|plan| plan.cost);
         for plan in plans {
-            if self.offer(root.core, &plan) {
+            if self.offer(planning.core, &planning.complete(&plan)) {
                 return;
             }
         }
@@ -274,6 +327,15 @@ impl Search<'_> {
     }
 }
 
+/// Works on a root, with a third of the budget at most, so that there are plans whatever becomes of
+/// it.
+fn generate(root: &mut Root<'_>, limits: &Limits, budget: &mut Budget) {
+    let mut own = budget.fork(3);
+    let given = own.left();
+    root.generate(limits, &mut own);
+    budget.join(&own, given);
+}
+
 /// The styles of all dives, in order: plain ones first, then ever more left to chance.
 fn style(at: u64, seed: u64) -> Style {
     let of = |list: &[f64], every: u64| list[(at / every) as usize % list.len()];
@@ -285,56 +347,4 @@ fn style(at: u64, seed: u64) -> Style {
         noise: if at < 4 { 0.0 } else { of(&[0.3, 0.1, 0.6], 6) },
         seed: at.wrapping_add(seed.wrapping_mul(0x9e37_79b9)),
     }
-}
-
-/// A plan as wishes, dear nodes first.
-fn wishes(core: &Core, plan: &Plan) -> Vec<Wish> {
-    let wish = |(column, copies): &(Column, u32)| Wish {
-        from: match &core.kinds[column.kind as usize].source {
-            Source::Offerings(offerings) => From::Offerings(offerings.clone()),
-            Source::Nodes(nodes) => From::Nodes(nodes.clone()),
-        },
-        copies: *copies,
-        pods: column
-            .pattern
-            .iter()
-            .map(|&(item, pods)| {
-                let groups = core.items[item as usize].groups.iter();
-                (groups.map(|(group, _)| *group).collect(), pods)
-            })
-            .collect(),
-    };
-    plan.nodes.iter().rev().map(wish).collect()
-}
-
-/// How many nodes a bound stands for where all cost the same.
-fn least_nodes(core: &Core, bound: Money) -> u64 {
-    let price = core.kinds.iter().map(|kind| kind.price).max().unwrap_or(0).max(1);
-    (bound.max(0) as u64).div_ceil(price.unsigned_abs())
-}
-
-/// The patterns of a solution, as columns.
-fn seeds(core: &Core, solution: &Solution) -> Vec<Column> {
-    patterns(core, solution).into_iter().map(|(column, _)| column).collect()
-}
-
-/// The patterns of a solution's launches with their copies.
-fn patterns(core: &Core, solution: &Solution) -> Vec<(Column, u32)> {
-    let mut item_of = FxHashMap::default();
-    for (at, item) in core.items.iter().enumerate() {
-        item_of.extend(item.groups.iter().map(|&(group, _)| (group, at as u32)));
-    }
-    let column = |launch: &Launch| {
-        let mut pattern: Pattern = Vec::new();
-        for &(group, pods) in &launch.pods {
-            let item = *item_of.get(&group)?;
-            match pattern.iter_mut().find(|(other, _)| *other == item) {
-                Some((_, sum)) => *sum += pods,
-                None => pattern.push((item, pods)),
-            }
-        }
-        pattern.sort_unstable();
-        home(core, &pattern).map(|kind| (Column { kind, pattern }, launch.copies))
-    };
-    solution.launches.iter().filter_map(column).collect()
 }

@@ -13,11 +13,13 @@ pub(crate) fn columns() -> Options {
 }
 
 /// A tiny problem; every other one keeps only the constraints that a certificate knows, so that
-/// its bound can be on the mark.
+/// its bound can be on the mark. Of these, every other one has spreads by node that count from 0.
 fn tiny(case: u64) -> Problem {
     let mut problem = problem(&mut Random::new(case), TINY);
     if case.is_multiple_of(2) {
-        problem.spreads.clear();
+        let spread = case.is_multiple_of(4);
+        problem.spreads.retain(|of| spread && of.key == NODE_KEY && of.cost.is_none());
+        problem.spreads.iter_mut().for_each(|spread| spread.min_domains = u32::MAX);
         problem.affinities.clear();
         problem.flexibilities.clear();
         problem.preferences.clear();
@@ -176,10 +178,10 @@ fn change_items(random: &mut Random, certificate: &mut Certificate) {
 fn change_rules(random: &mut Random, problem: &Problem, certificate: &mut Certificate) {
     let item = random.index(certificate.items.len()) as u32;
     let other = random.index(certificate.items.len()) as u32;
-    let rule = if random.chance(50) {
-        Rule::Exclusion(random.index(problem.exclusions.len() + 1) as u32)
-    } else {
-        Rule::Port(random.index(problem.groups.len()) as u32)
+    let rule = match random.index(4) {
+        0 | 1 => Rule::Exclusion(random.index(problem.exclusions.len() + 1) as u32),
+        2 => Rule::Spread(random.index(problem.spreads.len() + 1) as u32),
+        _ => Rule::Port(random.index(problem.groups.len()) as u32),
     };
     match random.index(4) {
         0 => certificate.conflicts.push((item, other)),

@@ -1,0 +1,50 @@
+//! How far roots go, and what costs are multiples of.
+
+use crate::{columns::generate::Limits, presolve::Core, problem::Money};
+
+/// Columns per round of the root where there are few kinds.
+const COLUMNS: usize = 40;
+/// No bound is brought closer than this for the sake of rounding it up.
+const FINEST: f64 = 1e-4;
+
+/// How far the root goes before the first dives, which make do with columns that are about right.
+pub(crate) fn rough(core: &Core) -> Limits {
+    Limits { tolerance: 1e-2, progress: 5e-4, patience: 1, ..fine(core, 0, 0) }
+}
+
+/// How far the root goes for a good bound: a part of the gap that is asked for will do, the rest is
+/// for the plan. With many items the last stretch is long. `cost` is that of the best plan known.
+pub(crate) fn fine(core: &Core, cost: Money, gap_ppm: u32) -> Limits {
+    let many = core.items.len() as f64 / 80.0;
+    let usual = match gap_ppm {
+        0 => 1e-3 * many.clamp(1.0, 4.0),
+        gap => (f64::from(gap) * 0.4e-6).clamp(1e-3, 1e-2),
+    };
+    let keep = if many > 0.5 { 3 } else { 2 };
+    Limits {
+        tolerance: tolerance(core, cost, usual),
+        keep: keep.max(COLUMNS / core.kinds.len().max(1)),
+        rounds: 400,
+        nodes: 64,
+        progress: 2e-5,
+        patience: 6,
+    }
+}
+
+/// How close value and bound of the root are to come. Where all costs are multiples of a coarse
+/// unit, such as one bin, a little more care often wins a whole unit.
+fn tolerance(core: &Core, cost: Money, usual: f64) -> f64 {
+    let share = unit(core) as f64 / (4 * cost.max(1)) as f64;
+    if share < FINEST { usual } else { share.min(usual) }
+}
+
+/// What every plan's cost is a multiple of: the greatest common divisor of all prices.
+pub(crate) fn unit(core: &Core) -> Money {
+    let gcd = |mut a: Money, mut b: Money| {
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    core.kinds.iter().map(|kind| kind.price).fold(0, gcd).max(1)
+}

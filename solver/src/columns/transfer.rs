@@ -1,0 +1,82 @@
+//! Columns of one core for another core of the same problem.
+
+use rustc_hash::FxHashMap;
+
+use crate::{
+    columns::{generate::Root, pool::Column},
+    pattern::Pattern,
+    presolve::{Core, Kind, Source},
+};
+
+/// Columns whose reduced cost is beyond this share of their price stay behind.
+const DEAR: f64 = 0.02;
+
+/// The good columns of a root, on every kind of `core` that differs from theirs only in where it
+/// stands. Pods become pods of the same groups that may be there.
+pub(crate) fn transfer(root: &Root<'_>, core: &Core) -> Vec<Column> {
+    let items = counterparts(root.core, core);
+    let mut kinds: FxHashMap<_, Vec<u32>> = FxHashMap::default();
+    for (at, kind) in (0u32..).zip(&core.kinds) {
+        if matches!(kind.source, Source::Offerings(_)) {
+            kinds.entry(likeness(kind)).or_default().push(at);
+        }
+    }
+    let mut columns = Vec::new();
+    for at in 0..root.pool.len() as u32 {
+        let column = root.pool.get(at);
+        let kind = &root.core.kinds[column.kind as usize];
+        let cost = root.duals.cost(root.core, column.kind as usize);
+        let worth = column.gain(root.core, &root.duals.items) + column.cost(root.core);
+        if worth < cost * (1.0 - DEAR) || matches!(kind.source, Source::Nodes(_)) {
+            continue;
+        }
+        for &kind in kinds.get(&likeness(kind)).map_or(&[][..], Vec::as_slice) {
+            let pattern = carry(core, kind, &column.pattern, &items);
+            if !pattern.is_empty() {
+                columns.push(Column { kind, pattern });
+            }
+        }
+    }
+    columns
+}
+
+/// What a kind is, wherever it stands.
+fn likeness(kind: &Kind) -> (&[i64], i64, &[(u32, i64)]) {
+    (&kind.capacity, kind.price, &kind.limits)
+}
+
+/// Per item, the other core's items with the same groups.
+fn counterparts(from: &Core, to: &Core) -> Vec<Vec<u32>> {
+    let mut of_group: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
+    for (at, item) in (0u32..).zip(&to.items) {
+        for &(group, _) in &item.groups {
+            of_group.entry(group).or_default().push(at);
+        }
+    }
+    let of = |groups: &[(u32, u32)]| {
+        let items = groups.iter().filter_map(|(group, _)| of_group.get(group));
+        let mut items: Vec<u32> = items.flatten().copied().collect();
+        items.sort_unstable();
+        items.dedup();
+        items
+    };
+    from.items.iter().map(|item| of(&item.groups)).collect()
+}
+
+/// A pattern in terms of the other core: for each item the one with most pods that may stand there.
+fn carry(core: &Core, kind: u32, pattern: &Pattern, items: &[Vec<u32>]) -> Pattern {
+    let accepted = &core.kinds[kind as usize].items;
+    let mut carried = Pattern::new();
+    for &(item, pods) in pattern {
+        let may = items[item as usize].iter().filter(|&&other| accepted.contains(other as usize));
+        let demand = |other: u32| core.items[other as usize].demand;
+        if let Some(&other) = may.max_by_key(|&&other| demand(other)) {
+            let pods = pods.min(demand(other));
+            if pods > 0 {
+                carried.push((other, pods));
+            }
+        }
+    }
+    carried.sort_unstable();
+    carried
+}
