@@ -172,7 +172,7 @@ pub fn common(one: &Value, other: &Value) -> Value {
 }
 
 /// Keeps only fields that the object still has.
-fn keep_existing<'s>(kind: &Kind, set: &mut Value, value: &Value, path: &mut Vec<String>) {
+fn keep_existing(kind: &Kind, set: &mut Value, value: &Value, path: &mut Vec<String>) {
     let Some(map) = set.as_object_mut() else { return };
     map.retain(|key, inner| {
         if key == "." {
