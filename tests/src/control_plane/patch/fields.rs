@@ -141,15 +141,16 @@ pub fn unite(set: &mut Value, other: &Value) {
     }
 }
 
-/// Takes out the fields of `other`. A whole field takes everything below it along.
+/// Takes out the fields of `other`. An empty map is a field of its own beside the fields in it.
 pub fn subtract(set: &mut Value, other: &Value) {
     let (Some(set), Some(other)) = (set.as_object_mut(), other.as_object()) else { return };
     for (key, inner) in other {
         let Some(mine) = set.get_mut(key) else { continue };
-        if !leaf(inner) && !leaf(mine) {
-            subtract(mine, inner);
+        if leaf(mine) != leaf(inner) {
+            continue;
         }
-        if leaf(mine) || leaf(inner) {
+        subtract(mine, inner);
+        if leaf(mine) {
             set.shift_remove(key);
         }
     }
