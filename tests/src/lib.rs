@@ -2,3 +2,5 @@
 
 pub mod control_plane;
 pub mod generate;
+pub mod scheduler;
+pub mod watch;
