@@ -1,5 +1,7 @@
 //! The stand-ins for the rest of a control plane do as the real ones do.
 
+#[path = "stand_ins/controllers.rs"]
+mod controllers;
 #[path = "stand_ins/filters.rs"]
 mod filters;
 #[path = "stand_ins/nomination.rs"]
@@ -10,3 +12,5 @@ mod objects;
 mod queue;
 #[path = "stand_ins/scores.rs"]
 mod scores;
+#[path = "stand_ins/whole.rs"]
+mod whole;

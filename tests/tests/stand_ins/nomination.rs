@@ -41,7 +41,7 @@ fn others_leave_nominated_pods_their_room() {
 
 /// Six nodes of 4 CPUs, planned full: three with four pods of 1 CPU, three with one of 3 CPUs; a
 /// fourth pod of 3 CPUs goes where the plan leaves it: 12 + 4 pods need exactly 6 nodes.
-fn planned() -> Vec<(Value, &'static str)> {
+pub fn planned() -> Vec<(Value, &'static str)> {
     let nodes = ["n1", "n2", "n3", "n4", "n5", "n6"];
     let mut pods = Vec::new();
     // Nodes 1 to 4 take one pod of 3 CPUs and one of 1 CPU, nodes 5 and 6 four pods of 1 CPU.

@@ -24,7 +24,8 @@ pub fn pod(name: &str, app: &str, cpu: &str, spec: Value) -> Value {
             "name": name, "namespace": "default", "uid": name, "labels": { "app": app },
         },
         "spec": { "containers": [
-            { "name": "main", "resources": { "requests": { "cpu": cpu, "memory": "64Mi" } } },
+            { "name": "main", "image": "main:1",
+              "resources": { "requests": { "cpu": cpu, "memory": "64Mi" } } },
         ]},
     });
     merge(&mut pod["spec"], spec);
