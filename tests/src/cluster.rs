@@ -153,6 +153,14 @@ impl Cluster {
         Ok(Self { client, control_plane: None, lost, tasks })
     }
 
+    /// Stops the stand-ins in good order: those that ask before the one that answers.
+    pub async fn stop(mut self) {
+        self.tasks.shutdown().await;
+        if let Some(plane) = self.control_plane {
+            plane.stop().await;
+        }
+    }
+
     /// A client of the API server.
     pub fn client(&self) -> Client {
         self.client.clone()

@@ -1,7 +1,7 @@
 //! Whole-system tests of tenon: scenarios, properties and command lines.
 
-pub mod control_plane;
 pub mod cluster;
+pub mod control_plane;
 pub mod controllers;
 pub mod generate;
 pub mod kubelet;

@@ -213,4 +213,5 @@ async fn lost_nodes_do_nothing() {
     assert!(!cluster.pods("app=web").await.expect("pods").iter().any(is_running));
     cluster.lost().find("a");
     cluster.pods_running("app=web", 5, DEADLINE).await.expect("back");
+    cluster.stop().await;
 }
