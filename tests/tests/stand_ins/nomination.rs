@@ -39,8 +39,7 @@ fn others_leave_nominated_pods_their_room() {
     assert_eq!(place(&[node("a", "1")], &[waiting(0)], &new(1)), Ok("a".to_owned()));
 }
 
-/// Six nodes of 4 CPUs, planned full: three with four pods of 1 CPU, three with one of 3 CPUs; a
-/// fourth pod of 3 CPUs goes where the plan leaves it: 12 + 4 pods need exactly 6 nodes.
+/// Twelve pods of 1 CPU and four of 3 CPUs, planned to fill six nodes of 4 CPUs exactly.
 pub fn planned() -> Vec<(Value, &'static str)> {
     let nodes = ["n1", "n2", "n3", "n4", "n5", "n6"];
     let mut pods = Vec::new();
