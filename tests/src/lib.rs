@@ -1,4 +1,9 @@
 //! Whole-system tests of tenon: scenarios, properties and command lines.
 
+pub mod cluster;
 pub mod control_plane;
+pub mod controllers;
 pub mod generate;
+pub mod kubelet;
+pub mod scheduler;
+pub mod watch;
