@@ -54,9 +54,9 @@ impl Actor {
     pub async fn create(&self, claims: Vec<NodeClaim>) -> Vec<(NodeClaim, Written)> {
         let api: Api<NodeClaim> = Api::all(self.client.clone());
         let created = stream::iter(claims).map(|claim| {
-            let api = api.clone();
+            let (actor, api) = (self.clone(), api.clone());
             async move {
-                let written = self.create_one(&api, &claim).await;
+                let written = actor.create_one(&api, &claim).await;
                 (claim, written)
             }
         });
@@ -78,7 +78,7 @@ impl Actor {
                 if written == Written::Already {
                     self.stores.expect(claim, Timestamp::now());
                 }
-                self.report("NodeClaim cannot be created", claim_name(claim), written, &error);
+                report("NodeClaim cannot be created", claim_name(claim), written, &error);
                 written
             }
         }
@@ -88,8 +88,8 @@ impl Actor {
     pub async fn append(&self, appends: Vec<Append>) -> Vec<Written> {
         let api: Api<NodeClaim> = Api::all(self.client.clone());
         let patched = stream::iter(appends).map(|append| {
-            let api = api.clone();
-            async move { self.append_one(&api, append).await }
+            let (actor, api) = (self.clone(), api.clone());
+            async move { actor.append_one(&api, append).await }
         });
         patched.buffered(self.concurrency.max(1)).collect().await
     }
@@ -112,7 +112,7 @@ impl Actor {
             }
             Err(error) => {
                 let written = written(&error);
-                self.report("pods cannot be added to NodeClaim", &append.claim, written, &error);
+                report("pods cannot be added to NodeClaim", &append.claim, written, &error);
                 written
             }
         }
@@ -122,39 +122,45 @@ impl Actor {
     pub async fn delete(&self, claims: Vec<String>) -> Vec<Written> {
         let api: Api<NodeClaim> = Api::all(self.client.clone());
         let deleted = stream::iter(claims).map(|name| {
-            let api = api.clone();
-            async move {
-                match api.delete(&name, &DeleteParams::default()).await {
-                    Ok(answer) => {
-                        if let Some(claim) = answer.left() {
-                            self.stores.expect(&claim, Timestamp::now());
-                        }
-                        Written::Done
-                    }
-                    Err(error) => {
-                        let written = written(&error);
-                        self.report("NodeClaim cannot be deleted", &name, written, &error);
-                        written
-                    }
-                }
-            }
+            let (actor, api) = (self.clone(), api.clone());
+            async move { actor.delete_one(&api, &name).await }
         });
         deleted.buffered(self.concurrency.max(1)).collect().await
     }
 
+    async fn delete_one(&self, api: &Api<NodeClaim>, name: &str) -> Written {
+        match api.delete(name, &DeleteParams::default()).await {
+            Ok(answer) => {
+                if let Some(claim) = answer.left() {
+                    self.stores.expect(&claim, Timestamp::now());
+                }
+                Written::Done
+            }
+            Err(error) => {
+                let written = written(&error);
+                report("NodeClaim cannot be deleted", name, written, &error);
+                written
+            }
+        }
+    }
+
     /// Tells the scheduler which existing node each pod is meant for.
     pub async fn nominate(&self, nominations: Vec<(Arc<str>, Vec<PodRef>)>) {
-        let done = stream::iter(nominations).map(|(node, pods)| async move {
-            nominate::nominate(&self.client, &node, &pods).await;
+        let done = stream::iter(nominations).map(|(node, pods)| {
+            let client = self.client.clone();
+            async move {
+                let nominated = nominate::nominate(&client, &node, &pods).await;
+                tracing::debug!(%node, %nominated, "pods nominated to a standing node");
+            }
         });
         done.buffer_unordered(self.concurrency.max(1)).collect::<Vec<()>>().await;
     }
+}
 
-    fn report(&self, what: &str, name: &str, written: Written, error: &kube::Error) {
-        match written {
-            Written::Failed => tracing::warn!(name, %error, "{what}; the next round tries again"),
-            _ => tracing::debug!(name, %error, "{what}"),
-        }
+fn report(what: &str, name: &str, written: Written, error: &kube::Error) {
+    match written {
+        Written::Failed => tracing::warn!(name, %error, "{what}; the next round tries again"),
+        _ => tracing::debug!(name, %error, "{what}"),
     }
 }
 

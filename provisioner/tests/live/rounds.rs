@@ -21,12 +21,12 @@ use crate::{
     sizes::size,
 };
 
-fn catalog() -> Catalog {
+pub fn catalog() -> Catalog {
     let types = [size("small", 2, 8), size("big", 8, 32)].map(Arc::new);
     Catalog::Types { name: "test".to_owned(), types: types.into() }
 }
 
-fn settings() -> Settings {
+pub fn settings() -> Settings {
     Settings {
         kubernetes_version: (1, 36),
         network_plugin: Default::default(),
@@ -55,9 +55,11 @@ fn orders(stores: &Stores, snapshot: &Snapshot) -> Orders {
 }
 
 /// A pool whose taint and minimum of sizes do not matter.
-fn plain_pool() -> Value {
+pub fn plain_pool() -> Value {
     let mut pool = pool("general");
-    pool["spec"]["template"]["spec"]["taints"] = json!([]);
+    let spec = &mut pool["spec"]["template"]["spec"];
+    spec["taints"] = json!([]);
+    spec["requirements"].as_array_mut().unwrap().retain(|one| one["minValues"].is_null());
     pool
 }
 
