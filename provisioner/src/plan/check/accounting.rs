@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Filter, Violation,
-    cluster::{leaving, planned},
+    cluster::{Claims, planned},
 };
 use crate::{
     plan::Plan,
@@ -18,8 +18,9 @@ pub(super) fn check(snapshot: &Snapshot, plan: &Plan) -> Vec<Violation> {
     for (place, pod) in planned(plan).chain(unplaced) {
         places.entry(pod).or_default().push(place);
     }
+    let claims = Claims::of(snapshot);
     let staying: BTreeSet<&str> = (snapshot.nodes.iter())
-        .filter(|node| !leaving(snapshot, node))
+        .filter(|node| !claims.leaving(node))
         .filter_map(|node| node.metadata.name.as_deref())
         .collect();
     let excused = excused(snapshot, plan);

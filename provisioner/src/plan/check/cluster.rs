@@ -101,6 +101,7 @@ pub(super) struct Cluster<'a> {
     pub(super) nodes: Vec<Node>,
     pub(super) residents: Vec<Resident<'a>>,
     pub(super) kinds: Vec<Kind<'a>>,
+    pub(super) claims: Claims<'a>,
     kind_of: BTreeMap<(*const PodTemplate, &'a str), usize>,
     by_name: BTreeMap<String, usize>,
 }
@@ -118,6 +119,7 @@ impl<'a> Cluster<'a> {
             nodes: Vec::new(),
             residents: Vec::new(),
             kinds: Vec::new(),
+            claims: Claims::of(snapshot),
             kind_of: BTreeMap::new(),
             by_name: BTreeMap::new(),
         };
@@ -155,7 +157,7 @@ impl<'a> Cluster<'a> {
 
     fn add_existing(&mut self, pools: &[NodePool]) {
         for node in &self.snapshot.nodes {
-            if leaving(self.snapshot, node) {
+            if self.claims.leaving(node) {
                 continue;
             }
             let name = node.metadata.name.clone().unwrap_or_default();
@@ -165,7 +167,7 @@ impl<'a> Cluster<'a> {
             let mut allocatable = status.map(|map| amounts(map, Round::Down)).unwrap_or_default();
             let spec = node.spec.as_ref();
             let mut taints = spec.and_then(|spec| spec.taints.clone()).unwrap_or_default();
-            let claim = claim_of(self.snapshot, node);
+            let claim = self.claims.of_node(node);
             let unschedulable = spec.is_some_and(|spec| spec.unschedulable == Some(true));
             if unschedulable {
                 // The node controller sets it; a hand-written node may lack it.
@@ -193,9 +195,9 @@ impl<'a> Cluster<'a> {
     }
 
     fn add_claims(&mut self) {
+        let nodes = self.claims.nodes(self.snapshot);
         for claim in &self.snapshot.node_claims {
-            let there = self.snapshot.nodes.iter().any(|node| belongs(claim, node));
-            if there || claim.deleting {
+            if claim.deleting || nodes.contains_key(&*claim.name) {
                 continue;
             }
             let mut labels: Labels = claim.labels.clone();
@@ -270,15 +272,23 @@ impl<'a> Cluster<'a> {
         (reserved, ports)
     }
 
-    /// Pods that are bound to nodes that stay, or nominated: the scheduler makes room for those.
+    /// Pods that are bound to nodes that stay, that claims were made for, or that are nominated: the
+    /// scheduler makes room for those.
     fn add_bound(&mut self, moved: &BTreeSet<u32>) {
+        let awaited = awaited(self.snapshot, &self.claims);
         for (index, pod) in (0u32..).zip(&self.snapshot.pods) {
             let gates = pod.template.spec.scheduling_gates.as_ref();
             let gated = gates.is_some_and(|gates| !gates.is_empty());
             let nominated = pod.nominated_node.as_ref().filter(|_| !gated);
-            let place = pod.node_name.as_ref().or(nominated);
-            let node = place.and_then(|name| self.by_name.get(&**name)).copied();
-            if let (Some(node), false) = (node, pod.terminal || moved.contains(&index)) {
+            let claim = awaited.get(&(&*pod.namespace, &*pod.name)).filter(|_| !gated);
+            let place = match (&pod.node_name, claim) {
+                (Some(node), _) => Some(&**node),
+                (None, Some(place)) if self.by_name.contains_key(*place) => Some(*place),
+                _ => nominated.map(|name| &**name),
+            };
+            let node = place.and_then(|name| self.by_name.get(name)).copied();
+            let gone = pod.terminal || pod.node_name.is_none() && pod.deleting;
+            if let (Some(node), false) = (node, gone || moved.contains(&index)) {
                 self.settle(pod, node, false);
             }
         }
@@ -330,6 +340,31 @@ impl<'a> Cluster<'a> {
     }
 }
 
+/// The node, or the claim without one, that each listed pod is awaited on: the newest claim counts,
+/// for as long as its node has not been ready for long.
+fn awaited<'a>(
+    snapshot: &'a Snapshot,
+    claims: &Claims<'a>,
+) -> BTreeMap<(&'a str, &'a str), &'a str> {
+    let nodes = claims.nodes(snapshot);
+    let mut claims: Vec<&NodeClaim> = snapshot.node_claims.iter().collect();
+    claims.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
+    let mut awaited = BTreeMap::new();
+    for claim in claims {
+        let late = claim
+            .initialized_at
+            .is_some_and(|since| snapshot.taken_at - since >= crate::formulate::KEPT_SECONDS);
+        if claim.deleting || late || claim.planned_pods.is_empty() {
+            continue;
+        }
+        let place = nodes.get(&*claim.name).copied().unwrap_or(&claim.name);
+        for pod in &claim.planned_pods {
+            awaited.insert((pod.namespace.as_str(), pod.name.as_str()), place);
+        }
+    }
+    awaited
+}
+
 /// The API server labels every namespace with its name.
 fn namespace_labels(snapshot: &Snapshot, name: &str) -> Labels {
     let known = snapshot.namespaces.get(name);
@@ -365,25 +400,49 @@ pub(super) fn planned(plan: &Plan) -> impl Iterator<Item = (&str, u32)> {
     launches.chain(existing).flat_map(|(name, pods)| pods.iter().map(move |pod| (name, *pod)))
 }
 
-/// Whether a node is going away.
-pub(super) fn leaving(snapshot: &Snapshot, node: &k8s_openapi::api::core::v1::Node) -> bool {
-    let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
-    node.metadata.deletion_timestamp.is_some()
-        || taints.iter().any(|taint| taint.key == "karpenter.sh/disrupted")
-        || claim_of(snapshot, node).is_some_and(|claim| claim.deleting)
+/// Node claims by what their nodes say of themselves.
+pub(super) struct Claims<'a> {
+    by_node: BTreeMap<&'a str, &'a NodeClaim>,
+    by_machine: BTreeMap<&'a str, &'a NodeClaim>,
 }
 
-fn claim_of<'a>(
-    snapshot: &'a Snapshot,
-    node: &k8s_openapi::api::core::v1::Node,
-) -> Option<&'a NodeClaim> {
-    snapshot.node_claims.iter().find(|claim| belongs(claim, node))
-}
+impl<'a> Claims<'a> {
+    pub(super) fn of(snapshot: &'a Snapshot) -> Self {
+        let mut claims = Self { by_node: BTreeMap::new(), by_machine: BTreeMap::new() };
+        for claim in &snapshot.node_claims {
+            if let Some(name) = &claim.node_name {
+                claims.by_node.entry(name).or_insert(claim);
+            }
+            if let Some(id) = &claim.provider_id {
+                claims.by_machine.entry(id).or_insert(claim);
+            }
+        }
+        claims
+    }
 
-fn belongs(claim: &NodeClaim, node: &k8s_openapi::api::core::v1::Node) -> bool {
-    let provider_id = node.spec.as_ref().and_then(|spec| spec.provider_id.as_ref());
-    (claim.node_name.is_some() && claim.node_name == node.metadata.name)
-        || (claim.provider_id.is_some() && claim.provider_id.as_ref() == provider_id)
+    /// The claim that a node belongs to.
+    fn of_node(&self, node: &k8s_openapi::api::core::v1::Node) -> Option<&'a NodeClaim> {
+        let name = node.metadata.name.as_deref();
+        let id = node.spec.as_ref().and_then(|spec| spec.provider_id.as_deref());
+        let by_name = name.and_then(|name| self.by_node.get(name));
+        by_name.or_else(|| self.by_machine.get(id?)).copied()
+    }
+
+    /// Whether a node is going away.
+    pub(super) fn leaving(&self, node: &k8s_openapi::api::core::v1::Node) -> bool {
+        let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
+        node.metadata.deletion_timestamp.is_some()
+            || taints.iter().any(|taint| taint.key == "karpenter.sh/disrupted")
+            || self.of_node(node).is_some_and(|claim| claim.deleting)
+    }
+
+    /// The names of the nodes that are there, by their claims' names.
+    pub(super) fn nodes(&self, snapshot: &'a Snapshot) -> BTreeMap<&'a str, &'a str> {
+        let pairs = snapshot.nodes.iter().filter_map(|node| {
+            Some((self.of_node(node)?.name.as_str(), node.metadata.name.as_deref()?))
+        });
+        pairs.collect()
+    }
 }
 
 /// Whether a taint of a node that is still starting goes away by itself.

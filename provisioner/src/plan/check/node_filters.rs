@@ -20,8 +20,7 @@ pub(super) fn node_name(cluster: &Cluster<'_>, index: usize) -> Result<(), Strin
     let wanted: &str = wanted;
     let node = cluster.node_of(index);
     let leaves = cluster.snapshot.nodes.iter().any(|other| {
-        other.metadata.name.as_deref() == Some(wanted)
-            && super::cluster::leaving(cluster.snapshot, other)
+        other.metadata.name.as_deref() == Some(wanted) && cluster.claims.leaving(other)
     });
     if node.name == wanted || leaves {
         return Ok(());

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Taint;
 
 use super::{
     Filter, Violation,
-    cluster::leaving,
+    cluster::Claims,
     quantity::{Round, amounts},
 };
 use crate::{
@@ -126,11 +126,13 @@ fn limits(snapshot: &Snapshot, pool: &NodePool, plan: &Plan) -> Vec<String> {
 
 /// Number and capacity of the pool's nodes and claims that stay.
 fn live(snapshot: &Snapshot, pool: &str) -> (i64, Resources) {
+    let claims = Claims::of(snapshot);
+    let nodes = claims.nodes(snapshot);
     let (mut count, mut capacity) = (0, Resources::default());
     for node in &snapshot.nodes {
         let labels = node.metadata.labels.as_ref();
         let of_pool = labels.and_then(|labels| labels.get(POOL)).is_some_and(|name| name == pool);
-        if of_pool && !leaving(snapshot, node) {
+        if of_pool && !claims.leaving(node) {
             count += 1;
             let status = node.status.as_ref().and_then(|status| status.capacity.as_ref());
             capacity.add(&status.map(|map| amounts(map, Round::Down)).unwrap_or_default());
@@ -138,11 +140,7 @@ fn live(snapshot: &Snapshot, pool: &str) -> (i64, Resources) {
     }
     for claim in &snapshot.node_claims {
         let of_pool = claim.labels.get(POOL).is_some_and(|name| name == pool);
-        let there = snapshot
-            .nodes
-            .iter()
-            .any(|node| claim.node_name.is_some() && claim.node_name == node.metadata.name);
-        if of_pool && !claim.deleting && !there {
+        if of_pool && !claim.deleting && !nodes.contains_key(&*claim.name) {
             count += 1;
             capacity.add(&claim.capacity);
         }

@@ -1,0 +1,13 @@
+//! The live side, with streams made up here: no API server.
+
+#![expect(clippy::unwrap_used, reason = "a fixture that fails has failed the test")]
+
+mod claims;
+mod controller;
+mod feed;
+mod memory;
+mod rounds;
+mod server;
+#[path = "../common/sizes.rs"]
+mod sizes;
+mod snapshots;
