@@ -26,6 +26,8 @@ mod register;
 mod requirement;
 mod settings;
 mod terminate;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 mod work;
 mod world;

@@ -172,7 +172,9 @@ async fn try_finish<C: Cloud>(ctx: &Context<C>, claim: &NodeClaim) -> Result<(),
         work.tell(EventReason::DisruptionTerminating, "Disrupting NodeClaim: Empty/Delete").await;
         return work.end("empty").await;
     }
-    work.tell(EventReason::DisruptionBlocked, "a pod came to the empty node").await;
+    if tainted {
+        work.tell(EventReason::DisruptionBlocked, "a pod came to the empty node").await;
+    }
     let mut taints = node_taints(&node).to_vec();
     taints.retain(|taint| taint.key != names::DISRUPTED);
     work.patch_node(&node, json!({ "spec": { "taints": taints } })).await?;

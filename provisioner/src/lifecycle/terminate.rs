@@ -188,7 +188,9 @@ async fn machine<C: Cloud>(work: &Work<'_, C>) -> Result<Option<String>, Error> 
 }
 
 async fn release_node<C: Cloud>(work: &Work<'_, C>, node: &Node) -> Result<(), Error> {
-    drop_finalizer(work.ctx, node).await?;
+    if !drop_finalizer(work.ctx, node).await? {
+        return Ok(());
+    }
     let metrics = &work.ctx.metrics;
     let pool = work.pool();
     let zone = label(node, catalog::well_known::ZONE);
@@ -205,20 +207,20 @@ async fn release_node<C: Cloud>(work: &Work<'_, C>, node: &Node) -> Result<(), E
     Ok(())
 }
 
-/// Takes the finalizer off a node that is being deleted. Reads it anew: the node may have been
-/// fenced since.
-pub(super) async fn drop_finalizer<C>(ctx: &Context<C>, node: &Node) -> Result<(), Error> {
+/// Takes the finalizer off a node that is being deleted; false when it was off already. Reads the
+/// node anew, for it may have been fenced since.
+pub(super) async fn drop_finalizer<C>(ctx: &Context<C>, node: &Node) -> Result<bool, Error> {
     let api = Api::<Node>::all(ctx.client.clone());
-    let Some(node) = api.get_opt(&node.name_any()).await?.filter(|now| now.uid() == node.uid())
-    else {
-        return Ok(());
+    let now = api.get_opt(&node.name_any()).await?;
+    let Some(node) = now.filter(|now| now.uid() == node.uid() && is_held(now)) else {
+        return Ok(false);
     };
     let left: Vec<&String> =
         node.finalizers().iter().filter(|one| *one != names::TERMINATION).collect();
     let metadata = json!({ "finalizers": left, "resourceVersion": node.resource_version() });
     let patch = kube::api::Patch::Merge(json!({ "metadata": metadata }));
-    found(api.patch(&node.name_any(), &super::work::params(), &patch).await)?;
-    Ok(())
+    let answer = api.patch(&node.name_any(), &super::work::params(), &patch).await;
+    Ok(found(answer)?.is_some())
 }
 
 async fn release_claim<C: Cloud>(work: &mut Work<'_, C>) -> Result<(), Error> {

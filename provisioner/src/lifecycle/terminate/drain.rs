@@ -1,5 +1,8 @@
 //! Draining: pods leave in four waves, by the eviction API, by force when the grace is over.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
