@@ -1,7 +1,7 @@
 //! How many nodes of a pool may be disrupted at once (karpenter.md, section 3.6).
 
 use croner::parser::{CronParser, Seconds, Year};
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{Timestamp, tz::TimeZone};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::api::{
@@ -89,9 +89,8 @@ fn is_active(budget: &Budget, now: Timestamp) -> Option<bool> {
     let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
     let cron = parser.parse(schedule.trim()).ok()?;
     let start = now.checked_sub(length).ok()?;
-    // A hit at the very start is over by now.
-    let start = start.checked_add(SignedDuration::from_nanos(1)).ok()?;
-    match cron.find_next_occurrence(&start.to_zoned(TimeZone::UTC), true) {
+    // A hit at the very start is over by now, so the next one after it counts.
+    match cron.find_next_occurrence(&start.to_zoned(TimeZone::UTC), false) {
         Ok(hit) => Some(hit.timestamp() <= now),
         // A schedule that never hits is never in force.
         Err(_) => Some(false),

@@ -17,6 +17,10 @@ use crate::{api::v1::NodeClaim, cloud::Cloud};
 /// The condition that sums up Launched, Registered and Initialized.
 pub const READY: &str = "Ready";
 
+/// Every claim is looked at so often, for news that got lost; and timers of kube's queue must not
+/// be set for years.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
 /// Brings a claim forward as far as it goes now.
 pub(super) async fn reconcile<C: Cloud>(
     claim: Arc<NodeClaim>,
@@ -28,7 +32,8 @@ pub(super) async fn reconcile<C: Cloud>(
     // A claim that could not be brought forward still shows why.
     done.and(saved)?;
     ctx.succeeded(&claim.name_any());
-    Ok(work.next().map_or_else(Action::await_change, |next| Action::requeue(duration(next))))
+    let next = work.next().map_or(LONGEST_WAIT, |next| duration(next).min(LONGEST_WAIT));
+    Ok(Action::requeue(next))
 }
 
 /// What to do about a claim that failed: look again after a while, each time longer.

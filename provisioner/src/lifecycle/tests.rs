@@ -85,7 +85,7 @@ fn registration_is_one_patch_and_then_none() {
                 "finalizers": [names::TERMINATION],
                 "ownerReferences": [{
                     "apiVersion": "karpenter.sh/v1", "kind": "NodeClaim", "name": "c", "uid": "u",
-                    "controller": true, "blockOwnerDeletion": true,
+                    "blockOwnerDeletion": true,
                 }],
             },
             "spec": { "taints": [
