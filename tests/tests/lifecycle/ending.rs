@@ -1,0 +1,151 @@
+use std::time::Duration;
+
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams, PostParams},
+};
+use serde_json::json;
+
+use super::cluster::{Cluster, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_respects_budgets_and_leaves_critical_pods_for_last() {
+    let cluster = Cluster::start().await;
+    let _running = cluster.run();
+    cluster.ready_node("a").await;
+    cluster.pod("web", Some("a"), json!({})).await;
+    let critical = json!({ "priorityClassName": "system-cluster-critical" });
+    cluster.pod("dns", Some("a"), critical).await;
+    let stays = json!({ "tolerations": [{ "operator": "Exists" }] });
+    cluster.pod("agent", Some("a"), stays).await;
+    let budgets = Api::<PodDisruptionBudget>::namespaced(cluster.client.clone(), "default");
+    let budget = json!({
+        "metadata": { "name": "web" },
+        "spec": { "minAvailable": 1, "selector": { "matchLabels": { "app": "web" } } },
+    });
+    let budget: PodDisruptionBudget = serde_json::from_value(budget).expect("a budget");
+    budgets.create(&PostParams::default(), &budget).await.expect("the budget is valid");
+    until("the budget is counted", async || {
+        let budget = budgets.get("web").await.expect("is there");
+        budget.status.is_some_and(|status| status.expected_pods == Some(1))
+    })
+    .await;
+
+    cluster.claims().delete("a", &DeleteParams::default()).await.expect("is there");
+    until("the eviction is refused", async || {
+        cluster.event_reasons().await.iter().any(|one| one == "FailedDraining")
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(cluster.has_pod("web").await, "the budget protects it");
+    assert!(cluster.has_pod("dns").await, "its wave comes last");
+    let node = cluster.nodes().get("a").await.expect("is there");
+    assert!(node.metadata.deletion_timestamp.is_some());
+    assert_eq!(
+        node.labels()["node.kubernetes.io/exclude-from-external-load-balancers"],
+        "karpenter"
+    );
+    let taints = node.spec.expect("has one").taints.unwrap_or_default();
+    assert!(taints.iter().any(|taint| taint.key == "karpenter.sh/disrupted"));
+
+    budgets.delete("web", &DeleteParams::default()).await.expect("is there");
+    cluster.until_gone("a").await;
+    assert!(!cluster.has_pod("web").await && !cluster.has_pod("dns").await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_grace_period_ends_what_a_pod_forbids() {
+    let cluster = Cluster::start().await;
+    let _running = cluster.run();
+    let offerings = json!({ "tenon.sh/offerings": "c-4x-amd64-linux/test-zone-a/spot" });
+    cluster.claim("a", offerings, json!({ "terminationGracePeriod": "4s" })).await;
+    cluster.until_initialized("a").await;
+    cluster.pod("job", Some("a"), json!({})).await;
+    let patch = json!({ "metadata": { "annotations": { "karpenter.sh/do-not-disrupt": "true" } } });
+    let patch = Patch::Merge(patch);
+    cluster.pods().patch("job", &PatchParams::default(), &patch).await.expect("is there");
+    cluster.claims().delete("a", &DeleteParams::default()).await.expect("is there");
+    until("the deadline is written down", async || {
+        let claim = cluster.claims().get("a").await.expect("is there");
+        claim.annotations().contains_key("karpenter.sh/nodeclaim-termination-timestamp")
+    })
+    .await;
+    assert!(cluster.has_pod("job").await, "it may stay for now");
+    cluster.until_gone("a").await;
+    assert!(!cluster.has_pod("job").await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_deleted_by_hand_takes_its_claim_along() {
+    let cluster = Cluster::start().await;
+    let _running = cluster.run();
+    cluster.ready_node("a").await;
+    cluster.pod("web", Some("a"), json!({})).await;
+    cluster.nodes().delete("a", &DeleteParams::default()).await.expect("is there");
+    cluster.until_gone("a").await;
+    assert!(!cluster.has_pod("web").await, "it was evicted first");
+    let evicted = cluster.event_reasons().await.iter().any(|one| one == "Evicted");
+    assert!(evicted);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn garbage_is_collected_on_both_sides() {
+    let cluster = Cluster::start().await;
+    let _running = cluster.run();
+    cluster.ready_node("a").await;
+    // The machine under a node is gone, and the kubelet fell silent.
+    let gone = json!({ "kwok.tenon.sh/machine-gone": "lost", "kwok.x-k8s.io/node": null });
+    let patch = Patch::Merge(json!({ "metadata": { "annotations": gone } }));
+    cluster.nodes().patch("a", &PatchParams::default(), &patch).await.expect("is there");
+    let silent = json!([{ "type": "Ready", "status": "Unknown" }]);
+    let patch = Patch::Merge(json!({ "status": { "conditions": silent } }));
+    cluster.nodes().patch_status("a", &PatchParams::default(), &patch).await.expect("is there");
+    cluster.until_gone("a").await;
+
+    // A machine that nobody claims.
+    let node = json!({
+        "metadata": {
+            "name": "b",
+            "labels": { "kwok.x-k8s.io/node": "fake", "kubernetes.io/hostname": "b" },
+        },
+        "spec": { "providerID": "kwok://b" },
+    });
+    let node = serde_json::from_value(node).expect("a node");
+    cluster.nodes().create(&PostParams::default(), &node).await.expect("the node is valid");
+    until("the orphan is deleted", async || {
+        cluster.nodes().get_opt("b").await.expect("an answer").is_none()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn machines_get_lost_by_rule() {
+    let mut cluster = Cluster::start().await;
+    cluster.cloud.faults.lose = vec!["*/*/spot=1@2s".parse().expect("rule")];
+    let _running = cluster.run();
+    cluster.ready_node("a").await;
+    cluster.until_gone("a").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn empty_nodes_leave_and_others_stay() {
+    let cluster = Cluster::start().await;
+    let _running = cluster.run();
+    for name in ["a", "b", "c"] {
+        cluster.ready_node(name).await;
+    }
+    cluster.pod("web", Some("b"), json!({})).await;
+    let pod = json!({ "status": { "nominatedNodeName": "c" } });
+    cluster.pod("soon", None, json!({})).await;
+    let params = PatchParams::default();
+    let patched = cluster.pods().patch_status("soon", &params, &Patch::Merge(pod)).await;
+    patched.expect("is there");
+    cluster.consolidate().await;
+    cluster.until_gone("a").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for name in ["b", "c"] {
+        let claim = cluster.claims().get(name).await.expect("is there");
+        assert!(claim.metadata.deletion_timestamp.is_none(), "{name} is needed");
+    }
+}

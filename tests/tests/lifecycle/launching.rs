@@ -1,0 +1,157 @@
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::{ResourceExt, api::ListParams};
+use provisioner::api::v1::is_true;
+use serde_json::json;
+
+use super::cluster::{Cluster, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_becomes_a_node_that_its_pods_are_nominated_to() {
+    let cluster = Cluster::start().await;
+    cluster.pod("web", None, json!({})).await;
+    let _running = cluster.run();
+    let plan = json!({
+        "tenon.sh/offerings": "c-4x-amd64-linux/test-zone-b/on-demand",
+        "tenon.sh/planned-pods": "default/web,default/gone",
+    });
+    let spec = json!({
+        "taints": [{ "key": "dedicated", "effect": "NoSchedule" }],
+        "resources": { "requests": { "cpu": "1" } },
+    });
+    cluster.claim("a", plan, spec).await;
+    cluster.until_initialized("a").await;
+
+    let claim = cluster.claims().get("a").await.expect("is there");
+    let status = claim.status.clone().expect("has one");
+    assert_eq!(status.provider_id.as_deref(), Some("kwok://a"));
+    assert_eq!(status.node_name.as_deref(), Some("a"));
+    until("the claim is ready", async || {
+        let claim = cluster.claims().get("a").await.expect("is there");
+        ["Launched", "Registered", "Initialized", "Ready", "ConsistentStateFound"]
+            .iter()
+            .all(|kind| is_true(claim.conditions(), kind))
+    })
+    .await;
+
+    let node = cluster.nodes().get("a").await.expect("is there");
+    for (key, value) in [
+        ("karpenter.sh/nodepool", "default"),
+        ("karpenter.sh/registered", "true"),
+        ("karpenter.sh/initialized", "true"),
+        ("karpenter.sh/capacity-type", "on-demand"),
+        ("topology.kubernetes.io/zone", "test-zone-b"),
+        ("node.kubernetes.io/instance-type", "c-4x-amd64-linux"),
+        ("kubernetes.io/arch", "amd64"),
+        ("kubernetes.io/os", "linux"),
+        ("kubernetes.io/hostname", "a"),
+        ("kwok.x-k8s.io/node", "fake"),
+        ("karpenter.kwok.sh/kwoknodeclass", "default"),
+    ] {
+        assert_eq!(node.labels().get(key).map(String::as_str), Some(value), "{key}");
+    }
+    let taints = node.spec.expect("has one").taints.unwrap_or_default();
+    let keys: Vec<&str> = taints.iter().map(|taint| taint.key.as_str()).collect();
+    assert_eq!(keys, ["dedicated"]);
+    let capacity = node.status.expect("has one").capacity.expect("has one");
+    assert_eq!(capacity["cpu"], Quantity("4".to_owned()), "the type's, not the requests");
+    let pod = cluster.pods().get("web").await.expect("is there");
+    assert_eq!(pod.status.expect("has one").nominated_node_name.as_deref(), Some("a"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_moves_to_the_next_offering_and_is_remembered() {
+    let mut cluster = Cluster::start().await;
+    cluster.cloud.faults.refuse = vec!["c-4x-*".parse().expect("rule")];
+    let _running = cluster.run();
+    let offerings = "c-4x-amd64-linux/test-zone-a/spot,s-4x-amd64-linux/test-zone-a/spot";
+    cluster.claim("a", json!({ "tenon.sh/offerings": offerings }), json!({})).await;
+    cluster.until_initialized("a").await;
+    let node = cluster.nodes().get("a").await.expect("is there");
+    assert_eq!(node.labels()["node.kubernetes.io/instance-type"], "s-4x-amd64-linux");
+    let refused = cluster.refusals.list(jiff::Timestamp::now());
+    let named: Vec<&str> = refused.iter().map(|it| it.offering.instance_type.as_str()).collect();
+    assert_eq!(named, ["c-4x-amd64-linux"]);
+
+    let only = "c-4x-amd64-linux/test-zone-b/spot";
+    cluster.claim("b", json!({ "tenon.sh/offerings": only }), json!({})).await;
+    cluster.until_gone("b").await;
+    until("the event is told", async || {
+        cluster.event_reasons().await.iter().any(|one| one == "InsufficientCapacityError")
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_does_not_register_in_time_is_given_up() {
+    let mut cluster = Cluster::start().await;
+    cluster.cloud.node_registration_delay = jiff::SignedDuration::from_hours(1);
+    cluster.settings.registration_timeout = jiff::SignedDuration::from_secs(2);
+    let _running = cluster.run();
+    let offerings = "c-4x-amd64-linux/test-zone-a/spot";
+    cluster.claim("a", json!({ "tenon.sh/offerings": offerings }), json!({})).await;
+    until("the machine is launched", async || {
+        let claim = cluster.claims().get("a").await.expect("is there");
+        is_true(claim.conditions(), "Launched")
+    })
+    .await;
+    cluster.until_gone("a").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_of_karpenter_gets_the_cheapest_that_suits_it() {
+    let cluster = Cluster::start().await;
+    let _running = cluster.run();
+    let spec = json!({
+        "requirements": [
+            { "key": "kubernetes.io/os", "operator": "In", "values": ["linux"] },
+            { "key": "karpenter.sh/capacity-type", "operator": "In", "values": ["on-demand"] },
+        ],
+        "resources": { "requests": { "cpu": "3", "memory": "10Gi" } },
+    });
+    cluster.claim("a", json!({}), spec).await;
+    cluster.until_initialized("a").await;
+    let node = cluster.nodes().get("a").await.expect("is there");
+    assert_eq!(node.labels()["node.kubernetes.io/instance-type"], "s-4x-amd64-linux");
+    assert_eq!(node.labels()["karpenter.sh/capacity-type"], "on-demand");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn crashes_at_any_point_neither_leak_nor_double_machines() {
+    const CLAIMS: usize = 10;
+    let cluster = Cluster::start().await;
+    let offerings = "c-4x-amd64-linux/test-zone-a/spot";
+    for number in 0..CLAIMS {
+        let name = format!("a{number}");
+        cluster.claim(&name, json!({ "tenon.sh/offerings": offerings }), json!({})).await;
+    }
+    for life in 0..12 {
+        let running = cluster.run();
+        tokio::time::sleep(Duration::from_millis(20 + 7 * life)).await;
+        drop(running);
+    }
+    let running = cluster.run();
+    for number in 0..CLAIMS {
+        cluster.until_initialized(&format!("a{number}")).await;
+    }
+    let nodes = cluster.nodes().list(&ListParams::default()).await.expect("an answer");
+    assert_eq!(nodes.items.len(), CLAIMS);
+    drop(running);
+
+    for number in 0..CLAIMS {
+        let api = cluster.claims();
+        api.delete(&format!("a{number}"), &Default::default()).await.expect("is there");
+    }
+    for life in 0..12 {
+        let running = cluster.run();
+        tokio::time::sleep(Duration::from_millis(20 + 7 * life)).await;
+        drop(running);
+    }
+    let _running = cluster.run();
+    for number in 0..CLAIMS {
+        cluster.until_gone(&format!("a{number}")).await;
+    }
+    let nodes = cluster.nodes().list(&ListParams::default()).await.expect("an answer");
+    assert_eq!(nodes.items.len(), 0);
+}
