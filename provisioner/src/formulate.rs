@@ -38,7 +38,6 @@ use solver::{
     problem::{Node, Offering},
 };
 
-pub(crate) use self::groups::ATTACHABLE;
 pub use self::offerings::{Labels, OfferingRef, OwnLabels};
 use self::{
     bound::{Blocks, Taken},
@@ -53,6 +52,7 @@ use self::{
     selectors::Namespaces,
     shapes::{Interned, Shape},
 };
+pub(crate) use self::{groups::ATTACHABLE, nodes::KEPT_SECONDS};
 use crate::{
     api::node_pool::NodePool,
     plan::PodIndex,
@@ -136,7 +136,7 @@ pub struct NodeRef {
 /// Turns a snapshot into a problem.
 pub fn formulate(snapshot: &Snapshot, catalog: &Catalog, options: &Options) -> Formulation {
     let nodes = nodes::read(snapshot);
-    let mut sorted = pending::sort(snapshot, &nodes.fates);
+    let mut sorted = pending::sort(snapshot, &nodes);
     let mut interned = Interned::default();
     let shapes = shapes::of_planned(snapshot, &mut sorted, &mut interned);
     let node_pools = pools(snapshot, catalog, &shapes, &interned);
@@ -196,6 +196,17 @@ pub fn formulate(snapshot: &Snapshot, catalog: &Catalog, options: &Options) -> F
     let mut warnings = market.warnings;
     warnings.extend(stated.warnings);
     Formulation { problem, index, skipped, warnings, node_pools }
+}
+
+/// What a pool can buy whatever runs there, cheapest first: for nodes that are kept for their own
+/// sake.
+pub fn offers_of(
+    node_pool: &NodePool,
+    snapshot: &Snapshot,
+    catalog: &Catalog,
+    options: &Options,
+) -> Vec<OfferingRef> {
+    market::offers_of(node_pool, snapshot, catalog, options)
 }
 
 fn node_refs(standing: &[Standing<'_>], prices: &mut Prices<'_>) -> Vec<NodeRef> {

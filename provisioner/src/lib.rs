@@ -3,15 +3,21 @@
 //! The street: `snapshot` (objects as read) → `formulate` (a solver problem and the way back) →
 //! `solver` → `plan` (node claims and placements in Kubernetes' words) → `plan::check`.
 
+pub mod act;
 pub mod api;
 pub mod cli;
 pub mod cloud;
+pub mod control;
 pub mod formulate;
 pub mod instance;
+pub mod nominate;
 pub mod pipeline;
 pub mod plan;
+pub mod refusals;
 pub mod report;
+pub mod saved;
 pub mod snapshot;
 pub mod source;
 pub mod timer;
+pub mod watch;
 pub mod why_cost;

@@ -1,6 +1,7 @@
 //! The street from end to end: formulate, solve, check, put into words, check again.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,11 +11,14 @@ use std::{
 
 use catalog::azure::{ManagedDiskPrice, NetworkPlugin};
 use serde::{Deserialize, Serialize};
-use solver::{Engine, Solution, solution::Status};
+use solver::{
+    Engine, Solution,
+    solution::{Reason, Status},
+};
 
 use crate::{
     formulate::{self, Formulation, formulate},
-    plan::{self, Plan},
+    plan::{self, Plan, PodIndex, check::Violation},
     snapshot::Snapshot,
     source::Catalog,
 };
@@ -104,6 +108,8 @@ pub struct Outcome {
     pub plan: Plan,
     /// What the checks found; a plan with any must not be used.
     pub violations: Vec<String>,
+    /// Those of them that name pods and nodes; [`without_offenders`] takes these out.
+    pub offences: Vec<Violation>,
     /// How long it took.
     pub seconds: f64,
 }
@@ -120,13 +126,55 @@ pub fn plan(snapshot: &Snapshot, catalog: &Catalog, settings: &Settings, means: 
         .collect();
     let mut plan = plan::assemble(snapshot, &formulation, &solution);
     plan.totals.out_of_time = stopped;
-    violations.extend(
-        plan::check::check(snapshot, &formulation.node_pools, &plan)
-            .iter()
-            .map(ToString::to_string),
-    );
+    let offences = plan::check::check(snapshot, &formulation.node_pools, &plan);
+    violations.extend(offences.iter().map(ToString::to_string));
     let seconds = start.elapsed().as_secs_f64();
-    Outcome { formulation, solution, plan, violations, seconds }
+    Outcome { formulation, solution, plan, violations, offences, seconds }
+}
+
+/// The part of a plan that stands: the nodes that a violation names are taken out, until the check
+/// by pods has nothing left to say. What cannot be pinned on a node takes the whole plan with it.
+pub fn without_offenders(snapshot: &Snapshot, outcome: Outcome) -> Plan {
+    let Outcome { formulation, mut plan, mut offences, violations, .. } = outcome;
+    if violations.len() > offences.len() {
+        // The solver's own problem is violated; nothing of the answer can be relied on.
+        plan.launches.clear();
+        plan.existing.clear();
+        return plan;
+    }
+    while !offences.is_empty() {
+        let named: BTreeSet<&str> = offences.iter().map(|one| one.node.as_str()).collect();
+        let before = plan.launches.len() + plan.existing.len();
+        let dropped: i64 = (plan.launches.iter())
+            .filter(|launch| named.contains(launch.name.as_str()))
+            .map(|launch| launch.price)
+            .sum();
+        plan.totals.hourly -= dropped;
+        let mut homeless: Vec<PodIndex> = vec![];
+        plan.launches.retain(|launch| {
+            let stays = !named.contains(launch.name.as_str());
+            homeless.extend(launch.pods.iter().filter(|_| !stays));
+            stays
+        });
+        plan.existing.retain(|node| {
+            let stays = !named.contains(&*node.node);
+            homeless.extend(node.pods.iter().filter(|_| !stays));
+            stays
+        });
+        if plan.launches.len() + plan.existing.len() == before {
+            plan.launches.clear();
+            plan.existing.clear();
+            return plan;
+        }
+        let detail: Arc<str> = Arc::from("its place was taken back by the check of the plan");
+        plan.unplaced.extend(homeless.into_iter().map(|pod| plan::Unplaced {
+            pod,
+            reason: Reason::Combination,
+            detail: detail.clone(),
+        }));
+        offences = plan::check::check(snapshot, &formulation.node_pools, &plan);
+    }
+    plan
 }
 
 impl Settings {

@@ -53,6 +53,8 @@ pub struct Launch {
     pub labels: BTreeMap<Arc<str>, Arc<str>>,
     /// Taints that stay after start.
     pub taints: Vec<Taint>,
+    /// What the machine has, before anything is set aside.
+    pub capacity: Resources,
     /// What the kubelet will report.
     pub allocatable: Resources,
     /// Requests of the daemon pods that will run there.

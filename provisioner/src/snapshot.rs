@@ -12,9 +12,12 @@ use k8s_openapi::api::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::node_pool::{AksNodeClass, NodeClaim, NodePool};
+use crate::{
+    api::node_pool::{AksNodeClass, NodeClaim, NodePool},
+    refusals::Refused,
+};
 
-mod admission;
+pub(crate) mod admission;
 mod defaults;
 mod document;
 pub mod error;
@@ -26,9 +29,9 @@ pub mod read;
 pub mod requests;
 mod resize;
 pub mod save;
-mod store;
+pub(crate) mod store;
 pub(crate) mod typed;
-mod volumes;
+pub(crate) mod volumes;
 mod workload;
 
 /// A cluster at one moment.
@@ -62,6 +65,10 @@ pub struct Snapshot {
     pub disruption_budgets: Vec<PodDisruptionBudget>,
     /// What could not be read or is not supported.
     pub skipped: Vec<Skipped>,
+    /// Offerings that the cloud has refused and that are left alone, in order.
+    pub refused: Vec<Refused>,
+    /// When it was taken, seconds since 1970; 0 for objects from files.
+    pub taken_at: i64,
 }
 
 /// An object that plays no part in the plan, and why.
@@ -92,6 +99,8 @@ pub enum SkipReason {
     SchedulingGated,
     /// Nominated by the scheduler (it is preempting for it); its room is kept.
     Nominated,
+    /// Planned for a node that is coming up; its room is kept.
+    Planned,
     /// Another scheduler's pod (`spec.schedulerName`).
     OtherScheduler,
     /// Owned by a DaemonSet: follows its node.

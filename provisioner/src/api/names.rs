@@ -34,6 +34,9 @@ pub const OFFERINGS: &str = "tenon.sh/offerings";
 pub const PLANNED_PODS: &str = "tenon.sh/planned-pods";
 /// Annotation of tenon's claims: the round that made them.
 pub const ROUND: &str = "tenon.sh/round";
+/// Annotation of tenon's claims: what the planned offering has and what pods may use of it (JSON:
+/// `capacity` and `allocatable`, amounts by resource). It counts until the status says more.
+pub const PROMISE: &str = "tenon.sh/promise";
 /// Annotation of node pools: nodes to keep at least.
 pub const MIN_NODES: &str = "tenon.sh/min-nodes";
 /// Annotation of node pools: nodes to have at most.

@@ -6,6 +6,8 @@ use catalog::{Requirements, Resources};
 use k8s_openapi::api::core::v1::Taint;
 use serde::{Deserialize, Serialize};
 
+use super::v1::PodRef;
+
 mod claim;
 mod class;
 mod pool;
@@ -26,8 +28,11 @@ pub struct NodePool {
     pub requirements: Requirements,
     /// spec.limits without `nodes`.
     pub limits: Resources,
-    /// spec.limits.nodes.
+    /// spec.limits.nodes, or the annotation `tenon.sh/max-nodes` if that is less.
     pub node_limit: Option<i64>,
+    /// Nodes to keep at least: the annotation `tenon.sh/min-nodes`, 1 for AKS system pools.
+    #[serde(default)]
+    pub min_nodes: i64,
     /// 1–100; 0 when not given.
     pub weight: u32,
     /// Static pool: number of nodes.
@@ -36,6 +41,9 @@ pub struct NodePool {
     pub node_class: NodeClassRef,
     /// Whether tenon made it up because no pool was given.
     pub default: bool,
+    /// Why nothing may be bought for it now: it is being deleted, or not ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<String>,
 }
 
 /// spec.template.spec.nodeClassRef.
@@ -79,21 +87,23 @@ pub struct AksNodeClass {
 pub struct NodeClaim {
     /// metadata.name.
     pub name: String,
-    /// metadata.labels.
+    /// metadata.labels; before the launch also zone, size and capacity type of the offering that is
+    /// to be tried first.
     pub labels: BTreeMap<String, String>,
     /// spec.taints.
     pub taints: Vec<Taint>,
     /// spec.startupTaints.
     pub startup_taints: Vec<Taint>,
-    /// spec.requirements.
+    /// spec.requirements, those that leave one value: a claim's list of sizes is long and says
+    /// nothing about its node.
     pub requirements: Requirements,
     /// status.nodeName.
     pub node_name: Option<String>,
     /// status.providerID.
     pub provider_id: Option<String>,
-    /// status.capacity.
+    /// status.capacity, or what the plan promised while there is none.
     pub capacity: Resources,
-    /// status.allocatable.
+    /// status.allocatable, or what the plan promised while there is none.
     pub allocatable: Resources,
     /// Condition Initialized is True.
     pub initialized: bool,
@@ -101,4 +111,20 @@ pub struct NodeClaim {
     pub deleting: bool,
     /// spec.resources.requests.
     pub requests: Resources,
+    /// metadata.creationTimestamp, seconds since 1970, 0 when absent.
+    #[serde(default)]
+    pub created: i64,
+    /// When condition Initialized became True, seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initialized_at: Option<i64>,
+    /// The pods it was made for, from the annotation `tenon.sh/planned-pods`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub planned_pods: Vec<PodRef>,
+    /// Whether nobody may disrupt it, from the annotation `karpenter.sh/do-not-disrupt`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub do_not_disrupt: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     node_claim::{
-        NodeClaim, NodeClaimSpec, NodeClaimStatus, OfferingRef, PodRef, Resources, write_offerings,
-        write_pods,
+        NodeClaim, NodeClaimSpec, NodeClaimStatus, OfferingRef, PodRef, Resources, read_offerings,
+        read_pods, write_offerings, write_pods,
     },
     node_pool::{
         Budget, Disruption, NodeClaimTemplate, NodeClaimTemplateSpec, NodePool, NodePoolSpec,

@@ -253,6 +253,7 @@ mod tests {
             solution: solver::Solution::default(),
             plan: Plan::default(),
             violations: violations.iter().map(|&violation| violation.to_owned()).collect(),
+            offences: vec![],
             seconds: 0.0,
         };
         let failure = sound(outcome(&["NodePorts: p on n", "NodeName: q on n"])).unwrap_err();

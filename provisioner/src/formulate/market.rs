@@ -49,9 +49,14 @@ pub(super) fn open(
     let mut market = Market::default();
     let mut types: FxHashMap<Configuration, Arc<[Arc<InstanceType>]>> = FxHashMap::default();
     let mut flexible = vec![];
+    let refused = offerings::refused(snapshot);
     for (pool, node_pool) in node_pools.iter().enumerate() {
         if node_pool.replicas.is_some() {
             market.skip(node_pool, "is static: its number of nodes is fixed by spec.replicas");
+            continue;
+        }
+        if let Some(why) = &node_pool.closed {
+            market.skip(node_pool, why);
             continue;
         }
         let requirements = offerings::requirements_of(node_pool);
@@ -62,7 +67,7 @@ pub(super) fn open(
             catalog.instance_types(&settings(options, class, configuration.os))
         });
         let before = market.offerings.len();
-        let mut buyer = Buyer::new(pool, node_pool, &requirements, reads);
+        let mut buyer = Buyer::new(pool, node_pool, &requirements, reads, &refused);
         for instance_type in types.iter() {
             buyer.add_type(instance_type, &mut market.offerings);
         }
@@ -76,6 +81,31 @@ pub(super) fn open(
     }
     market.flexibilities = offerings::flexibilities(&flexible, &market.offerings);
     market
+}
+
+/// What a pool can buy whatever runs there, cheapest first and each thing once.
+pub(super) fn offers_of(
+    node_pool: &NodePool,
+    snapshot: &Snapshot,
+    catalog: &Catalog,
+    options: &Options,
+) -> Vec<OfferingRef> {
+    let (requirements, reads) = (offerings::requirements_of(node_pool), Reads::default());
+    let refused = offerings::refused(snapshot);
+    let class = Market::default().class_of(snapshot, catalog, node_pool);
+    let types = catalog.instance_types(&settings(options, class, os(&requirements)));
+    let mut buyer = Buyer::new(0, node_pool, &requirements, &reads, &refused);
+    let mut found = vec![];
+    for instance_type in types.iter() {
+        buyer.add_type(instance_type, &mut found);
+    }
+    found.sort_by_cached_key(|offering| {
+        let terms = offering.terms();
+        let name = offering.instance_type.name.clone();
+        (terms.price, name, terms.zone.clone(), terms.capacity_type)
+    });
+    found.dedup_by_key(|offering| (Arc::as_ptr(&offering.instance_type), offering.offering));
+    found
 }
 
 #[derive(PartialEq, Eq, Hash)]

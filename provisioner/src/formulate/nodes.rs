@@ -53,9 +53,16 @@ pub(super) struct Nodes<'a> {
     pub fates: FxHashMap<&'a str, Fate>,
     /// Nodes that stay, then claims without a node.
     pub standing: Vec<Standing<'a>>,
+    /// Pods, by namespace and name, that claims were made for, with the place of the newest claim
+    /// that lists them: their room is kept until they are bound.
+    pub reserved: FxHashMap<(&'a str, &'a str), u32>,
     /// Claims that cannot be planned with.
     pub skipped: Vec<Skipped>,
 }
+
+/// How long, in seconds, a node that is ready keeps room for pods that were planned for it. Who has
+/// not come by then does not come, and is planned again.
+pub(crate) const KEPT_SECONDS: i64 = 60;
 
 /// Sorts nodes and claims.
 pub(super) fn read(snapshot: &Snapshot) -> Nodes<'_> {
@@ -70,6 +77,7 @@ pub(super) fn read(snapshot: &Snapshot) -> Nodes<'_> {
         }
     }
     let mut nodes = Nodes::default();
+    let mut places: FxHashMap<&str, u32> = FxHashMap::default();
     let mut registered = rustc_hash::FxHashSet::default();
     for node in &snapshot.nodes {
         let Some(name) = node.metadata.name.as_deref() else { continue };
@@ -80,13 +88,19 @@ pub(super) fn read(snapshot: &Snapshot) -> Nodes<'_> {
             nodes.fates.insert(name, Fate::Leaves);
             continue;
         }
-        nodes.fates.insert(name, Fate::Stays(nodes.standing.len() as u32));
+        let place = nodes.standing.len() as u32;
+        places.extend(claim.map(|claim| (claim.name.as_str(), place)));
+        nodes.fates.insert(name, Fate::Stays(place));
         nodes.standing.push(standing(node, name, claim, snapshot));
     }
     let unseen = |claim: &&NodeClaim| !registered.contains(claim.name.as_str());
     for claim in snapshot.node_claims.iter().filter(|claim| !claim.deleting).filter(unseen) {
-        nodes.add_claim(claim);
+        let place = nodes.standing.len() as u32;
+        if nodes.add_claim(claim) {
+            places.insert(&claim.name, place);
+        }
     }
+    nodes.reserve(snapshot, &places);
     nodes
 }
 
@@ -191,8 +205,21 @@ fn attachable<'a>(name: &str, snapshot: &'a Snapshot) -> BTreeMap<&'a str, i64> 
     limits.collect()
 }
 
-impl Nodes<'_> {
-    fn add_claim(&mut self, claim: &NodeClaim) {
+impl<'a> Nodes<'a> {
+    /// Keeps room for the pods that claims were made for.
+    fn reserve(&mut self, snapshot: &'a Snapshot, places: &FxHashMap<&str, u32>) {
+        let keeps = |claim: &&NodeClaim| keeps_room(claim, snapshot.taken_at);
+        let mut claims: Vec<&NodeClaim> = snapshot.node_claims.iter().filter(keeps).collect();
+        claims.sort_by_key(|claim| (claim.created, &claim.name));
+        for claim in claims {
+            let Some(&place) = places.get(claim.name.as_str()) else { continue };
+            let pods = claim.planned_pods.iter();
+            self.reserved.extend(pods.map(|pod| ((&*pod.namespace, &*pod.name), place)));
+        }
+    }
+
+    /// Whether it could be planned with.
+    fn add_claim(&mut self, claim: &NodeClaim) -> bool {
         if claim.allocatable.get(resources::CPU) == 0 {
             self.skipped.push(Skipped {
                 object: format!("NodeClaim {}", claim.name),
@@ -200,7 +227,7 @@ impl Nodes<'_> {
                 detail: "has no node and does not say what it will hold (status.allocatable)"
                     .to_owned(),
             });
-            return;
+            return false;
         }
         let mut labels = shared(claim.labels.iter());
         for (key, requirement) in &claim.requirements.0 {
@@ -220,5 +247,12 @@ impl Nodes<'_> {
             capacity: claim.capacity.clone(),
             attachable: BTreeMap::new(),
         });
+        true
     }
+}
+
+/// Whether the pods that a claim was made for may still come.
+fn keeps_room(claim: &NodeClaim, now: i64) -> bool {
+    let since = claim.initialized_at;
+    !claim.deleting && since.is_none_or(|since| now.saturating_sub(since) < KEPT_SECONDS)
 }

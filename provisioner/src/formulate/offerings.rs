@@ -6,7 +6,7 @@ use catalog::{CapacityType, InstanceType, Requirement, Requirements, Resources, 
 use rustc_hash::FxHashMap;
 
 use super::{labels::Reads, volumes::ZONE};
-use crate::api::node_pool::NodePool;
+use crate::{api::node_pool::NodePool, snapshot::Snapshot};
 
 /// `karpenter.sh/capacity-type`.
 pub(super) const CAPACITY_TYPE: &str = "karpenter.sh/capacity-type";
@@ -73,10 +73,24 @@ pub(super) struct Buyer<'a> {
     pool: usize,
     requirements: &'a Requirements,
     reads: &'a Reads,
+    refused: &'a Refused<'a>,
     /// Labels that all its nodes carry, whatever their size.
     labels: Labels,
     known: FxHashMap<OwnKey, OwnLabels>,
     nothing: Arc<Resources>,
+}
+
+/// What the cloud has refused of late: zones and capacity types by size.
+pub(super) type Refused<'a> = FxHashMap<&'a str, Vec<(&'a str, &'a str)>>;
+
+/// The refusals of a snapshot by size.
+pub(super) fn refused(snapshot: &Snapshot) -> Refused<'_> {
+    let mut refused = Refused::default();
+    for one in &snapshot.refused {
+        let terms = (one.offering.zone.as_str(), one.offering.capacity_type.as_str());
+        refused.entry(&one.offering.instance_type).or_default().push(terms);
+    }
+    refused
 }
 
 /// Zone, capacity type, and what else an offering adds.
@@ -89,11 +103,13 @@ impl<'a> Buyer<'a> {
         node_pool: &NodePool,
         requirements: &'a Requirements,
         reads: &'a Reads,
+        refused: &'a Refused<'a>,
     ) -> Self {
         Self {
             pool,
             requirements,
             reads,
+            refused,
             labels: labels_of_pool(node_pool),
             known: FxHashMap::default(),
             nothing: Arc::default(),
@@ -107,7 +123,13 @@ impl<'a> Buyer<'a> {
         {
             return;
         }
-        let usable = usable_offerings(self.requirements, instance_type);
+        let mut usable = usable_offerings(self.requirements, instance_type);
+        if let Some(refused) = self.refused.get(&*instance_type.name) {
+            usable.retain(|&offering| {
+                let terms = &instance_type.offerings[offering];
+                !refused.contains(&(&*terms.zone, terms.capacity_type.as_str()))
+            });
+        }
         if usable.is_empty() {
             return;
         }

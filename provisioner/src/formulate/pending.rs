@@ -1,8 +1,8 @@
 //! Which pods are to be planned, which hold room, and which play no part.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
-use super::volumes;
+use super::{nodes::Nodes, volumes};
 use crate::{
     plan::PodIndex,
     snapshot::{Pod, SkipReason, Skipped, Snapshot},
@@ -28,18 +28,24 @@ pub(super) struct Sorted {
     pub skipped: Vec<Skipped>,
 }
 
-/// Sorts the pods by the part they play. `fates` holds every node by name.
-pub(super) fn sort(snapshot: &Snapshot, fates: &FxHashMap<&str, Fate>) -> Sorted {
+/// Sorts the pods by the part they play.
+pub(super) fn sort(snapshot: &Snapshot, nodes: &Nodes<'_>) -> Sorted {
     let mut sorted = Sorted::default();
     for (index, pod) in snapshot.pods.iter().enumerate() {
         let index = index as PodIndex;
-        match part(pod, fates) {
+        match part(pod, nodes) {
             Part::Planned => sorted.planned.push(index),
             Part::Bound(node) => sorted.bound.push((index, node)),
             Part::Nominated(node) => {
                 sorted.bound.push((index, node));
                 let detail = "its room on the nominated node is kept".to_owned();
                 sorted.skip(pod, SkipReason::Nominated, detail);
+            }
+            Part::Reserved(node) => {
+                sorted.bound.push((index, node));
+                let name = &nodes.standing[node as usize].name;
+                let detail = format!("its room on {name} is kept, which was launched for it");
+                sorted.skip(pod, SkipReason::Planned, detail);
             }
             Part::Silent => {}
             Part::Skipped(reason, detail) => sorted.skip(pod, reason, detail),
@@ -53,6 +59,8 @@ enum Part {
     Planned,
     Bound(u32),
     Nominated(u32),
+    /// A node is on its way for it.
+    Reserved(u32),
     /// Goes with its node; nobody has to be told.
     Silent,
     Skipped(SkipReason, String),
@@ -62,7 +70,8 @@ fn skipped(reason: SkipReason, detail: &str) -> Part {
     Part::Skipped(reason, detail.to_owned())
 }
 
-fn part(pod: &Pod, fates: &FxHashMap<&str, Fate>) -> Part {
+fn part(pod: &Pod, nodes: &Nodes<'_>) -> Part {
+    let fates = &nodes.fates;
     if pod.terminal {
         return skipped(SkipReason::Terminal, "has finished");
     }
@@ -86,6 +95,10 @@ fn part(pod: &Pod, fates: &FxHashMap<&str, Fate>) -> Part {
     }
     if pod.template.spec.scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty()) {
         return skipped(SkipReason::SchedulingGated, "waits for its scheduling gates");
+    }
+    // A nomination to a node that lists the pod is tenon's own; any other is the scheduler's.
+    if let Some(&node) = nodes.reserved.get(&(&*pod.namespace, &*pod.name)) {
+        return Part::Reserved(node);
     }
     match pod.nominated_node.as_ref().and_then(|node| fates.get(&**node)) {
         Some(Fate::Stays(node)) => Part::Nominated(*node),

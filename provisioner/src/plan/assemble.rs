@@ -187,6 +187,7 @@ fn describe(formulation: &Formulation, offering: &OfferingRef) -> Launch {
         price: terms.price.unwrap_or(0),
         labels: offering.labels(),
         taints: pool.taints.clone(),
+        capacity: offering.instance_type.capacity.clone(),
         allocatable: offering.instance_type.allocatable(),
         daemon_requests: (*offering.daemon_requests).clone(),
         os_disk: os_disk(offering),

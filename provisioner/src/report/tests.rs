@@ -62,6 +62,7 @@ fn launch(name: &str, pods: Vec<u32>) -> Launch {
             effect: "NoSchedule".to_owned(),
             time_added: None,
         }],
+        capacity: Resources::default(),
         allocatable: Resources::from([("cpu", 3_860), ("memory", 12 << 30)]),
         daemon_requests: Resources::from([("cpu", 60)]),
         requests: Resources::from([("cpu", 1_870), ("memory", 3 << 30)]),

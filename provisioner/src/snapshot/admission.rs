@@ -43,16 +43,19 @@ pub fn admit(store: &mut Store) {
         runtime_classes: store.runtime_classes.clone(),
         missing: BTreeSet::new(),
     };
-    // The templates stay alive in the interner, so their addresses tell them apart.
-    let mut done: FxHashMap<(usize, Arc<str>, bool), Arc<PodTemplate>> = FxHashMap::default();
+    // The templates before stay alive beside those after, so their addresses tell them apart.
+    let mut done: FxHashMap<(usize, Arc<str>, bool), [Arc<PodTemplate>; 2]> = FxHashMap::default();
     for entry in store.pods.values_mut() {
         let pod = &mut entry.pod;
         let new = pod.uid.is_empty();
+        if !new && pod.template.spec.priority.is_some() {
+            continue;
+        }
         let key = (Arc::as_ptr(&pod.template) as usize, pod.namespace.clone(), new);
-        let admitted = done.entry(key).or_insert_with(|| {
+        let [_, admitted] = done.entry(key).or_insert_with(|| {
             let mut template = PodTemplate::clone(&pod.template);
             rules.apply(&pod.namespace, &mut template.spec, new);
-            store.interner.template(template)
+            [pod.template.clone(), store.interner.template(template)]
         });
         pod.template = admitted.clone();
     }

@@ -47,4 +47,31 @@ impl Interner {
         self.read.insert(source.into(), template.clone());
         Ok(template)
     }
+
+    /// How many things are known.
+    pub fn len(&self) -> usize {
+        self.texts.len() + self.read.len() + self.templates.len()
+    }
+
+    /// Forgets what nobody uses any more.
+    pub fn sweep(&mut self) {
+        let mut own: FxHashMap<*const PodTemplate, usize> = FxHashMap::default();
+        for template in self.read.values().chain(self.templates.values()) {
+            *own.entry(Arc::as_ptr(template)).or_insert(0) += 1;
+        }
+        let used = |template: &Arc<PodTemplate>| {
+            own.get(&Arc::as_ptr(template)).is_none_or(|&own| Arc::strong_count(template) > own)
+        };
+        // Decided before anything is dropped: every entry counts until the end.
+        let dead: rustc_hash::FxHashSet<*const PodTemplate> = self
+            .templates
+            .values()
+            .chain(self.read.values())
+            .filter(|template| !used(template))
+            .map(Arc::as_ptr)
+            .collect();
+        self.read.retain(|_, template| !dead.contains(&Arc::as_ptr(template)));
+        self.templates.retain(|_, template| !dead.contains(&Arc::as_ptr(template)));
+        self.texts.retain(|text| Arc::strong_count(text) > 1);
+    }
 }

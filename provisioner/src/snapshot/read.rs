@@ -7,11 +7,10 @@ use std::{
 };
 
 use super::{
-    Snapshot, admission, document,
+    Snapshot, document,
     error::{Fault, InputError, Place},
     expand,
     store::Store,
-    volumes,
 };
 
 /// How to read.
@@ -86,9 +85,7 @@ impl Reader {
     pub fn finish(self) -> Snapshot {
         let mut store = self.store;
         expand::expand(&mut store);
-        admission::admit(&mut store);
-        volumes::claim_ephemeral(&mut store);
-        store.into_snapshot()
+        store.finish()
     }
 
     fn add_file(&mut self, path: &Path) -> Result<usize, InputError> {

@@ -13,7 +13,10 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Pod, PodTemplate, Skipped, Snapshot, intern::Interner};
-use crate::api::node_pool::{AksNodeClass, NodeClaim, NodePool};
+use crate::{
+    api::node_pool::{AksNodeClass, NodeClaim, NodePool},
+    refusals::Refused,
+};
 
 /// The version of the form below.
 const VERSION: u32 = 1;
@@ -59,6 +62,10 @@ struct Saved<'a> {
     runtime_classes: Cow<'a, BTreeMap<String, RuntimeClass>>,
     disruption_budgets: Cow<'a, [PodDisruptionBudget]>,
     skipped: Cow<'a, [Skipped]>,
+    #[serde(default, skip_serializing_if = "<[Refused]>::is_empty")]
+    refused: Cow<'a, [Refused]>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    taken_at: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -82,6 +89,10 @@ struct SavedPod<'a> {
     resized: Option<Cow<'a, Resources>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expanded_from: Option<Cow<'a, str>>,
+}
+
+fn is_zero(value: &i64) -> bool {
+    *value == 0
 }
 
 fn is_false(value: &bool) -> bool {
@@ -136,6 +147,8 @@ pub fn to_json(snapshot: &Snapshot) -> Result<String, SaveError> {
         runtime_classes: Cow::Borrowed(&snapshot.runtime_classes),
         disruption_budgets: Cow::Borrowed(&snapshot.disruption_budgets),
         skipped: Cow::Borrowed(&snapshot.skipped),
+        refused: Cow::Borrowed(&snapshot.refused),
+        taken_at: snapshot.taken_at,
     };
     Ok(serde_json::to_string(&saved)?)
 }
@@ -190,6 +203,8 @@ pub fn from_json(text: &str) -> Result<Snapshot, SaveError> {
         runtime_classes: saved.runtime_classes.into_owned(),
         disruption_budgets: saved.disruption_budgets.into_owned(),
         skipped: saved.skipped.into_owned(),
+        refused: saved.refused.into_owned(),
+        taken_at: saved.taken_at,
     })
 }
 

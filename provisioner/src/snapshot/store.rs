@@ -1,6 +1,9 @@
 //! The objects read so far, by kind.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use k8s_openapi::api::{
     core::v1::{LimitRange, Namespace, Node, PersistentVolume, PersistentVolumeClaim},
@@ -13,12 +16,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    PodTemplate, SkipReason, Skipped, Snapshot,
+    PodTemplate, SkipReason, Skipped, Snapshot, admission,
     error::{Fault, InputError, Place},
     intern::Interner,
     pod::{self, PodEntry},
     quantity,
     typed::{Meta, typed},
+    volumes,
     workload::{self, MOST_PODS, Workloads},
 };
 use crate::api::node_pool::{AksNodeClass, NodeClaim, NodePool};
@@ -95,6 +99,100 @@ impl Store {
             Outcome::Skipped(reason, detail) => self.skip(label, reason, detail),
         }
         Ok(())
+    }
+
+    /// Takes in one object of a known kind, as a watch gives it; an object of the same name makes
+    /// room for it.
+    pub fn update(&mut self, group: &str, kind: &str, mut object: Value) -> Result<(), Fault> {
+        strip(&mut object);
+        self.take(group, kind, &mut object).map(drop)
+    }
+
+    /// Forgets an object.
+    pub fn remove(&mut self, kind: &str, namespace: &str, name: &str) {
+        let key = || (namespace.to_owned(), name.to_owned());
+        match kind {
+            "Pod" => drop(self.pods.remove(&(namespace.into(), name.into()))),
+            "Node" => drop(self.nodes.remove(name)),
+            "NodePool" => drop(self.node_pools.remove(name)),
+            "NodeClaim" => drop(self.node_claims.remove(name)),
+            "AKSNodeClass" => drop(self.node_classes.remove(name)),
+            "DaemonSet" => drop(self.daemon_sets.remove(&format!("{namespace}/{name}"))),
+            "Namespace" => drop(self.namespaces.remove(name)),
+            "PersistentVolumeClaim" => drop(self.volume_claims.remove(&key())),
+            "PersistentVolume" => drop(self.volumes.remove(name)),
+            "StorageClass" => drop(self.storage_classes.remove(name)),
+            "CSINode" => drop(self.csi_nodes.remove(name)),
+            "RuntimeClass" => drop(self.runtime_classes.remove(name)),
+            "PriorityClass" => drop(self.priority_classes.remove(name)),
+            "LimitRange" => drop(self.limit_ranges.remove(&key())),
+            "PodDisruptionBudget" => drop(self.disruption_budgets.remove(&key())),
+            _ => {}
+        }
+    }
+
+    /// Namespace (empty where there is none) and name of all objects of a kind.
+    pub fn keys(&self, kind: &str) -> BTreeSet<Key> {
+        fn plain<V>(map: &BTreeMap<String, V>) -> BTreeSet<Key> {
+            map.keys().map(|name| (String::new(), name.clone())).collect()
+        }
+        match kind {
+            "Pod" => {
+                let keys = self.pods.keys();
+                keys.map(|(space, name)| (space.to_string(), name.to_string())).collect()
+            }
+            "Node" => plain(&self.nodes),
+            "NodePool" => plain(&self.node_pools),
+            "NodeClaim" => plain(&self.node_claims),
+            "AKSNodeClass" => plain(&self.node_classes),
+            "DaemonSet" => {
+                let keys = self.daemon_sets.keys().filter_map(|key| key.split_once('/'));
+                keys.map(|(space, name)| (space.to_owned(), name.to_owned())).collect()
+            }
+            "Namespace" => plain(&self.namespaces),
+            "PersistentVolumeClaim" => self.volume_claims.keys().cloned().collect(),
+            "PersistentVolume" => plain(&self.volumes),
+            "StorageClass" => plain(&self.storage_classes),
+            "CSINode" => plain(&self.csi_nodes),
+            "RuntimeClass" => plain(&self.runtime_classes),
+            "PriorityClass" => plain(&self.priority_classes),
+            "LimitRange" => self.limit_ranges.keys().cloned().collect(),
+            "PodDisruptionBudget" => self.disruption_budgets.keys().cloned().collect(),
+            _ => BTreeSet::new(),
+        }
+    }
+
+    /// A copy of the objects, without what reading them has left behind.
+    pub fn copy(&self) -> Self {
+        Self {
+            cron_jobs: self.cron_jobs,
+            interner: Interner::default(),
+            pods: self.pods.clone(),
+            nodes: self.nodes.clone(),
+            node_pools: self.node_pools.clone(),
+            node_claims: self.node_claims.clone(),
+            node_classes: self.node_classes.clone(),
+            daemon_sets: self.daemon_sets.clone(),
+            workloads: Workloads::new(),
+            namespaces: self.namespaces.clone(),
+            volume_claims: self.volume_claims.clone(),
+            volumes: self.volumes.clone(),
+            storage_classes: self.storage_classes.clone(),
+            csi_nodes: self.csi_nodes.clone(),
+            runtime_classes: self.runtime_classes.clone(),
+            priority_classes: self.priority_classes.clone(),
+            limit_ranges: self.limit_ranges.clone(),
+            disruption_budgets: self.disruption_budgets.clone(),
+            skipped: self.skipped.clone(),
+            wanted: 0,
+        }
+    }
+
+    /// Fills in what admission would have, and hands over the objects.
+    pub fn finish(mut self) -> Snapshot {
+        admission::admit(&mut self);
+        volumes::claim_ephemeral(&mut self);
+        self.into_snapshot()
     }
 
     /// Records that an object plays no part.
@@ -293,7 +391,7 @@ fn passed_over(group: &str, kind: &str) -> Outcome {
 
 impl Store {
     /// The objects in their final order.
-    pub fn into_snapshot(mut self) -> Snapshot {
+    fn into_snapshot(mut self) -> Snapshot {
         self.skipped.sort();
         self.skipped.dedup();
         Snapshot {
@@ -311,6 +409,8 @@ impl Store {
             runtime_classes: self.runtime_classes,
             disruption_budgets: self.disruption_budgets.into_values().collect(),
             skipped: self.skipped,
+            refused: Vec::new(),
+            taken_at: 0,
         }
     }
 }

@@ -11,10 +11,13 @@ use super::{
     NodeClassRef, NodePool,
     rules::{self, RawRequirement},
 };
-use crate::snapshot::{
-    error::Fault,
-    quantity::{self, Round},
-    typed::{Meta, typed},
+use crate::{
+    api::names,
+    snapshot::{
+        error::Fault,
+        quantity::{self, Round},
+        typed::{Meta, typed},
+    },
 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -77,9 +80,50 @@ impl NodePool {
         let spec = object.get("spec").filter(|spec| spec.is_object());
         let spec = spec.ok_or_else(|| Fault::new("spec", "is missing", "give it a spec"))?;
         let spec: Spec = typed(spec).map_err(|fault| fault.within("spec"))?;
-        read_spec(name, spec).map_err(|fault| fault.within("spec"))
+        let mut pool = read_spec(name, spec).map_err(|fault| fault.within("spec"))?;
+        pool.closed = closed(object);
+        let meta = Meta::of(object)?;
+        let most = count(&meta, names::MAX_NODES)?;
+        pool.node_limit = [pool.node_limit, most].into_iter().flatten().min();
+        let system = pool.labels.get(AKS_MODE).is_some_and(|mode| mode == "system");
+        pool.min_nodes = count(&meta, names::MIN_NODES)?.unwrap_or(0).max(i64::from(system));
+        Ok(pool)
     }
 }
+
+/// Label that tells AKS system pools, which keep a node whatever happens.
+const AKS_MODE: &str = "kubernetes.azure.com/mode";
+
+/// Why nothing may be bought for a pool now.
+fn closed(pool: &Value) -> Option<String> {
+    if pool.pointer("/metadata/deletionTimestamp").is_some_and(|time| !time.is_null()) {
+        return Some("is being deleted".to_owned());
+    }
+    let conditions = pool.pointer("/status/conditions").and_then(Value::as_array)?;
+    let text = |condition: &Value, key: &str| {
+        condition.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let ready = conditions.iter().find(|condition| text(condition, "type") == "Ready")?;
+    (text(ready, "status") == "False")
+        .then(|| format!("is not ready ({}): {}", text(ready, "reason"), text(ready, "message")))
+}
+
+/// A number of nodes in an annotation.
+fn count(meta: &Meta, key: &str) -> Result<Option<i64>, Fault> {
+    let found = meta.annotations(|one| one == key).remove(key);
+    let Some(text) = found else { return Ok(None) };
+    match text.parse() {
+        Ok(number) if (0..=MOST_NODES).contains(&number) => Ok(Some(number)),
+        _ => {
+            let help = format!("give a number from 0 to {MOST_NODES}");
+            let field = format!("metadata.annotations[{key}]");
+            Err(Fault::new(field, format!("{text:?} is no number of nodes"), help))
+        }
+    }
+}
+
+/// More nodes than any cluster has.
+const MOST_NODES: i64 = 100_000;
 
 fn read_spec(name: String, spec: Spec) -> Result<NodePool, Fault> {
     let of_template = |fault: Fault| fault.within("spec").within("template");
@@ -114,6 +158,8 @@ fn read_spec(name: String, spec: Spec) -> Result<NodePool, Fault> {
         replicas,
         node_class: node_class.map_err(of_template)?.unwrap_or_default(),
         default: false,
+        min_nodes: 0,
+        closed: None,
     })
 }
 

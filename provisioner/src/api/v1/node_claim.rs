@@ -115,39 +115,44 @@ impl NodeClaim {
     /// The offerings to try, in order, from the annotation `tenon.sh/offerings`: words of the form
     /// `type/zone/capacity-type`, separated by commas. Empty for claims that others made.
     pub fn offerings(&self) -> Vec<OfferingRef> {
-        self.listed(names::OFFERINGS)
-            .filter_map(|text| {
-                let mut words = text.split('/').map(str::to_owned);
-                let offering = OfferingRef {
-                    instance_type: words.next()?,
-                    zone: words.next()?,
-                    capacity_type: words.next()?,
-                };
-                words.next().is_none().then_some(offering)
-            })
-            .collect()
+        read_offerings(self.annotation(names::OFFERINGS))
     }
 
     /// The pods that the node is meant for, from the annotation `tenon.sh/planned-pods`: words of
     /// the form `namespace/name`, separated by commas.
     pub fn planned_pods(&self) -> Vec<PodRef> {
-        self.listed(names::PLANNED_PODS)
-            .filter_map(|text| {
-                let (namespace, name) = text.split_once('/')?;
-                Some(PodRef { namespace: namespace.to_owned(), name: name.to_owned() })
-            })
-            .collect()
+        read_pods(self.annotation(names::PLANNED_PODS))
     }
 
-    fn listed(&self, annotation: &str) -> impl Iterator<Item = &str> {
-        let text = self.metadata.annotations.as_ref().and_then(|all| all.get(annotation));
-        text.map_or("", String::as_str).split(',').filter(|word| !word.is_empty())
+    fn annotation(&self, key: &str) -> &str {
+        let text = self.metadata.annotations.as_ref().and_then(|all| all.get(key));
+        text.map_or("", String::as_str)
     }
 
     /// The conditions, empty when there is no status yet.
     pub fn conditions(&self) -> &[Condition] {
         self.status.as_ref().map_or(&[], |status| &status.conditions)
     }
+}
+
+/// Reads what [`write_offerings`] wrote; words of another form are passed over.
+pub fn read_offerings(text: &str) -> Vec<OfferingRef> {
+    let read = |word: &str| {
+        let mut parts = word.split('/').map(str::to_owned);
+        let (instance_type, zone, capacity_type) = (parts.next()?, parts.next()?, parts.next()?);
+        let offering = OfferingRef { instance_type, zone, capacity_type };
+        parts.next().is_none().then_some(offering)
+    };
+    text.split(',').filter_map(read).collect()
+}
+
+/// Reads what [`write_pods`] wrote; words of another form are passed over.
+pub fn read_pods(text: &str) -> Vec<PodRef> {
+    let read = |word: &str| {
+        let (namespace, name) = word.split_once('/')?;
+        Some(PodRef { namespace: namespace.to_owned(), name: name.to_owned() })
+    };
+    text.split(',').filter_map(read).collect()
 }
 
 /// The value of the annotation that [`NodeClaim::offerings`] reads.

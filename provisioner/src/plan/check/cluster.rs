@@ -270,15 +270,23 @@ impl<'a> Cluster<'a> {
         (reserved, ports)
     }
 
-    /// Pods that are bound to nodes that stay, or nominated: the scheduler makes room for those.
+    /// Pods that are bound to nodes that stay, that claims were made for, or that are nominated: the
+    /// scheduler makes room for those.
     fn add_bound(&mut self, moved: &BTreeSet<u32>) {
+        let awaited = awaited(self.snapshot);
         for (index, pod) in (0u32..).zip(&self.snapshot.pods) {
             let gates = pod.template.spec.scheduling_gates.as_ref();
             let gated = gates.is_some_and(|gates| !gates.is_empty());
             let nominated = pod.nominated_node.as_ref().filter(|_| !gated);
-            let place = pod.node_name.as_ref().or(nominated);
-            let node = place.and_then(|name| self.by_name.get(&**name)).copied();
-            if let (Some(node), false) = (node, pod.terminal || moved.contains(&index)) {
+            let claim = awaited.get(&(&*pod.namespace, &*pod.name)).filter(|_| !gated);
+            let place = match (&pod.node_name, claim) {
+                (Some(node), _) => Some(&**node),
+                (None, Some(place)) if self.by_name.contains_key(*place) => Some(*place),
+                _ => nominated.map(|name| &**name),
+            };
+            let node = place.and_then(|name| self.by_name.get(name)).copied();
+            let gone = pod.terminal || pod.node_name.is_none() && pod.deleting;
+            if let (Some(node), false) = (node, gone || moved.contains(&index)) {
                 self.settle(pod, node, false);
             }
         }
@@ -328,6 +336,31 @@ impl<'a> Cluster<'a> {
         self.kinds[kind].residents.push(index);
         self.residents.push(Resident { pod, node, planned, kind });
     }
+}
+
+/// The node, or the claim without one, that each listed pod is awaited on: the newest claim counts,
+/// for as long as its node has not been ready for long.
+fn awaited(snapshot: &Snapshot) -> BTreeMap<(&str, &str), &str> {
+    let mut claims: Vec<&NodeClaim> = snapshot.node_claims.iter().collect();
+    claims.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
+    let mut awaited = BTreeMap::new();
+    for claim in claims {
+        let late = claim
+            .initialized_at
+            .is_some_and(|since| snapshot.taken_at - since >= crate::formulate::KEPT_SECONDS);
+        if claim.deleting || late || claim.planned_pods.is_empty() {
+            continue;
+        }
+        let node = snapshot.nodes.iter().find(|node| belongs(claim, node));
+        let place = match node.and_then(|node| node.metadata.name.as_deref()) {
+            Some(node) => node,
+            None => claim.name.as_str(),
+        };
+        for pod in &claim.planned_pods {
+            awaited.insert((pod.namespace.as_str(), pod.name.as_str()), place);
+        }
+    }
+    awaited
 }
 
 /// The API server labels every namespace with its name.
