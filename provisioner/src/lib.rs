@@ -10,6 +10,7 @@ pub mod formulate;
 pub mod instance;
 pub mod pipeline;
 pub mod plan;
+pub mod refusals;
 pub mod report;
 pub mod snapshot;
 pub mod source;
