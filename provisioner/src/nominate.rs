@@ -1,0 +1,117 @@
+//! Telling kube-scheduler where pods are expected (`status.nominatedNodeName`; KEP-5278, feature
+//! NominatedNodeNameForExpectation).
+
+use std::fmt;
+
+use futures::{StreamExt, stream};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams},
+};
+use serde_json::json;
+
+use crate::api::{names, v1::PodRef};
+
+/// Requests in flight for one node.
+const AT_ONCE: usize = 16;
+/// Other writers of the same pod are met so often before the pod is left to the scheduler.
+const MOST_CONFLICTS: usize = 3;
+
+/// What became of the pods that a node was meant for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Nominated {
+    /// Nominated to the node.
+    pub nominated: usize,
+    /// Bound meanwhile.
+    pub bound: usize,
+    /// Gone, ended or terminating.
+    pub gone: usize,
+    /// The server does not keep the field: its feature is off.
+    pub ignored: usize,
+    /// The server refused or did not answer.
+    pub failed: usize,
+}
+
+impl fmt::Display for Nominated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { nominated, bound, gone, ignored, failed } = self;
+        write!(
+            f,
+            "{nominated} nominated, {bound} bound already, {gone} gone, {ignored} ignored, \
+             {failed} failed"
+        )
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Outcome {
+    Nominated,
+    Bound,
+    Gone,
+    Ignored,
+    Failed,
+}
+
+/// Nominates pods to a node. A pod that is bound, or that changes all the time, is left alone:
+/// nomination is a hint, and a node must not wait for it.
+pub async fn nominate(client: &Client, node: &str, pods: &[PodRef]) -> Nominated {
+    let mut sum = Nominated::default();
+    let mut outcomes = stream::iter(pods.to_vec())
+        .map(|pod| nominate_one(client, node, pod))
+        .buffer_unordered(AT_ONCE);
+    while let Some(outcome) = outcomes.next().await {
+        *match outcome {
+            Outcome::Nominated => &mut sum.nominated,
+            Outcome::Bound => &mut sum.bound,
+            Outcome::Gone => &mut sum.gone,
+            Outcome::Ignored => &mut sum.ignored,
+            Outcome::Failed => &mut sum.failed,
+        } += 1;
+    }
+    sum
+}
+
+async fn nominate_one(client: &Client, node: &str, pod: PodRef) -> Outcome {
+    let api = Api::<Pod>::namespaced(client.clone(), &pod.namespace);
+    for _ in 0..MOST_CONFLICTS {
+        match attempt(&api, node, &pod.name).await {
+            Ok(outcome) => return outcome,
+            Err(kube::Error::Api(status)) if status.code == 404 => return Outcome::Gone,
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
+            Err(error) => {
+                tracing::warn!(%error, node, pod = pod.name, "pod not nominated");
+                return Outcome::Failed;
+            }
+        }
+    }
+    Outcome::Failed
+}
+
+/// Reads the pod and writes under its version, so that a pod that is bound in between stays as it
+/// is.
+async fn attempt(api: &Api<Pod>, node: &str, name: &str) -> Result<Outcome, kube::Error> {
+    let pod = api.get(name).await?;
+    let nominee = |pod: &Pod| pod.status.as_ref().and_then(|it| it.nominated_node_name.clone());
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    if pod.metadata.deletion_timestamp.is_some() || matches!(phase, Some("Succeeded" | "Failed")) {
+        return Ok(Outcome::Gone);
+    }
+    if pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some()) {
+        return Ok(Outcome::Bound);
+    }
+    if nominee(&pod).as_deref() == Some(node) {
+        return Ok(Outcome::Nominated);
+    }
+    let patch = json!({
+        "metadata": { "resourceVersion": pod.metadata.resource_version },
+        "status": { "nominatedNodeName": node },
+    });
+    let params = PatchParams {
+        field_manager: Some(names::FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    let answer = api.patch_status(name, &params, &Patch::Merge(patch)).await?;
+    let kept = nominee(&answer).as_deref() == Some(node);
+    Ok(if kept { Outcome::Nominated } else { Outcome::Ignored })
+}
