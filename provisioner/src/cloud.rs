@@ -1,8 +1,11 @@
 //! What tenon asks of a cloud: machines made, listed and deleted (karpenter.md, section 5.1).
 
+pub mod kwok;
+
 use std::{collections::BTreeMap, future::Future};
 
-use catalog::Resources;
+use catalog::{Resources, quantity, resources::CPU};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::api::v1::{NodeClaim, OfferingRef};
 
@@ -122,4 +125,18 @@ impl CloudError {
             Self::InsufficientCapacity { .. } | Self::Quota { .. } | Self::NotAvailable { .. }
         )
     }
+}
+
+/// Amounts as the API server writes them.
+pub fn quantities(amounts: &Resources) -> BTreeMap<String, Quantity> {
+    let shown = |name: &str, amount: i64| {
+        if name == CPU {
+            quantity::Quantity::from_milli(amount).to_string()
+        } else {
+            quantity::Quantity::binary(amount).to_string()
+        }
+    };
+    let pairs =
+        amounts.0.iter().map(|(name, amount)| (name.to_string(), Quantity(shown(name, *amount))));
+    pairs.collect()
 }

@@ -6,10 +6,13 @@
 pub mod act;
 pub mod api;
 pub mod cli;
+pub mod clock;
 pub mod cloud;
 pub mod control;
+pub mod disruption;
 pub mod formulate;
 pub mod instance;
+pub mod lifecycle;
 pub mod nominate;
 pub mod pipeline;
 pub mod plan;

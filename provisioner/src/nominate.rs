@@ -57,8 +57,9 @@ enum Outcome {
 /// nomination is a hint, and a node must not wait for it.
 pub async fn nominate(client: &Client, node: &str, pods: &[PodRef]) -> Nominated {
     let mut sum = Nominated::default();
-    let mut outcomes =
-        stream::iter(pods).map(|pod| nominate_one(client, node, pod)).buffer_unordered(AT_ONCE);
+    let mut outcomes = stream::iter(pods.to_vec())
+        .map(|pod| nominate_one(client, node, pod))
+        .buffer_unordered(AT_ONCE);
     while let Some(outcome) = outcomes.next().await {
         *match outcome {
             Outcome::Nominated => &mut sum.nominated,
@@ -71,7 +72,7 @@ pub async fn nominate(client: &Client, node: &str, pods: &[PodRef]) -> Nominated
     sum
 }
 
-async fn nominate_one(client: &Client, node: &str, pod: &PodRef) -> Outcome {
+async fn nominate_one(client: &Client, node: &str, pod: PodRef) -> Outcome {
     let api = Api::<Pod>::namespaced(client.clone(), &pod.namespace);
     for _ in 0..MOST_CONFLICTS {
         match attempt(&api, node, &pod.name).await {

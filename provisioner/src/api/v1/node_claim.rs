@@ -129,6 +129,23 @@ impl NodeClaim {
         text.map_or("", String::as_str)
     }
 
+    /// status.providerID, where there is one.
+    pub fn provider_id(&self) -> Option<&str> {
+        let id = self.status.as_ref().and_then(|status| status.provider_id.as_deref());
+        id.filter(|id| !id.is_empty())
+    }
+
+    /// The name of its node pool, from the label; claims that people make by hand have none.
+    pub fn pool(&self) -> Option<&str> {
+        let labels = self.metadata.labels.as_ref();
+        labels.and_then(|labels| labels.get(names::NODE_POOL)).map(String::as_str)
+    }
+
+    /// Whether somebody asked for its end.
+    pub fn is_deleting(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some()
+    }
+
     /// The conditions, empty when there is no status yet.
     pub fn conditions(&self) -> &[Condition] {
         self.status.as_ref().map_or(&[], |status| &status.conditions)
