@@ -2,6 +2,7 @@
 //!
 //! [`v1`] has the objects as they travel; [`node_pool`] what planning needs of them, validated.
 
+pub mod crd;
 pub mod duration;
 pub mod hash;
 pub mod names;

@@ -5,8 +5,6 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 /// All of them.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    /// By reason, nodepool, min_values_relaxed.
-    pub claims_created: IntCounterVec,
     /// By nodepool, capacity_type, zone.
     pub claims_terminated: IntCounterVec,
     /// By reason, nodepool, capacity_type, consolidation_policy, termination_mode.
@@ -69,11 +67,6 @@ impl Metrics {
             Ok::<_, prometheus::Error>(metric)
         };
         Ok(Self {
-            claims_created: count(
-                "karpenter_nodeclaims_created_total",
-                "Node claims taken up.",
-                &["reason", "nodepool", "min_values_relaxed"],
-            )?,
             claims_terminated: count(
                 "karpenter_nodeclaims_terminated_total",
                 "Node claims that have ended.",

@@ -28,8 +28,7 @@ pub const CONSOLIDATABLE: &str = "Consolidatable";
 /// Puts the finalizer on a new claim, and on old ones the labels that newer versions set.
 pub(super) async fn hold<C: Cloud>(work: &mut Work<'_, C>) -> Result<(), Error> {
     let mut metadata = json!({});
-    let fresh = !is_held(&work.claim);
-    if fresh {
+    if !is_held(&work.claim) {
         let mut finalizers = work.claim.finalizers().to_vec();
         finalizers.push(names::TERMINATION.to_owned());
         metadata["finalizers"] = json!(finalizers);
@@ -41,14 +40,7 @@ pub(super) async fn hold<C: Cloud>(work: &mut Work<'_, C>) -> Result<(), Error> 
     if metadata.as_object().is_some_and(serde_json::Map::is_empty) {
         return Ok(());
     }
-    work.patch(metadata).await?;
-    if fresh {
-        let relaxed = work.claim.annotations().get(names::MIN_VALUES_RELAXED);
-        let relaxed = relaxed.map_or("false", String::as_str);
-        let labels = ["provisioned", work.pool(), relaxed];
-        work.ctx.metrics.claims_created.with_label_values(&labels).inc();
-    }
-    Ok(())
+    work.patch(metadata).await
 }
 
 /// Whether the claim carries tenon's (and Karpenter's) finalizer.
