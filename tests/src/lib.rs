@@ -1,5 +1,7 @@
 //! Whole-system tests of tenon: scenarios, properties and command lines.
 
+pub mod controllers;
 pub mod generate;
+pub mod kubelet;
 pub mod scheduler;
 pub mod watch;

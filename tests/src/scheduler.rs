@@ -16,7 +16,7 @@ mod filter;
 mod pods;
 mod queue;
 mod score;
-mod selector;
+pub(crate) mod selector;
 mod tally;
 mod template;
 mod topology;

@@ -8,7 +8,7 @@ use k8s_openapi::{
 };
 use serde::Serialize;
 
-pub(super) type Labels = BTreeMap<String, String>;
+pub(crate) type Labels = BTreeMap<String, String>;
 
 /// Conditions on labels that must all hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -44,7 +44,7 @@ impl Requirement {
 
 impl Selector {
     /// A selector; none at all selects nothing, an empty one everything.
-    pub(super) fn new(selector: Option<&LabelSelector>) -> Option<Self> {
+    pub(crate) fn new(selector: Option<&LabelSelector>) -> Option<Self> {
         let selector = selector?;
         let mut requirements = equal(selector.match_labels.as_ref());
         for wanted in selector.match_expressions.iter().flatten() {
@@ -81,7 +81,7 @@ impl Selector {
         self
     }
 
-    pub(super) fn matches(&self, labels: &Labels) -> bool {
+    pub(crate) fn matches(&self, labels: &Labels) -> bool {
         self.0.iter().all(|wanted| wanted.holds(labels.get(&wanted.key).map(String::as_str)))
     }
 }
@@ -93,7 +93,7 @@ fn equal(labels: Option<&Labels>) -> Vec<Requirement> {
 }
 
 /// Whether any term of a node selector holds.
-pub(super) fn node_selected(selector: &NodeSelector, labels: &Labels, name: &str) -> bool {
+pub(crate) fn node_selected(selector: &NodeSelector, labels: &Labels, name: &str) -> bool {
     selector.node_selector_terms.iter().any(|term| term_holds(term, labels, name))
 }
 
@@ -116,7 +116,7 @@ pub(super) fn term_holds(term: &NodeSelectorTerm, labels: &Labels, name: &str) -
 }
 
 /// Whether some toleration covers the taint.
-pub(super) fn tolerated(taint: &Taint, tolerations: &[Toleration]) -> bool {
+pub(crate) fn tolerated(taint: &Taint, tolerations: &[Toleration]) -> bool {
     tolerations.iter().any(|toleration| {
         let key = toleration.key.as_deref().unwrap_or_default();
         let effect = toleration.effect.as_deref().unwrap_or_default();
