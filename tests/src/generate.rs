@@ -6,7 +6,7 @@ mod nodes;
 mod pods;
 mod pools;
 mod relations;
-mod rng;
+pub(crate) mod rng;
 mod volumes;
 
 use serde_json::{Value, json};

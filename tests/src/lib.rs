@@ -1,4 +1,8 @@
 //! Whole-system tests of tenon: scenarios, properties and command lines.
 
 pub mod control_plane;
+pub mod controllers;
 pub mod generate;
+pub mod kubelet;
+pub mod scheduler;
+pub mod watch;
