@@ -11,6 +11,7 @@ pub mod cloud;
 pub mod config;
 pub mod control;
 pub mod disruption;
+pub mod engine;
 pub mod formulate;
 pub mod instance;
 pub mod leader;

@@ -26,16 +26,11 @@ pub(super) use self::args::RunArgs;
 use super::exit::{Exit, Failure};
 use crate::{
     clock::Clock,
-    cloud::{
-        Cloud,
-        kwok::{self, Kwok},
-    },
-    control::{self, Controller},
+    cloud::kwok::{self, Kwok},
+    control,
+    engine::{Engine, stopped},
     leader::{Candidate, End, Timing},
-    lifecycle::{self, Lifecycle},
-    pools::Pools,
-    refusals::Refusals,
-    serve,
+    lifecycle, serve,
     source::Catalog,
 };
 
@@ -65,81 +60,20 @@ async fn operate(args: &RunArgs, catalog: Catalog) -> Result<Exit, Failure> {
         faults: args.faults.read(),
     };
     let cloud = Kwok::new(client.clone(), &catalog, settings, clock.clone());
-    let engine = Engine { args, client: client.clone(), catalog, registry, clock, synced };
-    let work = engine.start(Arc::new(cloud), stop.clone())?;
+    let (threads, solve_time) = args.effort();
+    let usual = control::Settings::new(args.plan_settings());
+    let control = control::Settings {
+        threads,
+        solve_time: solve_time.unwrap_or(usual.solve_time),
+        window: args.window(),
+        recording: args.recording(),
+        ..usual
+    };
+    let lifecycle = lifecycle::Settings::default();
+    let engine =
+        Engine { client: client.clone(), catalog, control, lifecycle, registry, clock, synced };
+    let work = engine.start(Arc::new(cloud), stop.clone()).map_err(broken)?;
     elect(args, client, work, stop).await
-}
-
-/// Everything that the controllers share.
-struct Engine<'a> {
-    args: &'a RunArgs,
-    client: Client,
-    catalog: Catalog,
-    registry: Registry,
-    clock: Clock,
-    synced: Arc<AtomicBool>,
-}
-
-impl Engine<'_> {
-    /// The controllers, made but not running: nothing is read or written before the future is
-    /// polled, and dropping it ends them all.
-    fn start<C: Cloud>(
-        self,
-        cloud: Arc<C>,
-        stop: watch::Receiver<bool>,
-    ) -> Result<impl Future<Output = ()> + use<C>, Failure> {
-        let catalog = Arc::new(self.catalog);
-        let refusals = Arc::new(Refusals::default());
-        let (threads, solve_time) = self.args.effort();
-        let usual = control::Settings::new(self.args.plan_settings());
-        let control = Controller::new(
-            self.client.clone(),
-            control::Settings {
-                threads,
-                solve_time: solve_time.unwrap_or(usual.solve_time),
-                window: self.args.window(),
-                recording: self.args.recording(),
-                ..usual
-            },
-            Arc::clone(&catalog),
-            Arc::clone(&refusals),
-            &self.registry,
-        );
-        let control = control.map_err(broken)?;
-        let lifecycle = Lifecycle::new(
-            self.client.clone(),
-            cloud,
-            catalog,
-            refusals,
-            lifecycle::Settings::default(),
-            self.clock,
-            &self.registry,
-        );
-        let lifecycle = lifecycle.map_err(broken)?;
-        let (stores, world, synced) = (control.stores(), lifecycle.world(), self.synced);
-        let report = async move {
-            while !(stores.synced() && world.is_ready()) {
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            }
-            synced.store(true, Ordering::Relaxed);
-            tracing::info!("the caches are synced");
-            std::future::pending::<()>().await;
-        };
-        let pools = Pools::new(self.client);
-        Ok(async move {
-            let all = async {
-                tokio::join!(
-                    control.run(stopped(stop.clone())),
-                    lifecycle.run(stopped(stop.clone())),
-                    pools.run(stopped(stop)),
-                )
-            };
-            tokio::select! {
-                _ = all => {}
-                () = report => {}
-            }
-        })
-    }
 }
 
 /// Does the work, as the leader unless that is switched off.
@@ -247,9 +181,4 @@ fn stop_on_signal() -> Result<watch::Receiver<bool>, Failure> {
         std::future::pending::<()>().await;
     });
     Ok(stopping)
-}
-
-async fn stopped(mut stop: watch::Receiver<bool>) {
-    // The sender lives as long as the runtime.
-    let _ = stop.wait_for(|stop| *stop).await;
 }
