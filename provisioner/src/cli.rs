@@ -3,11 +3,13 @@
 mod args;
 mod catalog;
 mod console;
+mod crds;
 mod exit;
 mod explain;
 mod input;
 mod plan;
 mod replay;
+mod run;
 mod saved;
 mod search;
 mod solve;
@@ -46,6 +48,12 @@ enum Command {
     /// Solve a packing problem by itself: the solver's text, vector bin packing, traces.
     #[command(after_help = exit::TABLE)]
     Solve(Box<solve::SolveArgs>),
+    /// Provision the nodes of a cluster: watch its pods, launch and remove nodes.
+    #[command(after_help = exit::TABLE)]
+    Run(Box<run::RunArgs>),
+    /// Print the custom resource definitions, or write them to a folder.
+    #[command(after_help = exit::TABLE)]
+    Crds(crds::CrdsArgs),
     /// Look at what can be bought.
     #[command(subcommand)]
     Catalog(catalog::CatalogCommand),
@@ -60,7 +68,7 @@ pub fn main() -> ExitCode {
         Err(error) => return refused(&error).into(),
     };
     let console = Console::new(cli.color);
-    match run(cli.command, &console) {
+    match execute(cli.command, &console) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             console.fail(&failure);
@@ -69,11 +77,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command, console: &Console) -> Result<Exit, Failure> {
+fn execute(command: Command, console: &Console) -> Result<Exit, Failure> {
     match command {
         Command::Plan(args) => plan::run(&args, console),
         Command::Replay(args) => replay::run(&args, console),
         Command::Solve(args) => solve::run(&args, console),
+        Command::Run(args) => run::run(&args),
+        Command::Crds(args) => crds::run(&args, console),
         Command::Catalog(command) => catalog::run(command, console),
         Command::Version => {
             console.print(&format!("tenon {}\n", env!("CARGO_PKG_VERSION")))?;

@@ -11,7 +11,8 @@ pub(super) const TABLE: &str = "Exit codes:
   66  the input does not exist or cannot be read
   70  a plan failed its own check; nothing was printed or written
   73  an output file cannot be made
-  74  output failed
+  74  output failed, or a port is taken
+  75  the leadership is lost
 ";
 
 /// What a run ended with; numbers above 63 are those of BSD's sysexits.
@@ -25,6 +26,7 @@ pub(super) enum Exit {
     Internal = 70,
     CannotCreate = 73,
     Io = 74,
+    Lost = 75,
 }
 
 impl From<Exit> for ExitCode {
@@ -84,6 +86,7 @@ mod tests {
             (Internal, "70"),
             (CannotCreate, "73"),
             (Io, "74"),
+            (Lost, "75"),
         ] {
             assert_eq!((exit as u8).to_string(), number.trim());
             assert!(TABLE.contains(&format!("\n  {number} ")), "{number}");

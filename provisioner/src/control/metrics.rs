@@ -30,8 +30,10 @@ pub struct Metrics {
 /// What one round comes to, for the metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Summary {
-    /// Seconds from snapshot to plan.
+    /// Seconds from snapshot to what is to be written.
     pub seconds: f64,
+    /// Of these, seconds of formulating, solving and checking.
+    pub solve_seconds: f64,
     /// Pods that were to be planned.
     pub pods: usize,
     /// Of these, without a place.
@@ -58,7 +60,10 @@ impl Metrics {
             "karpenter_scheduler_scheduling_duration_seconds",
             "Seconds from a snapshot to a checked plan",
         );
-        let solve = HistogramOpts::new("tenon_solve_seconds", "Seconds of formulating and solving");
+        let solve = HistogramOpts::new(
+            "tenon_solve_seconds",
+            "Seconds of formulating, solving and checking",
+        );
         let by_controller = &["controller"];
         let metrics = Self {
             scheduling_duration: HistogramVec::new(
@@ -137,7 +142,7 @@ impl Metrics {
     /// A round has a plan.
     pub fn planned(&self, summary: &Summary) {
         self.scheduling_duration.with_label_values(&[CONTROLLER]).observe(summary.seconds);
-        self.solve.observe(summary.seconds);
+        self.solve.observe(summary.solve_seconds);
         self.queue_depth.with_label_values(&[CONTROLLER]).set(0);
         self.unschedulable.with_label_values(&[CONTROLLER]).set(summary.unplaced as i64);
         self.ignored.set(summary.skipped as i64);

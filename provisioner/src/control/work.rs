@@ -94,14 +94,14 @@ fn blocking(
     for violation in &outcome.violations {
         tracing::error!(violation, "the plan breaks a rule; what is concerned is left out");
     }
-    let before = nodes(&outcome.plan);
+    let (before, solve_seconds) = (nodes(&outcome.plan), outcome.seconds);
     let plan = standing_part(&snapshot, outcome);
-    let seconds = start.elapsed().as_secs_f64();
     let orders = plan_orders(&snapshot, &plan, pools, round);
     let (fixed, surplus) = resize(round, &snapshot, &plan, &orders, pools, settings, catalog);
+    let summary = summary(&plan, start.elapsed().as_secs_f64(), solve_seconds);
     Planned {
         dropped: before - nodes(&plan),
-        summary: summary(&plan, seconds),
+        summary,
         unplaced: plan.unplaced,
         orders,
         fixed,
@@ -121,9 +121,10 @@ fn nodes(plan: &Plan) -> usize {
     plan.launches.len() + plan.existing.len()
 }
 
-fn summary(plan: &Plan, seconds: f64) -> Summary {
+fn summary(plan: &Plan, seconds: f64, solve_seconds: f64) -> Summary {
     Summary {
         seconds,
+        solve_seconds,
         pods: plan.totals.pods,
         unplaced: plan.unplaced.len(),
         skipped: plan.skipped.len(),

@@ -253,6 +253,12 @@ impl State {
     }
 
     fn forget(&mut self, kind: Kind, namespace: &str, name: &str) -> Option<Wake> {
+        if kind == POD {
+            let key = (Arc::from(namespace), Box::from(name));
+            if let Some(entry) = self.store.pods.get(&key) {
+                self.awaited.remove(&entry.pod.uid);
+            }
+        }
         self.store.remove(kind.kind, namespace, name);
         self.faulty.remove(&(kind.kind, namespace.to_owned(), name.to_owned()));
         match kind {

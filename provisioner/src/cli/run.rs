@@ -1,0 +1,184 @@
+//! `tenon run`: the controllers of a cluster, until they are told to stop.
+
+mod args;
+
+use std::{
+    collections::hash_map::RandomState,
+    future::Future,
+    hash::{BuildHasher, Hasher},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use jiff::SignedDuration;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::{Api, Client, Config};
+use prometheus::{IntGaugeVec, Opts, Registry};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+pub(super) use self::args::RunArgs;
+use super::exit::{Exit, Failure};
+use crate::{
+    clock::Clock,
+    cloud::kwok::{self, Kwok},
+    control,
+    engine::{Engine, stopped},
+    leader::{Candidate, End, Timing},
+    lifecycle, serve,
+    source::Catalog,
+};
+
+/// Runs until SIGTERM or SIGINT, or until the leadership is lost.
+pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
+    let catalog = args.check()?;
+    args.start_log()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Exit::Io, error.to_string()))?;
+    runtime.block_on(operate(args, catalog))
+}
+
+async fn operate(args: &RunArgs, catalog: Catalog) -> Result<Exit, Failure> {
+    let stop = stop_on_signal()?;
+    let ports = Ports::open(args).await?;
+    let client = connect().await?;
+    let registry = registry().map_err(broken)?;
+    let synced = Arc::new(AtomicBool::new(false));
+    let ready = Arc::clone(&synced);
+    let probes = serve::probes(move || ready.load(Ordering::Relaxed));
+    tokio::spawn(serve::serve(ports.health, probes, stopped(stop.clone())));
+    let metrics = serve::metrics(registry.clone());
+    tokio::spawn(serve::serve(ports.metrics, metrics, stopped(stop.clone())));
+    let clock = Clock::system();
+    let settings = kwok::Settings {
+        node_registration_delay: SignedDuration::ZERO,
+        faults: args.faults.read(),
+    };
+    let cloud = Kwok::new(client.clone(), &catalog, settings, clock.clone());
+    let (threads, solve_time) = args.effort();
+    let usual = control::Settings::new(args.plan_settings());
+    let control = control::Settings {
+        threads,
+        solve_time: solve_time.unwrap_or(usual.solve_time),
+        window: args.window(),
+        recording: args.recording(),
+        ..usual
+    };
+    let lifecycle = lifecycle::Settings::default();
+    let engine =
+        Engine { client: client.clone(), catalog, control, lifecycle, registry, clock, synced };
+    let work = engine.start(Arc::new(cloud), stop.clone()).map_err(broken)?;
+    elect(args, client, work, stop).await
+}
+
+/// Does the work, as the leader unless that is switched off.
+async fn elect(
+    args: &RunArgs,
+    client: Client,
+    work: impl Future<Output = ()>,
+    stop: watch::Receiver<bool>,
+) -> Result<Exit, Failure> {
+    if args.disable_leader_election {
+        work.await;
+        return Ok(Exit::Done);
+    }
+    let namespace = match args.leader_election_namespace.as_str() {
+        "" => client.default_namespace().to_owned(),
+        given => given.to_owned(),
+    };
+    let api = Api::<Lease>::namespaced(client, &namespace);
+    let name = args.leader_election_name.clone();
+    let mut candidate = Candidate::new(api, name, identity(), Timing::default());
+    tracing::info!(namespace, lease = args.leader_election_name, "waiting for the lease");
+    tokio::select! {
+        () = candidate.acquire() => {}
+        () = stopped(stop) => return Ok(Exit::Done),
+    }
+    tracing::info!("leading");
+    match candidate.lead(work).await {
+        End::Done => Ok(Exit::Done),
+        End::Lost => {
+            let message = "the leadership is lost; stopped, start again to stand for it";
+            Err(Failure::new(Exit::Lost, message))
+        }
+    }
+}
+
+/// Host name and a random number, since two processes may run on one host.
+fn identity() -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "tenon".to_owned());
+    format!("{host}_{:016x}", RandomState::new().build_hasher().finish())
+}
+
+struct Ports {
+    health: TcpListener,
+    metrics: TcpListener,
+}
+
+impl Ports {
+    async fn open(args: &RunArgs) -> Result<Self, Failure> {
+        Ok(Self {
+            health: port("--health-probe-port", args.health_probe_port).await?,
+            metrics: port("--metrics-port", args.metrics_port).await?,
+        })
+    }
+}
+
+async fn port(flag: &str, port: u16) -> Result<TcpListener, Failure> {
+    let taken = |error| Failure::new(Exit::Io, format!("{flag} {port}: {error}; give a free port"));
+    serve::listen(port).await.map_err(taken)
+}
+
+/// A client for the cluster of KUBECONFIG, or the one around us, that has answered once.
+async fn connect() -> Result<Client, Failure> {
+    let help = "set KUBECONFIG, or run in a cluster with a service account";
+    let config = Config::infer().await.map_err(|error| {
+        Failure::new(Exit::NoInput, format!("there is no cluster to talk to: {error}; {help}"))
+    })?;
+    let url = config.cluster_url.to_string();
+    let unreachable = |error: kube::Error| {
+        Failure::new(Exit::NoInput, format!("the API server {url} does not answer: {error}"))
+    };
+    let client = Client::try_from(config).map_err(unreachable)?;
+    let version = client.apiserver_version().await.map_err(unreachable)?;
+    tracing::info!(version = version.git_version, "connected to the API server");
+    Ok(client)
+}
+
+/// An own registry, with the metric that tells what runs.
+fn registry() -> Result<Registry, prometheus::Error> {
+    let registry = Registry::new();
+    let help = "A metric with a constant '1' value, labeled by version";
+    let info = IntGaugeVec::new(Opts::new("karpenter_build_info", help), &["version", "engine"])?;
+    info.with_label_values(&[env!("CARGO_PKG_VERSION"), "tenon"]).set(1);
+    registry.register(Box::new(info))?;
+    Ok(registry)
+}
+
+fn broken(error: prometheus::Error) -> Failure {
+    Failure::new(Exit::Internal, format!("metrics: {error}"))
+}
+
+/// Becomes true on SIGTERM or SIGINT.
+fn stop_on_signal() -> Result<watch::Receiver<bool>, Failure> {
+    let on = |kind| signal(kind).map_err(|error| Failure::new(Exit::Io, error.to_string()));
+    let (mut terminate, mut interrupt) =
+        (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
+    let (stop, stopping) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        // Nobody listens any more when everything has ended already.
+        let _ = stop.send(true);
+        std::future::pending::<()>().await;
+    });
+    Ok(stopping)
+}

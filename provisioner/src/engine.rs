@@ -1,0 +1,105 @@
+//! All controllers of a cluster together: planning, the lifecycle of claims, the pools' status.
+
+use std::{
+    future::{Future, pending},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use kube::Client;
+use prometheus::Registry;
+use tokio::sync::watch;
+
+use crate::{
+    clock::Clock,
+    cloud::Cloud,
+    control::{self, Controller},
+    lifecycle::{self, Lifecycle},
+    pools::Pools,
+    refusals::Refusals,
+    source::Catalog,
+};
+
+/// How often it is looked whether the caches are synced, until they are.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Everything that the controllers share.
+pub struct Engine {
+    /// The cluster.
+    pub client: Client,
+    /// What can be bought.
+    pub catalog: Catalog,
+    /// How rounds are made.
+    pub control: control::Settings,
+    /// How claims are carried through their life.
+    pub lifecycle: lifecycle::Settings,
+    /// Where the metrics go.
+    pub registry: Registry,
+    /// What the time is.
+    pub clock: Clock,
+    /// Becomes true when all that must be known has been read.
+    pub synced: Arc<AtomicBool>,
+}
+
+impl Engine {
+    /// The controllers, made but not running: nothing is read or written before the future is
+    /// polled, and dropping it ends them all. It ends when `stop` becomes true.
+    ///
+    /// # Errors
+    /// When the registry has metrics of the same names already.
+    pub fn start<C: Cloud>(
+        self,
+        cloud: Arc<C>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<impl Future<Output = ()> + Send + use<C>, prometheus::Error> {
+        let (catalog, refusals) = (Arc::new(self.catalog), Arc::new(Refusals::default()));
+        let control = Controller::new(
+            self.client.clone(),
+            self.control,
+            Arc::clone(&catalog),
+            Arc::clone(&refusals),
+            &self.registry,
+        )?;
+        let lifecycle = Lifecycle::new(
+            self.client.clone(),
+            cloud,
+            catalog,
+            refusals,
+            self.lifecycle,
+            self.clock,
+            &self.registry,
+        )?;
+        let (stores, world, synced) = (control.stores(), lifecycle.world(), self.synced);
+        let report = async move {
+            while !(stores.synced() && world.is_ready()) {
+                tokio::time::sleep(LOOK).await;
+            }
+            synced.store(true, Ordering::Relaxed);
+            tracing::info!("the caches are synced");
+            pending::<()>().await;
+        };
+        let pools = Pools::new(self.client);
+        Ok(async move {
+            let all = async {
+                tokio::join!(
+                    control.run(stopped(stop.clone())),
+                    lifecycle.run(stopped(stop.clone())),
+                    pools.run(stopped(stop)),
+                )
+            };
+            tokio::select! {
+                _ = all => {}
+                () = report => {}
+            }
+        })
+    }
+}
+
+/// Ends when `stop` becomes true, or nobody is left who could say so.
+pub async fn stopped(mut stop: watch::Receiver<bool>) {
+    // A closed channel is an end too.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
