@@ -191,11 +191,9 @@ fn manifests_follow_the_charts_values() {
     assert_eq!(pod["containers"][0]["image"], image.as_str());
     for (variable, value) in [
         ("LOG_LEVEL", &values["logLevel"]),
-        ("CLOUD_PROVIDER", &values["settings"]["cloudProvider"]),
+        ("CLOUD", &values["settings"]["cloud"]),
         ("BATCH_MAX_DURATION", &values["settings"]["batchMaxDuration"]),
         ("BATCH_IDLE_DURATION", &values["settings"]["batchIdleDuration"]),
-        ("PREFERENCE_POLICY", &values["settings"]["preferencePolicy"]),
-        ("MIN_VALUES_POLICY", &values["settings"]["minValuesPolicy"]),
     ] {
         assert_eq!(Some(value_of(variable).as_str()), value.as_str(), "{variable}");
     }
