@@ -50,9 +50,9 @@ async fn define(client: &Client) -> Api<DynamicObject> {
         }
     }));
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
-    definitions.create(&PostParams::default(), &definition).await.unwrap();
-    let made = definitions.get("nodepools.karpenter.sh").await.unwrap();
-    let conditions = made.status.unwrap().conditions.unwrap();
+    definitions.create(&PostParams::default(), &definition).await.expect("it is accepted");
+    let made = definitions.get("nodepools.karpenter.sh").await.expect("it is there");
+    let conditions = made.status.and_then(|it| it.conditions).unwrap_or_default();
     assert!(conditions.iter().any(|it| it.type_ == "Established" && it.status == "True"));
     let kind = GroupVersionKind::gvk("karpenter.sh", "v1", "NodePool");
     Api::all_with(client.clone(), &ApiResource::from_gvk(&kind))

@@ -15,13 +15,15 @@ use super::{create, object, pod, refused, start};
 /// Binds a pod and lets it run, as scheduler and kubelet do.
 async fn run(pods: &Api<Pod>, name: &str, node: &str) {
     let binding = json!({"target": {"kind": "Node", "name": node}});
-    let _: Value =
-        pods.create_subresource("binding", name, &PostParams::default(), &binding).await.unwrap();
+    let _: Value = pods
+        .create_subresource("binding", name, &PostParams::default(), &binding)
+        .await
+        .expect("the pod is bound");
     let status = json!({"status": {
         "phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]
     }});
     let params = PatchParams::default();
-    pods.patch_status(name, &params, &Patch::Strategic(status)).await.unwrap();
+    pods.patch_status(name, &params, &Patch::Strategic(status)).await.expect("the pod runs");
 }
 
 /// Asks again until there is an answer; the controllers of the server take a moment.
