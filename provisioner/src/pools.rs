@@ -117,7 +117,10 @@ impl Pools {
     async fn node_class(&mut self, class: &NodeClassReference) -> Result<NodeClass, kube::Error> {
         let Some(kind) = self.kind(class).await? else { return Ok(NodeClass::Missing) };
         let api = Api::<DynamicObject>::all_with(self.client.clone(), &kind);
-        Ok(api.get_opt(&class.name).await?.map_or(NodeClass::Missing, NodeClass::Found))
+        Ok(api
+            .get_opt(&class.name)
+            .await?
+            .map_or(NodeClass::Missing, |class| NodeClass::Found(Box::new(class))))
     }
 
     async fn kind(

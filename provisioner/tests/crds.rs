@@ -41,5 +41,5 @@ fn defaults_rules_and_columns_are_karpenters() {
 
 fn definition(kind: &str) -> Value {
     let mut all = crd::all().into_iter().map(|(_, definition)| definition);
-    all.find(|one| one["spec"]["names"]["kind"] == kind).unwrap()
+    all.find(|one| one["spec"]["names"]["kind"] == kind).expect("the kind is defined")
 }

@@ -13,7 +13,7 @@ use crate::api::crd;
 #[derive(Debug, Args)]
 pub(super) struct CrdsArgs {
     /// Write one file for each definition into this folder.
-    #[arg(long = "output-dir", short, value_name = "DIR")]
+    #[arg(long = "output-dir", short = 'o', value_name = "DIR")]
     folder: Option<PathBuf>,
 }
 

@@ -21,7 +21,7 @@ pub enum NodeClass {
     /// There is none of that name or kind.
     Missing,
     /// The object.
-    Found(DynamicObject),
+    Found(Box<DynamicObject>),
 }
 
 /// The names that Karpenter always shows, even at zero.
