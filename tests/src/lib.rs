@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod control_plane;
 pub mod controllers;
+pub mod engine;
 pub mod generate;
 pub mod kubelet;
 pub mod scheduler;

@@ -49,8 +49,12 @@ async fn operate(args: &RunArgs, catalog: Catalog) -> Result<Exit, Failure> {
     let client = connect().await?;
     let registry = registry().map_err(broken)?;
     let synced = Arc::new(AtomicBool::new(false));
-    let ready = Arc::clone(&synced);
-    let probes = serve::probes(move || ready.load(Ordering::Relaxed));
+    let leading = Arc::new(AtomicBool::new(false));
+    let (led, read) = (Arc::clone(&leading), Arc::clone(&synced));
+    // A replica that waits for the lease does its duty; if it were not ready, a rolling update
+    // would never get past it.
+    let ready = move || !led.load(Ordering::Relaxed) || read.load(Ordering::Relaxed);
+    let probes = serve::probes(ready);
     tokio::spawn(serve::serve(ports.health, probes, stopped(stop.clone())));
     let metrics = serve::metrics(registry.clone());
     tokio::spawn(serve::serve(ports.metrics, metrics, stopped(stop.clone())));
@@ -73,7 +77,7 @@ async fn operate(args: &RunArgs, catalog: Catalog) -> Result<Exit, Failure> {
     let engine =
         Engine { client: client.clone(), catalog, control, lifecycle, registry, clock, synced };
     let work = engine.start(Arc::new(cloud), stop.clone()).map_err(broken)?;
-    elect(args, client, work, stop).await
+    elect(args, client, work, &leading, stop).await
 }
 
 /// Does the work, as the leader unless that is switched off.
@@ -81,9 +85,11 @@ async fn elect(
     args: &RunArgs,
     client: Client,
     work: impl Future<Output = ()>,
+    leading: &AtomicBool,
     stop: watch::Receiver<bool>,
 ) -> Result<Exit, Failure> {
     if args.disable_leader_election {
+        leading.store(true, Ordering::Relaxed);
         work.await;
         return Ok(Exit::Done);
     }
@@ -99,6 +105,7 @@ async fn elect(
         () = candidate.acquire() => {}
         () = stopped(stop) => return Ok(Exit::Done),
     }
+    leading.store(true, Ordering::Relaxed);
     tracing::info!("leading");
     match candidate.lead(work).await {
         End::Done => Ok(Exit::Done),

@@ -1,0 +1,129 @@
+//! The product's controllers, run beside a cluster in this process.
+
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use catalog::azure::NetworkPlugin;
+use jiff::SignedDuration;
+use kube::Client;
+use prometheus::{Registry, proto::MetricFamily};
+use provisioner::{
+    api::crd,
+    clock::Clock,
+    cloud::kwok::{self, Kwok},
+    control, engine, lifecycle, pipeline,
+    source::Catalog,
+};
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::cluster::{Cluster, Error};
+
+/// What the controllers work with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The cloud.
+    pub cloud: kwok::Settings,
+    /// The lifecycle.
+    pub lifecycle: lifecycle::Settings,
+    /// When a batch of pods is closed.
+    pub window: control::Window,
+}
+
+impl Default for Options {
+    /// The product's own times for batches; drains, and looks for empty nodes, as short as they may
+    /// be where nobody's traffic depends on them.
+    fn default() -> Self {
+        let soon = SignedDuration::from_millis(500);
+        Self {
+            cloud: kwok::Settings::default(),
+            lifecycle: lifecycle::Settings {
+                least_drain: soon,
+                terminate_poll: soon,
+                empty_every: soon,
+                pod_event_every: soon,
+                ..lifecycle::Settings::default()
+            },
+            window: control::Window::default(),
+        }
+    }
+}
+
+/// Running controllers; [`Engine::stop`] ends them.
+pub struct Engine {
+    registry: Registry,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Engine {
+    /// Installs the custom resources and starts all controllers on Karpenter's kwok catalog.
+    ///
+    /// # Errors
+    ///
+    /// When the API server refuses the definitions.
+    pub async fn start(cluster: &Cluster, client: Client, options: Options) -> Result<Self, Error> {
+        for (_, definition) in crd::all() {
+            cluster.apply(&crd::to_yaml(&definition)).await?;
+        }
+        let catalog = Catalog::Types {
+            name: "kwok".to_owned(),
+            types: catalog::kwok::instance_types().into_iter().map(Arc::new).collect(),
+        };
+        let clock = Clock::system();
+        let cloud = Kwok::new(client.clone(), &catalog, options.cloud, clock.clone());
+        let registry = Registry::new();
+        let control =
+            control::Settings { window: options.window, ..control::Settings::new(plan_settings()) };
+        let parts = engine::Engine {
+            client,
+            catalog,
+            control,
+            lifecycle: options.lifecycle,
+            registry: registry.clone(),
+            clock,
+            synced: Arc::new(AtomicBool::new(false)),
+        };
+        let (stop, stopped) = watch::channel(false);
+        // A registry that was made a moment ago has no metric of any name.
+        let work = parts.start(Arc::new(cloud), stopped).expect("the registry is new");
+        Ok(Self { registry, stop, task: tokio::spawn(work) })
+    }
+
+    /// The value of a counter or gauge with this label, 0 when there is none.
+    pub fn metric(&self, name: &str, label: Option<(&str, &str)>) -> f64 {
+        let families = self.registry.gather();
+        let family = families.iter().find(|family| family.name() == name);
+        family.map_or(0.0, |family| sum(family, label))
+    }
+
+    /// Stops the controllers and waits until they have.
+    pub async fn stop(self) {
+        // Nobody listens any more when the controllers have ended by themselves.
+        let _ = self.stop.send(true);
+        let _ = tokio::time::timeout(Duration::from_secs(10), self.task).await;
+    }
+}
+
+fn sum(family: &MetricFamily, label: Option<(&str, &str)>) -> f64 {
+    let fits = |metric: &&prometheus::proto::Metric| {
+        label.is_none_or(|(name, value)| {
+            metric.get_label().iter().any(|pair| pair.name() == name && pair.value() == value)
+        })
+    };
+    let value = |metric: &prometheus::proto::Metric| {
+        metric.get_counter().get_value() + metric.get_gauge().get_value()
+    };
+    family.get_metric().iter().filter(fits).map(value).sum()
+}
+
+fn plan_settings() -> pipeline::Settings {
+    pipeline::Settings {
+        kubernetes_version: (1, 35),
+        network_plugin: NetworkPlugin::None,
+        max_pods: None,
+        os_disk_price: None,
+        search: pipeline::Search::default(),
+    }
+}

@@ -1,0 +1,111 @@
+//! The product's controllers against the control plane in this process: pods that cannot be
+//! scheduled get nodes, the plan comes true, and nodes that nobody needs leave.
+
+use std::time::Duration;
+
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Node};
+use kube::{
+    Api, ResourceExt,
+    api::{ListParams, Patch, PatchParams},
+};
+use provisioner::api::v1::NodeClaim;
+use serde_json::json;
+use tenon_tests::{
+    cluster::{Cluster, Options},
+    engine::{self, Engine},
+};
+
+/// Generous, for a slow machine; nothing waits that long when all is well.
+const SOON: Duration = Duration::from_secs(120);
+
+const POOL: &str = r#"
+apiVersion: karpenter.kwok.sh/v1alpha1
+kind: KWOKNodeClass
+metadata: {name: default}
+---
+apiVersion: karpenter.sh/v1
+kind: NodePool
+metadata: {name: general}
+spec:
+  template:
+    spec:
+      nodeClassRef: {group: karpenter.kwok.sh, kind: KWOKNodeClass, name: default}
+      requirements:
+        - {key: kubernetes.io/os, operator: In, values: [linux]}
+        - {key: kubernetes.io/arch, operator: In, values: [amd64]}
+        - {key: karpenter.sh/capacity-type, operator: In, values: [on-demand]}
+  disruption:
+    consolidateAfter: 0s
+    budgets: [{nodes: "100%"}]
+"#;
+
+fn shop(name: &str, replicas: u32, cpu: &str, memory: &str) -> String {
+    format!(
+        r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: {name}, namespace: default}}
+spec:
+  replicas: {replicas}
+  selector: {{matchLabels: {{app: {name}, shop: web}}}}
+  template:
+    metadata: {{labels: {{app: {name}, shop: web}}}}
+    spec:
+      containers:
+        - name: app
+          image: shop
+          resources: {{requests: {{cpu: {cpu}, memory: {memory}}}}}
+"#
+    )
+}
+
+async fn nothing_left(cluster: &Cluster) {
+    let gone = cluster.wait_until("no node and no claim is left", SOON, |client| async move {
+        let nodes = Api::<Node>::all(client.clone()).list(&ListParams::default()).await?;
+        let claims = Api::<NodeClaim>::all(client).list(&ListParams::default()).await?;
+        Ok(nodes.items.is_empty() && claims.items.is_empty())
+    });
+    gone.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_gets_its_nodes_and_gives_them_back() {
+    let cluster = Cluster::start(Options::seeded(1)).await.unwrap();
+    let client = cluster.control_plane().unwrap().client("tenon");
+    let engine = Engine::start(&cluster, client, engine::Options::default()).await.unwrap();
+    cluster.apply(POOL).await.unwrap();
+    cluster.apply(&shop("web", 20, "900m", "1Gi")).await.unwrap();
+    cluster.apply(&shop("cart", 10, "400m", "3Gi")).await.unwrap();
+    cluster.pods_running("shop=web", 30, SOON).await.unwrap();
+
+    let nodes = Api::<Node>::all(cluster.client()).list(&ListParams::default()).await.unwrap();
+    let claims = Api::<NodeClaim>::all(cluster.client());
+    let claims = claims.list(&ListParams::default()).await.unwrap();
+    assert_eq!(nodes.items.len(), claims.items.len());
+    let planned: usize = claims.iter().map(|claim| claim.planned_pods().len()).sum();
+    assert_eq!(planned, 30);
+    for pod in cluster.pods("shop=web").await.unwrap() {
+        let host = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap();
+        let claim = claims.iter().find(|claim| {
+            claim.planned_pods().iter().any(|planned| planned.name == pod.name_any())
+        });
+        let status = claim.and_then(|claim| claim.status.as_ref()).unwrap();
+        assert_eq!(status.node_name.as_deref(), Some(host.as_str()), "{}", pod.name_any());
+    }
+    let landed = |place| engine.metric("tenon_pods_landed_total", Some(("where", place)));
+    let counted = cluster.wait_until("30 pods are counted as landed", SOON, |_| {
+        let count = landed("planned");
+        async move { Ok(count >= 30.0) }
+    });
+    counted.await.unwrap();
+    assert_eq!((landed("planned"), landed("elsewhere")), (30.0, 0.0));
+
+    let deployments = Api::<Deployment>::namespaced(cluster.client(), "default");
+    for name in ["web", "cart"] {
+        let none = Patch::Merge(json!({ "spec": { "replicas": 0 } }));
+        deployments.patch(name, &PatchParams::default(), &none).await.unwrap();
+    }
+    nothing_left(&cluster).await;
+    engine.stop().await;
+    cluster.stop().await;
+}
