@@ -115,7 +115,7 @@ fn sum(family: &MetricFamily, label: Option<(&str, &str)>) -> f64 {
     let value = |metric: &prometheus::proto::Metric| {
         metric.get_counter().get_value() + metric.get_gauge().get_value()
     };
-    family.get_metric().iter().filter(fits).map(value).sum()
+    family.get_metric().iter().filter(fits).map(value).fold(0.0, |sum, value| sum + value)
 }
 
 fn plan_settings() -> pipeline::Settings {
