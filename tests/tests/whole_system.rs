@@ -65,7 +65,7 @@ async fn nothing_left(cluster: &Cluster) {
         let claims = Api::<NodeClaim>::all(client).list(&ListParams::default()).await?;
         Ok(nodes.items.is_empty() && claims.items.is_empty())
     });
-    gone.await.unwrap();
+    gone.await.expect("every node leaves when no pod needs it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
