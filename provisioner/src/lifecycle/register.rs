@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{
     events::Reason,
     node::{has_taint, is_held, merge_taints, taints},
-    work::{Error, Work, label},
+    work::{Error, Work, duration, label},
 };
 use crate::{
     api::{names, v1::NodeClaim},
@@ -67,6 +67,11 @@ async fn join<C: Cloud>(work: &mut Work<'_, C>, node: Arc<Node>) -> Result<(), E
             let pods = work.claim.planned_pods();
             let nominated = nominate(&work.ctx.client, &name, &pods).await;
             tracing::info!(claim = work.name(), node = name, %nominated, "registering");
+            // The scheduler reads pods and nodes in two streams. Were the taint seen to go before
+            // the nominations, here or on a node of the same round, it would give the room away.
+            if !pods.is_empty() {
+                tokio::time::sleep(duration(work.ctx.settings.nomination_settle)).await;
+            }
         }
         work.patch_node(&node, patch).await?;
     }

@@ -14,6 +14,9 @@ pub struct Settings {
     pub launch_timeout: SignedDuration,
     /// A machine whose node has not registered by then is given up (Karpenter: 15 min).
     pub registration_timeout: SignedDuration,
+    /// How long a new node's taint stays after its pods were nominated, for the scheduler to have
+    /// read that they were.
+    pub nomination_settle: SignedDuration,
     /// How often claims and machines are compared (Karpenter: 2 min).
     pub collect_every: SignedDuration,
     /// How long a machine may be without a claim, and a launched claim without a machine in the
@@ -40,6 +43,7 @@ impl Default for Settings {
             cloud_timeout: SignedDuration::from_secs(120),
             launch_timeout: SignedDuration::from_mins(5),
             registration_timeout: SignedDuration::from_mins(15),
+            nomination_settle: SignedDuration::from_millis(300),
             collect_every: SignedDuration::from_mins(2),
             orphan_grace: SignedDuration::from_secs(60),
             least_drain: SignedDuration::from_secs(5),
