@@ -63,8 +63,9 @@ pub(crate) fn improve(
     let mut search = Search { prepared, options, best: solution, unit, blur: 0.0, tell };
     search.eject(&core, &parts, budget);
     let mut bounding = root(coarse, seeds(problem, &parts, coarse, search.best), budget);
+    let apart = blurred.is_some().then(|| pricers(&core, &bounding));
     let record = if blurred.is_some() || Core::views_differ(problem) {
-        search.bound_apart(&core, &mut bounding, blurred.is_some(), budget);
+        search.bound_apart(&core, &mut bounding, apart.as_deref(), budget);
         let parts = Parts::along(problem, search.best);
         search.plan_apart(&bounding, &parts, budget)
     } else {
@@ -75,8 +76,8 @@ pub(crate) fn improve(
     let known = if solution.unplaced == given.1 { given.0 } else { 0 };
     solution.bound = known.max(bound::resource_bound(problem, solution)).min(solution.cost);
     let record = record.with_nodes(stock::existing(coarse), stock::existing(&core));
-    let pricers = pricers(&core, &bounding);
-    let certificate = prove::settle(problem, &core, &pricers, &record, solution, budget);
+    let pricers = apart.as_deref().unwrap_or(&bounding.pricers);
+    let certificate = prove::settle(problem, &core, pricers, &record, solution, budget);
     // No plan costs anything between two multiples of what divides all prices.
     let whole = (i128::from(solution.bound) + i128::from(unit) - 1) / i128::from(unit);
     solution.bound = (whole * i128::from(unit)).min(solution.cost.into()) as Money;
@@ -84,7 +85,7 @@ pub(crate) fn improve(
     certificate
 }
 
-/// The pricers of a core, of which the root has those of the offerings already.
+/// The pricers of a core whose existing nodes the root takes together; it has the offerings' already.
 fn pricers(core: &Core, root: &Root<'_>) -> Vec<Pricer> {
     let nodes = &core.kinds[..stock::existing(core)];
     let mut pricers: Vec<Pricer> = nodes.par_iter().map(|kind| Pricer::new(core, kind)).collect();
@@ -168,20 +169,20 @@ impl Search<'_> {
         }
     }
 
-    /// Solves a root that is for the bound alone.
+    /// Solves a root that is for the bound alone; `pricers` are those of the true core where the
+    /// root's existing nodes were taken together.
     fn bound_apart(
         &mut self,
         core: &Core,
         bounding: &mut Root<'_>,
-        is_blurred: bool,
+        pricers: Option<&[Pricer]>,
         budget: &mut Budget,
     ) {
         let limits = fine(bounding.core, self.best.cost, self.options.gap_ppm);
         generate(bounding, &limits, budget);
-        if is_blurred {
-            let pricers = pricers(core, bounding);
+        if let Some(pricers) = pricers {
             let coarse = stock::worth(bounding.core, &bounding.pricers, &bounding.duals, budget);
-            self.blur = coarse - stock::worth(core, &pricers, &bounding.duals, budget);
+            self.blur = coarse - stock::worth(core, pricers, &bounding.duals, budget);
         }
         self.raise(bounding.bound);
     }
