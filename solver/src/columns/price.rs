@@ -24,6 +24,19 @@ pub(crate) struct Question<'a> {
     pub care: Care,
 }
 
+impl<'a> Question<'a> {
+    fn ask(&self, kind: usize, nodes: u32, exact: bool) -> Ask<'a> {
+        Ask {
+            profits: self.profits,
+            limits: self.limits,
+            enough: self.costs[kind].max(0.0) * (1.0 + self.tolerance),
+            nodes,
+            keep: self.keep,
+            exact,
+        }
+    }
+}
+
 /// How far pricing goes into the kinds that stand above their cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Care {
@@ -58,14 +71,6 @@ pub(crate) fn price_all(
     question: &Question<'_>,
     budget: &mut Budget,
 ) -> Vec<Priced> {
-    let ask = |kind: usize, nodes: u32, exact: bool| Ask {
-        profits: question.profits,
-        limits: question.limits,
-        enough: question.costs[kind].max(0.0) * (1.0 + question.tolerance),
-        nodes,
-        keep: question.keep,
-        exact,
-    };
     // What costs nothing, as existing nodes do, has nothing that it could be above of.
     let free = |kind: usize| question.costs[kind] <= 0.0;
     let first = |kind: usize| match question.care {
@@ -75,7 +80,7 @@ pub(crate) fn price_all(
     let mut priced: Vec<Priced> = pricers
         .par_iter()
         .enumerate()
-        .map(|(kind, pricer)| pricer.price(&ask(kind, first(kind), false)))
+        .map(|(kind, pricer)| pricer.price(&question.ask(kind, first(kind), false)))
         .collect();
     let over = |priced: &Priced, kind: usize| priced.bound / question.costs[kind].max(1.0);
     let mut open: Vec<usize> = (0..pricers.len())
@@ -94,7 +99,7 @@ pub(crate) fn price_all(
                 }
                 let again: Vec<Priced> = batch
                     .par_iter()
-                    .map(|&kind| pricers[kind].price(&ask(kind, nodes, true)))
+                    .map(|&kind| pricers[kind].price(&question.ask(kind, nodes, true)))
                     .collect();
                 for (&kind, new) in batch.iter().zip(again) {
                     budget.prices(new.nodes.into());
@@ -121,15 +126,10 @@ pub(crate) fn price_few(
     question: &Question<'_>,
     budget: &mut Budget,
 ) -> Vec<(u32, Priced)> {
-    let ask = |kind: u32| Ask {
-        profits: question.profits,
-        limits: question.limits,
-        enough: question.costs[kind as usize].max(0.0) * (1.0 + question.tolerance),
-        nodes,
-        keep: question.keep,
-        exact: nodes > FIRST,
+    let price = |&kind: &u32| {
+        let ask = question.ask(kind as usize, nodes, nodes > FIRST);
+        (kind, pricers[kind as usize].price(&ask))
     };
-    let price = |&kind: &u32| (kind, pricers[kind as usize].price(&ask(kind)));
     let priced: Vec<(u32, Priced)> = kinds.par_iter().map(price).collect();
     budget.prices(priced.iter().map(|(_, priced)| u64::from(priced.nodes)).sum());
     priced
