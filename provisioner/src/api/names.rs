@@ -1,10 +1,8 @@
 //! Labels, annotations, taints and finalizers, with Karpenter's names (karpenter.md, section 1.2)
 //! and tenon's own under `tenon.sh`.
 
-/// Label of nodes and claims: their node pool.
-pub const NODE_POOL: &str = "karpenter.sh/nodepool";
-/// Label: `spot`, `on-demand` or `reserved`.
-pub const CAPACITY_TYPE: &str = "karpenter.sh/capacity-type";
+pub use catalog::well_known::{CAPACITY_TYPE, NODE_POOL};
+
 /// Label of nodes that carry their claim's labels and taints.
 pub const REGISTERED: &str = "karpenter.sh/registered";
 /// Label of nodes that are ready for pods.

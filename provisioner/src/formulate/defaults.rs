@@ -35,7 +35,7 @@ fn pool(name: &str, os: &str, families: Option<&[&str; 4]>) -> NodePool {
     };
     ask(OS, &[os]);
     ask("kubernetes.io/arch", &["amd64"]);
-    ask(super::offerings::CAPACITY_TYPE, &["on-demand"]);
+    ask(crate::api::names::CAPACITY_TYPE, &["on-demand"]);
     if let Some(families) = families {
         ask("karpenter.azure.com/sku-family", families);
     }

@@ -17,7 +17,10 @@ use super::{
     volumes::ZONE,
 };
 use crate::{
-    api::node_pool::{AksNodeClass, NodePool},
+    api::{
+        names,
+        node_pool::{AksNodeClass, NodePool},
+    },
     snapshot::{SkipReason, Skipped, Snapshot},
     source::Catalog,
 };
@@ -213,13 +216,13 @@ impl<'m> Prices<'m> {
         let size = labels
             .get("node.kubernetes.io/instance-type")
             .or_else(|| labels.get("beta.kubernetes.io/instance-type"))?;
-        let pool = labels.get(offerings::NODE_POOL);
+        let pool = labels.get(names::NODE_POOL);
         let known = pool.and_then(|pool| self.bought_by(pool, size));
         let instance_type = match known {
             Some(known) => known,
             None => self.others().get(size)?.clone(),
         };
-        let spot = labels.get(offerings::CAPACITY_TYPE).map(|value| &**value) == Some("spot")
+        let spot = labels.get(names::CAPACITY_TYPE).map(|value| &**value) == Some("spot")
             || labels.get("kubernetes.azure.com/scalesetpriority").map(|value| &**value)
                 == Some("spot");
         let zone = labels.get(ZONE);
@@ -239,7 +242,7 @@ impl<'m> Prices<'m> {
         let by_pool = self.by_pool.get_or_insert_with(|| {
             let mut by_pool = FxHashMap::default();
             for offering in offerings {
-                if let Some(pool) = offering.shared_labels.get(offerings::NODE_POOL) {
+                if let Some(pool) = offering.shared_labels.get(names::NODE_POOL) {
                     by_pool
                         .entry((pool.clone(), offering.instance_type.name.clone()))
                         .or_insert_with(|| offering.instance_type.clone());

@@ -6,18 +6,15 @@ use catalog::{Resources, resources};
 use k8s_openapi::api::core::v1::{Node, Taint};
 use rustc_hash::FxHashMap;
 
-use super::{
-    offerings::{Labels, NODE_POOL},
-    pending::Fate,
-    requests,
-};
+use super::{offerings::Labels, pending::Fate, requests};
 use crate::{
-    api::node_pool::NodeClaim,
+    api::{
+        names::{DISRUPTED, INITIALIZED, NODE_POOL, UNREGISTERED},
+        node_pool::NodeClaim,
+    },
     snapshot::{SkipReason, Skipped, Snapshot},
 };
 
-const DISRUPTED: &str = "karpenter.sh/disrupted";
-const INITIALIZED: &str = "karpenter.sh/initialized";
 const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 
 /// A node that stays, or a claim whose node is not there yet.
@@ -191,7 +188,7 @@ fn is_ephemeral(taint: &Taint) -> bool {
         ("node.kubernetes.io/not-ready", "NoSchedule" | "NoExecute")
         | ("node.kubernetes.io/unreachable", "NoSchedule")
         | ("node.cloudprovider.kubernetes.io/uninitialized", "NoSchedule")
-        | ("karpenter.sh/unregistered", "NoExecute") => true,
+        | (UNREGISTERED, "NoExecute") => true,
         (key, _) => key.starts_with("readiness.k8s.io/"),
     }
 }

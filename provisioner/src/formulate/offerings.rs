@@ -6,13 +6,14 @@ use catalog::{CapacityType, InstanceType, Requirement, Requirements, Resources, 
 use rustc_hash::FxHashMap;
 
 use super::{labels::Reads, volumes::ZONE};
-use crate::{api::node_pool::NodePool, snapshot::Snapshot};
+use crate::{
+    api::{
+        names::{self, CAPACITY_TYPE, NODE_POOL},
+        node_pool::NodePool,
+    },
+    snapshot::Snapshot,
+};
 
-/// `karpenter.sh/capacity-type`.
-pub(super) const CAPACITY_TYPE: &str = "karpenter.sh/capacity-type";
-/// `karpenter.sh/nodepool`.
-pub(super) const NODE_POOL: &str = "karpenter.sh/nodepool";
-const PLACEMENT_SCOPE: &str = "karpenter.azure.com/placement-scope";
 const REGIONAL_ZONE: &str = "0";
 /// A size is bought by name when a pool lists one of these explicitly. The family is not among
 /// them: the family of a confidential `DC` or `EC` size is plain `D` or `E`.
@@ -171,7 +172,7 @@ fn is_named(requirements: &Requirements, instance_type: &InstanceType) -> bool {
 fn usable_offerings(requirements: &Requirements, instance_type: &InstanceType) -> Vec<usize> {
     let offerings = &instance_type.offerings;
     let zonal = offerings.iter().any(|offering| &*offering.zone != REGIONAL_ZONE);
-    let asks_regional = requirements.get(PLACEMENT_SCOPE).is_some()
+    let asks_regional = requirements.get(well_known::PLACEMENT_SCOPE).is_some()
         || requirements.get(ZONE).is_some_and(|zone| !zone.complement && zone.has(REGIONAL_ZONE));
     let allowed = |key: &str, value: &str| requirements.get(key).is_none_or(|one| one.has(value));
     let usable =
@@ -236,8 +237,8 @@ fn own_labels((zone, capacity_type, added): &OwnKey, reads: &Reads) -> OwnLabels
 fn labels_of_pool(node_pool: &NodePool) -> Labels {
     let mut labels = Labels::new();
     labels.insert(Arc::from(NODE_POOL), Arc::from(node_pool.name.as_str()));
-    labels.insert(Arc::from("karpenter.sh/registered"), Arc::from("true"));
-    labels.insert(Arc::from("karpenter.sh/initialized"), Arc::from("true"));
+    labels.insert(Arc::from(names::REGISTERED), Arc::from("true"));
+    labels.insert(Arc::from(names::INITIALIZED), Arc::from("true"));
     let class = &node_pool.node_class;
     if !class.name.is_empty() {
         let key = format!("{}/{}", class.group, class.kind.to_lowercase());

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use catalog::{
     CapacityType, InstanceType, Offering, Operator, Requirement, Requirements, resources, select,
+    well_known::{ARCH, CAPACITY_TYPE, ZONE},
 };
 use clap::{Args, ValueEnum};
 use comfy_table::{CellAlignment, Table, presets};
@@ -14,10 +15,6 @@ use super::{
     Configuration, Form,
 };
 use crate::report::{self, amount, hourly, usd};
-
-const CAPACITY_TYPE: &str = "karpenter.sh/capacity-type";
-const ZONE: &str = "topology.kubernetes.io/zone";
-const ARCH: &str = "kubernetes.io/arch";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct LsArgs {
