@@ -12,6 +12,7 @@ pub mod config;
 pub mod control;
 pub mod disruption;
 pub mod engine;
+mod events;
 pub mod formulate;
 pub mod instance;
 pub mod leader;

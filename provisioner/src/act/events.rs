@@ -4,14 +4,14 @@ use std::{collections::VecDeque, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::{
-    Client,
-    runtime::events::{Event, EventType, Recorder, Reporter},
-};
+use kube::{Client, runtime::events::EventType};
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
 
-use crate::{api::names, snapshot::Pod};
+use crate::{
+    events::{event, recorder},
+    snapshot::Pod,
+};
 
 /// What is told about a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,8 +46,6 @@ impl Reason {
     }
 }
 
-/// An event may not be longer (1 KiB in the API).
-const LONGEST_NOTE: usize = 1_000;
 /// Events that wait for the server; more are dropped.
 const MOST_WAITING: usize = 256;
 /// Events per second that a server is asked to take, and how many at once: Karpenter's for
@@ -98,17 +96,10 @@ impl Events {
     /// Starts the task that writes them.
     pub fn start(client: Client) -> Self {
         let (queue, mut waiting) = mpsc::channel::<(ObjectReference, Reason, String)>(MOST_WAITING);
-        let reporter = Reporter { controller: names::FIELD_MANAGER.to_owned(), instance: None };
-        let recorder = Recorder::new(client, reporter);
+        let recorder = recorder(client);
         tokio::spawn(async move {
             while let Some((about, reason, note)) = waiting.recv().await {
-                let event = Event {
-                    type_: reason.kind(),
-                    reason: reason.name().to_owned(),
-                    note: Some(note),
-                    action: "Scheduling".to_owned(),
-                    secondary: None,
-                };
+                let event = event(reason.kind(), reason.name(), "Scheduling", &note);
                 if let Err(error) = recorder.publish(&event, &about).await {
                     tracing::debug!(%error, "an event was not taken");
                 }
@@ -130,9 +121,8 @@ impl Events {
             uid: Some(pod.uid.to_string()),
             ..ObjectReference::default()
         };
-        let note: String = note.chars().take(LONGEST_NOTE).collect();
         // A full queue means that the server is slow; nobody waits for events.
-        let _ = self.queue.try_send((about, reason, note));
+        let _ = self.queue.try_send((about, reason, note.to_owned()));
     }
 }
 

@@ -6,11 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Client,
-    runtime::events::{Event, EventType, Recorder, Reporter},
+    runtime::events::{EventType, Recorder},
 };
 use rustc_hash::FxHashMap;
 
-use crate::{api::names, clock::Clock};
+use crate::{
+    clock::Clock,
+    events::{event, recorder},
+};
 
 /// The reasons (karpenter.md, section 1.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,8 +55,7 @@ pub struct Events {
 impl Events {
     /// Repeats nothing within `every`.
     pub fn new(client: Client, clock: Clock, every: SignedDuration) -> Self {
-        let reporter = Reporter { controller: names::FIELD_MANAGER.to_owned(), instance: None };
-        Self { recorder: Recorder::new(client, reporter), clock, every, told: Mutex::default() }
+        Self { recorder: recorder(client), clock, every, told: Mutex::default() }
     }
 
     /// Tells of an object. An event that cannot be written is logged; nothing waits for it twice.
@@ -63,13 +65,7 @@ impl Events {
             return;
         }
         let word = format!("{reason:?}");
-        let event = Event {
-            type_: reason.kind(),
-            reason: word.clone(),
-            note: Some(note.chars().take(1000).collect()),
-            action: word.clone(),
-            secondary: None,
-        };
+        let event = event(reason.kind(), &word, &word, note);
         tracing::info!(reason = word, kind = about.kind, name = about.name, note);
         if let Err(error) = self.recorder.publish(&event, about).await {
             tracing::debug!(%error, reason = word, "event not written");
