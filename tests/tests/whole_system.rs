@@ -18,27 +18,6 @@ use tenon_tests::{
 /// Generous, for a slow machine; nothing waits that long when all is well.
 const SOON: Duration = Duration::from_secs(120);
 
-const POOL: &str = r#"
-apiVersion: karpenter.kwok.sh/v1alpha1
-kind: KWOKNodeClass
-metadata: {name: default}
----
-apiVersion: karpenter.sh/v1
-kind: NodePool
-metadata: {name: general}
-spec:
-  template:
-    spec:
-      nodeClassRef: {group: karpenter.kwok.sh, kind: KWOKNodeClass, name: default}
-      requirements:
-        - {key: kubernetes.io/os, operator: In, values: [linux]}
-        - {key: kubernetes.io/arch, operator: In, values: [amd64]}
-        - {key: karpenter.sh/capacity-type, operator: In, values: [on-demand]}
-  disruption:
-    consolidateAfter: 0s
-    budgets: [{nodes: "100%"}]
-"#;
-
 fn shop(name: &str, replicas: u32, cpu: &str, memory: &str) -> String {
     format!(
         r#"
@@ -73,7 +52,7 @@ async fn a_shop_gets_its_nodes_and_gives_them_back() {
     let cluster = Cluster::start(Options::seeded(1)).await.unwrap();
     let client = cluster.control_plane().unwrap().client("tenon");
     let engine = Engine::start(&cluster, client, engine::Options::default()).await.unwrap();
-    cluster.apply(POOL).await.unwrap();
+    cluster.apply(engine::POOL).await.unwrap();
     cluster.apply(&shop("web", 20, "900m", "1Gi")).await.unwrap();
     cluster.apply(&shop("cart", 10, "400m", "3Gi")).await.unwrap();
     cluster.pods_running("shop=web", 30, SOON).await.unwrap();

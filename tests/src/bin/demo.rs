@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use catalog::{CapacityType, InstanceType};
+use catalog::{CapacityType, InstanceType, well_known};
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{Node, Pod},
@@ -32,27 +32,6 @@ const SHOP: [(&str, u32, u32, &str, &str); 4] = [
     ("checkout", 3, 12, "900m", "2Gi"),
     ("search", 2, 10, "1500m", "6Gi"),
 ];
-
-const POOL: &str = r#"
-apiVersion: karpenter.kwok.sh/v1alpha1
-kind: KWOKNodeClass
-metadata: {name: default}
----
-apiVersion: karpenter.sh/v1
-kind: NodePool
-metadata: {name: general}
-spec:
-  template:
-    spec:
-      nodeClassRef: {group: karpenter.kwok.sh, kind: KWOKNodeClass, name: default}
-      requirements:
-        - {key: kubernetes.io/os, operator: In, values: [linux]}
-        - {key: kubernetes.io/arch, operator: In, values: [amd64]}
-        - {key: karpenter.sh/capacity-type, operator: In, values: [on-demand]}
-  disruption:
-    consolidateAfter: 0s
-    budgets: [{nodes: "100%"}]
-"#;
 
 /// When a pod was first seen waiting, and how long it then took to run.
 #[derive(Default)]
@@ -100,14 +79,14 @@ async fn main() -> Result<()> {
     std::fs::write(&kubeconfig, plane.kubeconfig())?;
     println!("kubectl --kubeconfig {} get nodes,pods -A\n", kubeconfig.display());
     let engine = Engine::start(&cluster, plane.client("tenon"), engine::Options::default()).await?;
-    cluster.apply(POOL).await?;
+    cluster.apply(engine::POOL).await?;
     let (start, waits) = (Instant::now(), Waits::default());
     let mut demo = Demo { cluster, engine, start, waits, prices: prices(), last: String::new() };
     println!("{:>7}  {:<22} {:>7} {:>7} {:>7} {:>10}", "", "", "pods", "running", "nodes", "$/h");
     demo.act("morning", |shop| shop.1).await?;
     demo.act("noon", |shop| shop.2).await?;
     demo.landed(SHOP.iter().map(|shop| shop.2).sum()).await;
-    let (planned, real) = (demo.planned().await?, demo.cost().await?);
+    let (planned, real) = (demo.planned().await?, demo.cost(&demo.nodes().await?));
     demo.act("night", |_| 0).await?;
     demo.summary(planned, real);
     std::fs::remove_file(&kubeconfig)?;
@@ -180,9 +159,8 @@ impl Demo {
         let pods = self.cluster.pods("app").await?;
         self.waits.see(&pods);
         let running = pods.iter().filter(|pod| is_running(pod)).count();
-        let all = Api::<Node>::all(self.cluster.client());
-        let nodes = all.list(&ListParams::default()).await?.items.len();
-        let cost = self.cost().await?;
+        let nodes = self.nodes().await?;
+        let (cost, nodes) = (self.cost(&nodes), nodes.len());
         let line = format!("{name:<22} {:>7} {running:>7} {nodes:>7} {cost:>10.4}", pods.len());
         if line != self.last {
             println!("{:>6.1}s  {line}", self.start.elapsed().as_secs_f64());
@@ -191,11 +169,16 @@ impl Demo {
         Ok((pods.len(), running, nodes))
     }
 
-    /// What the nodes cost, dollars per hour.
-    async fn cost(&self) -> Result<f64> {
-        let nodes = Api::<Node>::all(self.cluster.client()).list(&ListParams::default()).await?;
-        let price = |node: &Node| self.prices.get(node.labels().get(INSTANCE_TYPE)?).copied();
-        Ok(nodes.iter().filter_map(price).fold(0.0, |sum, price| sum + price))
+    async fn nodes(&self) -> Result<Vec<Node>> {
+        let nodes = Api::<Node>::all(self.cluster.client());
+        Ok(nodes.list(&ListParams::default()).await?.items)
+    }
+
+    /// What nodes cost, dollars per hour.
+    fn cost(&self, nodes: &[Node]) -> f64 {
+        let price =
+            |node: &Node| self.prices.get(node.labels().get(well_known::INSTANCE_TYPE)?).copied();
+        nodes.iter().filter_map(price).fold(0.0, |sum, price| sum + price)
     }
 
     /// What the claims were planned to cost: the first offering of each.
@@ -236,8 +219,6 @@ impl Demo {
         );
     }
 }
-
-const INSTANCE_TYPE: &str = "node.kubernetes.io/instance-type";
 
 /// Dollars per hour on demand, by instance type of the kwok catalog.
 fn prices() -> BTreeMap<String, f64> {
