@@ -27,25 +27,12 @@ const WRITES: [(&str, &str, &[&str]); 13] = [
     ("karpenter.sh", "nodepools/status", &["patch"]),
 ];
 
-/// What the product watches; a kind that it may not watch would hold planning up for ever.
-const WATCHED: [(&str, &str); 16] = [
-    ("", "pods"),
-    ("", "nodes"),
-    ("", "namespaces"),
-    ("", "limitranges"),
-    ("", "persistentvolumes"),
-    ("", "persistentvolumeclaims"),
-    ("apps", "daemonsets"),
-    ("karpenter.azure.com", "aksnodeclasses"),
-    ("karpenter.sh", "nodeclaims"),
-    ("karpenter.sh", "nodepools"),
-    ("node.k8s.io", "runtimeclasses"),
-    ("policy", "poddisruptionbudgets"),
-    ("scheduling.k8s.io", "priorityclasses"),
-    ("storage.k8s.io", "csinodes"),
-    ("storage.k8s.io", "storageclasses"),
-    ("storage.k8s.io", "volumeattachments"),
-];
+/// What the product watches: what plans depend on, and what a drain waits for. A kind that it may
+/// not watch would hold planning up for ever.
+fn watched() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let kinds = provisioner::watch::WATCHED.into_iter().map(|kind| (kind.group, kind.plural));
+    kinds.chain([("storage.k8s.io", "volumeattachments")])
+}
 
 #[test]
 fn the_controller_is_confined() {
@@ -115,7 +102,7 @@ fn roles_grant_what_the_product_changes_and_nothing_else() {
 #[test]
 fn roles_let_every_watched_kind_be_watched_and_read_nothing_secret() {
     let grants = grants();
-    for (group, resource) in WATCHED {
+    for (group, resource) in watched() {
         for verb in ["list", "watch"] {
             assert!(grants.contains(&grant(group, resource, verb)), "{verb} {group}/{resource}");
         }
