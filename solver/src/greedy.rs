@@ -8,6 +8,7 @@
 
 mod dominance;
 mod fill;
+mod flexible;
 mod ledger;
 mod prepare;
 mod reason;

@@ -2,8 +2,8 @@
 
 use crate::{
     greedy::{
+        flexible::flexible,
         ledger::{Host, Ledger, Spot},
-        run::flexible,
     },
     problem::NODE_KEY,
     solution::Reason,
