@@ -28,7 +28,7 @@
 //! leave no case out.
 //!
 //! worth(k) is itself proven by a tree, of splits on how many pods of an item the node holds. At a
-//! leaf, rents y ≥ 0 for the whole room of each dimension and c ≥ 0 for each of the m pods of a cap give
+//! leaf, rents y ≥ 0 for the whole room of each dimension and cut and c ≥ 0 for each of the m pods of a cap give
 //! Σ y + Σ m·c + Σ x(i)·(p(i) − rent of one pod), each term at the better end of its range (a
 //! Lagrangian bound; Geoffrion, Mathematical Programming Study 2, 1974). Small nodes may be proven
 //! by a table over a grid of room instead, which the verifier fills itself, and nodes that hold few
@@ -72,12 +72,26 @@ pub struct Certificate {
     pub caps: Vec<Cap>,
     /// Pairs of items of which no two pods share a node.
     pub conflicts: Vec<(u32, u32)>,
+    /// What pods on a node of any kind keep to because they are whole.
+    pub cuts: Vec<Cut>,
     /// What can host pods, in groups that one proof covers.
     pub kinds: Vec<Members>,
     /// Splits on the number of nodes of a kind; leaves are indices into `prices`.
     pub tree: Vec<Step<u32>>,
     /// Prices, for one leaf of the tree or more.
     pub prices: Vec<Prices>,
+}
+
+/// Chvátal and Gomory's rounding of one dimension. The room of a kind is divided into `parts` + 1
+/// equal parts; a pod counts the largest whole number of them that it asks for more than. What
+/// stands on a node asks for no more than the room, so it counts less than `parts` + 1: at most
+/// `parts`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The dimension.
+    pub dim: u32,
+    /// At least 1.
+    pub parts: i64,
 }
 
 /// No more pods of all these items stand on a node than the rule allows.
@@ -147,7 +161,7 @@ pub enum Proof {
     /// Enumeration of all patterns that may be worth more than `enough` by the Lagrangian bound;
     /// for nodes that hold few pods.
     Walk {
-        /// Of a kind's whole room, per dimension; from 0 to [`LARGEST_PRICE`].
+        /// As [`Rents::room`].
         rents: Vec<i64>,
         /// What the worth is claimed to be; from 0 to [`LARGEST_PRICE`].
         enough: i64,
@@ -157,7 +171,8 @@ pub enum Proof {
 /// What pods pay for room at a leaf.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rents {
-    /// Of a kind's whole room, per dimension; from 0 to [`LARGEST_PRICE`].
+    /// Of a kind's whole room, per dimension, then of all parts of each cut; from 0 to
+    /// [`LARGEST_PRICE`].
     pub room: Vec<i64>,
     /// (index into [`Certificate::caps`], rent for one pod), ascending; from 0 to
     /// [`LARGEST_PRICE`].
@@ -270,8 +285,9 @@ pub fn verify(
     }
     let demand = demand::Demand::new(problem, solution, certificate)?;
     let hulls = supply::hulls(problem, &demand, certificate)?;
+    let dims = problem.dims + certificate.cuts.len();
     let worths = (certificate.prices.par_iter())
-        .map(|prices| pattern::worths(problem, &demand, &hulls, prices))
+        .map(|prices| pattern::worths(problem, &demand, &hulls, dims, prices))
         .collect::<Result<Vec<_>, _>>()?;
     branches::bound(problem, &demand, &hulls, certificate, &worths)
 }

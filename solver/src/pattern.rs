@@ -5,6 +5,7 @@
 //! knapsack's linear relaxation; when its budget of nodes ends early, the bound it returns still
 //! holds, because it is the largest over all branches that are open.
 
+mod cut;
 mod grid;
 mod proof;
 mod relaxation;
@@ -13,6 +14,7 @@ mod walk;
 use std::{cmp::Ordering, collections::BinaryHeap};
 
 use crate::presolve::{self, Core, Kind};
+pub(crate) use cut::Cut;
 pub(crate) use proof::{Proof, Proven, Shadow};
 use relaxation::{Basis, Relaxation};
 use walk::Coarse;
@@ -62,7 +64,7 @@ pub(crate) struct Priced {
 pub(crate) struct Pricer {
     /// Items that a node of the kind can hold.
     items: Vec<u32>,
-    /// Requests as whole numbers, `dims` per item.
+    /// Requests as whole numbers, `dims` per item; what they count in cuts comes last.
     requests: Vec<i64>,
     capacity: Vec<i64>,
     /// Requests as shares of the capacity, one row per item.
@@ -80,6 +82,8 @@ pub(crate) struct Pricer {
     coarse: Coarse,
     /// The problem's names of the dimensions that play a part.
     dimensions: Vec<u32>,
+    /// Further dimensions.
+    cuts: Vec<Cut>,
 }
 
 impl Pricer {
@@ -99,6 +103,7 @@ impl Pricer {
             dims: dims.len(),
             coarse: Coarse::No,
             dimensions: dims.iter().map(|&dim| dim as u32).collect(),
+            cuts: Vec::new(),
             capacity,
             items,
         };
@@ -145,6 +150,11 @@ impl Pricer {
             search.found.extend(exact.pattern);
         }
         search.finish(bound)
+    }
+
+    /// Cuts that its proofs may rest on.
+    pub(crate) fn cuts(&self) -> &[Cut] {
+        &self.cuts
     }
 
     /// What one pod of an item brings on this kind.
@@ -248,12 +258,18 @@ impl<'a> Search<'a> {
     }
 
     fn walk(&mut self) -> walk::Walked {
+        let upper = self.relax();
+        walk::walk(self, &upper)
+    }
+
+    /// Solves the relaxation of the whole; the most pods of each chosen item.
+    fn relax(&mut self) -> Vec<u32> {
         let mut bounds = self.whole();
         let (lower, upper) = bounds.split_at_mut(self.chosen.len());
         let room = self.pricer.capacity.clone();
         self.tighten(lower, upper, &room);
         self.relaxation.solve(lower, upper, &room, None);
-        walk::walk(self, upper)
+        upper.to_vec()
     }
 
     /// The bounds of all patterns: lower, then upper ones.
@@ -344,8 +360,10 @@ impl<'a> Search<'a> {
                 more = more.min(most - taken);
             }
             for (&room, &ask) in room.iter().zip(self.pricer.request(at as usize)) {
-                if ask > 0 && more > 0 {
-                    more = more.min(u32::try_from(room / ask).unwrap_or(u32::MAX));
+                // So many fit into an empty node, so the product is no more than its room; most
+                // often it fits still, and a division takes ten times as long.
+                if ask * i64::from(more) > room {
+                    more = u32::try_from(room / ask).unwrap_or(0);
                 }
             }
             let barred = self.pricer.conflicts[at as usize].iter().any(|other| {

@@ -367,7 +367,7 @@ fn offerings(
     view: View,
 ) -> Vec<Kind> {
     let classes = classes(items);
-    let largest = largest_loads(problem, items);
+    let usable = Usable::new(problem.dims, items);
     let tiers = match view {
         View::Bound => Vec::new(),
         View::Plan => lowest_tiers(problem, items, parts),
@@ -382,12 +382,7 @@ fn offerings(
         let is_open =
             |&((class, place), _): &(_, _)| has(class) && parts.is_in(place, &offering.domains);
         let open: Vec<bool> = classes.iter().map(is_open).collect();
-        let capacity: Vec<i64> = offering
-            .capacity
-            .iter()
-            .zip(&largest)
-            .map(|(have, need)| i64::try_from(*need).map_or(*have, |need| need.min(*have)).max(0))
-            .collect();
+        let capacity = usable.of(&offering.capacity);
         let penalties = penalties(items, wants, has);
         let tier = if tiers.is_empty() { 0 } else { offering.tier };
         let key = (capacity, offering.price, &offering.limits, open, penalties, tier);
@@ -458,15 +453,43 @@ fn lowest_tiers(problem: &Problem, items: &[Item], parts: &Parts) -> Vec<u16> {
     items.iter().map(lowest).collect()
 }
 
-/// What all pods together ask, per dimension: no node needs more.
-fn largest_loads(problem: &Problem, items: &[Item]) -> Vec<i128> {
-    let mut sums = vec![0i128; problem.dims];
-    for item in items {
-        for (sum, ask) in sums.iter_mut().zip(&item.request) {
-            *sum += i128::from(*ask) * i128::from(item.demand);
+/// How much of a node's room pods can take: no more than all of them ask, and a multiple of what
+/// divides every request. The odd rest of the room would only soften the relaxation.
+pub(crate) struct Usable {
+    /// Per dimension, what all pods ask together.
+    load: Vec<i128>,
+    /// Per dimension, the greatest common divisor of the requests; 0 when nobody asks.
+    unit: Vec<i64>,
+}
+
+impl Usable {
+    pub(crate) fn new(dims: usize, items: &[Item]) -> Self {
+        let mut usable = Self { load: vec![0; dims], unit: vec![0; dims] };
+        for item in items.iter().filter(|item| item.demand > 0) {
+            for (dim, &ask) in item.request.iter().enumerate() {
+                usable.load[dim] += i128::from(ask) * i128::from(item.demand);
+                usable.unit[dim] = gcd(usable.unit[dim], ask);
+            }
         }
+        usable
     }
-    sums
+
+    /// The usable part of a capacity.
+    pub(crate) fn of(&self, capacity: &[i64]) -> Vec<i64> {
+        let part = |((&have, &load), &unit): ((&i64, &i128), &i64)| {
+            let most = i64::try_from(load).map_or(have, |load| load.min(have)).max(0);
+            most - most.checked_rem(unit).unwrap_or(0)
+        };
+        capacity.iter().zip(&self.load).zip(&self.unit).map(part).collect()
+    }
+}
+
+/// The greatest common divisor; 0 divides nothing.
+pub(crate) fn gcd(mut a: i64, mut b: i64) -> i64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
 }
 
 /// Drops kinds that a cheaper (or equal) one replaces for every pattern.

@@ -13,6 +13,8 @@ pub(super) struct Demand<'a> {
     pub caps: Vec<u32>,
     /// What the pods of all items ask together, per dimension.
     pub load: Vec<i128>,
+    /// What divides every request, per dimension; 0 where nobody asks for anything.
+    pub unit: Vec<i64>,
 }
 
 /// Pods that one price stands for.
@@ -36,14 +38,16 @@ impl<'a> Demand<'a> {
         let placed = placed(problem, solution)?;
         let items = items(problem, &placed, certificate)?;
         let mut load = vec![0i128; problem.dims];
-        for item in &items {
-            for (sum, &ask) in load.iter_mut().zip(item.request) {
+        let mut unit = vec![0i64; problem.dims];
+        for item in items.iter().filter(|item| item.pods > 0) {
+            for (dim, &ask) in item.request.iter().enumerate() {
                 // A request is below 2^61 and pods below 2^63, so a product stays below 2^124.
                 let all = i128::from(ask) * i128::from(item.pods);
-                *sum = sum.checked_add(all).ok_or(Fault::Overflow)?;
+                load[dim] = load[dim].checked_add(all).ok_or(Fault::Overflow)?;
+                unit[dim] = common(unit[dim], ask);
             }
         }
-        let mut demand = Self { items, caps: Vec::new(), load };
+        let mut demand = Self { items, caps: Vec::new(), load, unit };
         demand.add_caps(problem, certificate)?;
         demand.add_rivals(problem, certificate)?;
         Ok(demand)
@@ -78,6 +82,11 @@ impl<'a> Demand<'a> {
         }
         Ok(())
     }
+}
+
+/// The greatest number that divides both (Euclid).
+fn common(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { common(b, a % b) }
 }
 
 /// Pods that the solution places, per group.

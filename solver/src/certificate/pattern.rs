@@ -17,14 +17,16 @@ pub(super) struct Terms<'a> {
     pub hull: &'a Hull,
     /// Of one pod, per item of the demand.
     pub prices: &'a [i64],
+    /// Of the problem, and cuts.
     pub dims: usize,
 }
 
-/// For every kind, what no pattern of it is worth more than.
+/// For every kind, what no pattern of it is worth more than; `dims` counts cuts too.
 pub(super) fn worths(
     problem: &Problem,
     demand: &Demand<'_>,
     hulls: &[Hull],
+    dims: usize,
     of: &Prices,
 ) -> Result<Vec<i128>, Fault> {
     prices("item prices", &of.items, demand.items.len())?;
@@ -34,7 +36,7 @@ pub(super) fn worths(
         return Err(Fault::Length { object: "proofs", found, expected });
     }
     let worth = |(hull, proof): (&Hull, &Proof)| {
-        let terms = Terms { demand, hull, prices: &of.items, dims: problem.dims };
+        let terms = Terms { demand, hull, prices: &of.items, dims };
         match proof {
             Proof::Tree(steps) => {
                 let mut leaves = Leaves::new(&terms);

@@ -3,7 +3,7 @@
 use crate::{
     BitSet, Problem,
     certificate::{
-        Certificate, Fault, Members,
+        Certificate, Cut, Fault, Members,
         demand::{Demand, Item},
     },
     problem::{Money, Offering},
@@ -11,6 +11,8 @@ use crate::{
 
 /// A request in parts of the whole room: this many bits after the point.
 pub(super) const SHARE_BITS: u32 = 40;
+/// Parts of a cut at most.
+const MOST_PARTS: i64 = 1 << 20;
 
 /// A node that is at least as good as every member of a kind.
 pub(super) struct Hull {
@@ -26,7 +28,8 @@ pub(super) struct Hull {
     pub items: Vec<u32>,
     /// Pods of each of those items that fit, by room, demand and caps.
     pub most: Vec<u64>,
-    /// Requests of those items in parts of the room, rounded down; one row per item.
+    /// Requests of those items in parts of the room, rounded down, then in parts of the cuts; one
+    /// row per item.
     pub shares: Vec<u64>,
 }
 
@@ -66,7 +69,15 @@ pub(super) fn hulls(
         });
     }
     covered(problem, demand, &offerings, &nodes)?;
-    hulls.iter_mut().for_each(|hull| hull.measure(demand));
+    for cut in &certificate.cuts {
+        if cut.dim as usize >= problem.dims {
+            return Err(Fault::Unknown { object: "dimension", index: cut.dim });
+        }
+        if !(1..=MOST_PARTS).contains(&cut.parts) {
+            return Err(Fault::Range { object: "parts of a cut", found: cut.parts });
+        }
+    }
+    hulls.iter_mut().for_each(|hull| hull.measure(demand, &certificate.cuts));
     Ok(hulls)
 }
 
@@ -113,12 +124,14 @@ fn covered(
 }
 
 /// Room as far as it can be used: pods that ask for nothing do not mind a shortage, and all pods
-/// together ask for no more than their load. Clipping makes large offerings equal.
+/// together ask for no more than their load. Whatever pods stand on a node, they ask for a multiple
+/// of what divides every request. Clipping makes large offerings equal.
 fn clipped(capacity: &[i64], demand: &Demand<'_>) -> Vec<i64> {
-    let clip = |(&have, &load): (&i64, &i128)| {
-        i64::try_from(load).map_or(have, |load| have.min(load)).max(0)
+    let clip = |((&have, &load), &unit): ((&i64, &i128), &i64)| {
+        let most = i64::try_from(load).map_or(have, |load| have.min(load)).max(0);
+        if unit > 0 { most / unit * unit } else { most }
     };
-    capacity.iter().zip(&demand.load).map(clip).collect()
+    capacity.iter().zip(&demand.load).zip(&demand.unit).map(clip).collect()
 }
 
 fn offered(problem: &Problem, demand: &Demand<'_>, members: &[u32]) -> Result<Hull, Fault> {
@@ -192,7 +205,7 @@ impl Hull {
         }
     }
 
-    fn measure(&mut self, demand: &Demand<'_>) {
+    fn measure(&mut self, demand: &Demand<'_>, cuts: &[Cut]) {
         for &index in &self.items {
             let item = &demand.items[index as usize];
             // Pods are counted from 0 up.
@@ -205,6 +218,10 @@ impl Hull {
                     most = most.min((have / ask).unsigned_abs());
                 }
                 self.shares.push(share(ask, have));
+            }
+            for cut in cuts {
+                let (ask, have) = (item.request[cut.dim as usize], self.room[cut.dim as usize]);
+                self.shares.push(share(parts(cut, ask, have), cut.parts));
             }
             self.most.push(most);
         }
@@ -224,4 +241,15 @@ fn share(ask: i64, have: i64) -> u64 {
     }
     let share = (ask.unsigned_abs() as u128) << SHARE_BITS;
     (share / have.unsigned_abs() as u128) as u64
+}
+
+/// How many parts of a cut a pod counts: the largest whole number that is below its share of the
+/// room times `parts` + 1.
+fn parts(cut: &Cut, ask: i64, have: i64) -> i64 {
+    if ask <= 0 || have < ask {
+        return 0;
+    }
+    // Below 2^63 times 2^21. The pod fits, so the quotient is at most `parts`.
+    let filled = i128::from(ask) * i128::from(cut.parts + 1);
+    ((filled - 1) / i128::from(have)) as i64
 }

@@ -103,14 +103,53 @@ fn a_split_on_the_number_of_nodes_proves_more() {
     assert_eq!(proven(&problem, &certificate), Ok(20));
 }
 
-#[test]
-fn a_split_on_pods_and_a_grid_prove_what_a_leaf_cannot() {
+/// Three pods that take more than half a node each, and one of 1 that is worth nothing: without it
+/// room for 5 would be room for 3.
+fn halves() -> Problem {
     let mut problem = problem();
     problem.groups[0].request[0] = 3;
-    problem.offerings[0].capacity[0] = 5;
-    problem.offerings[1].capacity[0] = 5;
+    problem.groups.push(Group { request: vec![1], count: 1, priority: 0, class: 0 });
+    problem.offerings.iter_mut().for_each(|offering| offering.capacity[0] = 5);
+    problem
+}
+
+#[test]
+fn room_that_no_sum_of_requests_fills_is_not_there() {
+    let mut problem = halves();
+    problem.groups.truncate(1);
     let mut certificate = certificate();
     certificate.prices[0].items[0] = 10 * UNIT;
+    certificate.prices[0].proofs = vec![rent(10 * UNIT), rent(10 * UNIT)];
+    assert_eq!(proven(&problem, &certificate), Ok(30));
+}
+
+#[test]
+fn a_cut_proves_what_a_leaf_cannot() {
+    let mut certificate = certificate();
+    certificate.items = vec![vec![0], vec![1]];
+    certificate.cuts = vec![Cut { dim: 0, parts: 1 }];
+    let leaf = Rents { room: vec![0, 10 * UNIT], caps: vec![] };
+    let proof = Proof::Tree(vec![Step::Leaf(leaf)]);
+    certificate.prices[0].items = vec![10 * UNIT, 0];
+    certificate.prices[0].proofs = vec![proof.clone(), proof];
+    assert_eq!(proven(&halves(), &certificate), Ok(30));
+    certificate.cuts[0].parts = 0;
+    let refused = Fault::Range { object: "parts of a cut", found: 0 };
+    assert_eq!(proven(&halves(), &certificate), Err(refused));
+    certificate.cuts[0] = Cut { dim: 1, parts: 1 };
+    let refused = Fault::Unknown { object: "dimension", index: 1 };
+    assert_eq!(proven(&halves(), &certificate), Err(refused));
+    certificate.cuts.clear();
+    let refused = Fault::Length { object: "rents", found: 2, expected: 1 };
+    assert_eq!(proven(&halves(), &certificate), Err(refused));
+}
+
+#[test]
+fn a_split_on_pods_and_a_grid_prove_what_a_leaf_cannot() {
+    let problem = halves();
+    let mut certificate = certificate();
+    certificate.items = vec![vec![0], vec![1]];
+    certificate.prices[0].items = vec![10 * UNIT, 0];
     let whole = |proof: Proof| {
         let mut certificate = certificate.clone();
         certificate.prices[0].proofs = vec![proof.clone(), proof];
@@ -133,12 +172,10 @@ fn a_split_on_pods_and_a_grid_prove_what_a_leaf_cannot() {
 
 #[test]
 fn enumeration_proves_what_a_leaf_cannot_whatever_it_claims() {
-    let mut problem = problem();
-    problem.groups[0].request[0] = 3;
-    problem.offerings[0].capacity[0] = 5;
-    problem.offerings[1].capacity[0] = 5;
+    let problem = halves();
     let mut certificate = certificate();
-    certificate.prices[0].items[0] = 10 * UNIT;
+    certificate.items = vec![vec![0], vec![1]];
+    certificate.prices[0].items = vec![10 * UNIT, 0];
     let walked = |rent: i64, enough: i64| {
         let mut certificate = certificate.clone();
         let proof = Proof::Walk { rents: vec![rent], enough };

@@ -234,7 +234,7 @@ fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budg
             let closed = part.ranges.iter().filter(|(_, range)| range.most == Some(0));
             let closed = closed.map(|(kind, _)| *kind).collect();
             let (duals, counts) = (duals.clone(), counts.clone());
-            part.point = Arc::new(Point { duals, counts, closed, bound });
+            part.point = Arc::new(Point { duals, counts, closed, bound, nodes: 0 });
         }
         near = nearest(&priced, &costs);
         if part.bound > wanted || part.bound >= value * (1.0 - TOLERANCE) {

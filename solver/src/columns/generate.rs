@@ -9,7 +9,7 @@ use crate::{
         price::{Care, FIRST, Question, nearest, price_all, price_few},
     },
     effort::Budget,
-    pattern::{Priced, Pricer},
+    pattern::{Ask, Priced, Pricer},
     presolve::{Core, Source},
 };
 
@@ -43,6 +43,8 @@ pub(crate) struct Root<'a> {
     pub bound: f64,
     /// The dual prices behind the bound.
     pub duals: Duals,
+    /// Branches per pricing behind the bound.
+    pub nodes: u32,
     /// How close each kind's best pattern comes to its price at those duals: 1 is on the mark.
     pub worth: Vec<f64>,
     /// Kinds that are priced more often than the others.
@@ -70,6 +72,9 @@ const PROGRESS: f64 = 1e-5;
 const MORE: u32 = 16;
 /// Columns whose reduced cost is beyond this share of their cost are not good.
 const DEAR: f64 = 0.2;
+/// Kinds that get cuts after a pricing of all, and cuts for each.
+const SHARPENED: usize = 16;
+const CUTS: usize = 2;
 /// Few items need more columns each.
 const FEW: usize = 10;
 
@@ -83,6 +88,7 @@ pub(crate) fn root<'a>(core: &'a Core, seeds: Vec<Column>, budget: &mut Budget) 
         master: Master::new(core, &demand, &[], &[]),
         value: f64::INFINITY,
         bound: 0.0,
+        nodes: 0,
         duals: Duals { items: vec![0.0; core.items.len()], limits: vec![0.0; core.limits.len()] },
         worth: vec![1.0; core.kinds.len()],
         near: Vec::new(),
@@ -132,8 +138,7 @@ impl Root<'_> {
             let value = self.master.value();
             let before = (self.value, self.bound);
             self.value = value;
-            let is_closed = self.bound >= value * (1.0 - limits.tolerance);
-            if is_closed || budget.is_spent() || idle >= limits.patience {
+            if self.is_closed(limits) || budget.is_spent() || idle >= limits.patience {
                 return;
             }
             if value > before.0 * (1.0 - STALL) && self.care == Care::Glance {
@@ -146,6 +151,11 @@ impl Root<'_> {
             let gained = before.0 - value + self.bound - before.1;
             idle = if !looked || gained > limits.progress * value { 0 } else { idle + 1 };
         }
+    }
+
+    /// Whether value and bound are close enough.
+    pub(crate) fn is_closed(&self, limits: &Limits) -> bool {
+        self.bound >= self.value * (1.0 - limits.tolerance)
     }
 
     /// One round of pricing, at smoothed duals first; false when there is nothing left to find.
@@ -227,11 +237,42 @@ impl Root<'_> {
         if bound > self.bound || self.duals.is_nothing() {
             self.bound = self.bound.max(bound);
             self.duals = duals.clone();
+            self.nodes = limits.nodes;
             self.worth =
                 bounds.iter().zip(&costs).map(|(bound, cost)| bound / cost.max(1.0)).collect();
         }
         self.near = nearest(&priced, &costs);
-        self.master.add_gainful(&mut self.pool, (0..).zip(priced))
+        let sharpened = self.sharpen(duals, &costs, &bounds, limits);
+        self.master.add_gainful(&mut self.pool, (0..).zip(priced)) || sharpened
+    }
+
+    /// Sharpens the relaxations of the kinds that hold the bound down most; false when none of
+    /// them can be.
+    fn sharpen(&mut self, duals: &Duals, costs: &[f64], bounds: &[f64], limits: &Limits) -> bool {
+        let over = |kind: usize| bounds[kind] / costs[kind].max(1.0);
+        let above = |kind: &usize| costs[*kind] > 0.0 && over(*kind) > 1.0 + limits.tolerance;
+        let mut kinds: Vec<usize> = (0..costs.len()).filter(above).collect();
+        kinds.sort_by(|&a, &b| over(b).total_cmp(&over(a)).then(a.cmp(&b)));
+        kinds.truncate(SHARPENED);
+        let demand = self.master.demand();
+        let ask = Ask {
+            profits: &duals.items,
+            limits: demand,
+            enough: 0.0,
+            nodes: 0,
+            keep: 0,
+            exact: false,
+        };
+        let mut sharpened = false;
+        for kind in kinds {
+            for _ in 0..CUTS {
+                if !self.pricers[kind].sharpen(&ask) {
+                    break;
+                }
+                sharpened = true;
+            }
+        }
+        sharpened
     }
 
     /// Good columns to start another master with, in the order in which they were found: at most

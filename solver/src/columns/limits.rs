@@ -1,6 +1,10 @@
 //! How far roots go, and what costs are multiples of.
 
-use crate::{columns::generate::Limits, presolve::Core, problem::Money};
+use crate::{
+    columns::generate::Limits,
+    presolve::{Core, gcd},
+    problem::Money,
+};
 
 /// Columns per round of the root where there are few kinds.
 const COLUMNS: usize = 40;
@@ -13,12 +17,13 @@ pub(crate) fn rough(core: &Core) -> Limits {
 }
 
 /// How far the root goes for a good bound: a part of the gap that is asked for will do, the rest is
-/// for the plan. With many items the last stretch is long. `cost` is that of the best plan known.
+/// for the plan. With many items the last stretch is long, with few it costs nothing. `cost` is that
+/// of the best plan known.
 pub(crate) fn fine(core: &Core, cost: Money, gap_ppm: u32) -> Limits {
     let many = core.items.len() as f64 / 80.0;
     let usual = match gap_ppm {
-        0 => 1e-3 * many.clamp(1.0, 4.0),
-        gap => (f64::from(gap) * 0.4e-6).clamp(1e-3, 1e-2),
+        0 => 1e-3 * many.clamp(0.02, 4.0),
+        gap => (f64::from(gap) * 0.4e-6).clamp(1e-5, 1e-2),
     };
     let keep = if many > 0.5 { 3 } else { 2 };
     Limits {
@@ -40,11 +45,5 @@ fn tolerance(core: &Core, cost: Money, usual: f64) -> f64 {
 
 /// What every plan's cost is a multiple of: the greatest common divisor of all prices.
 pub(crate) fn unit(core: &Core) -> Money {
-    let gcd = |mut a: Money, mut b: Money| {
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        a
-    };
     core.kinds.iter().map(|kind| kind.price).fold(0, gcd).max(1)
 }

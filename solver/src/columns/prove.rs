@@ -8,12 +8,12 @@ use rayon::prelude::*;
 use crate::{
     Problem, Solution,
     certificate::{
-        Cap, Certificate, LARGEST_PRICE, Members, Prices, Proof, Rents, Rule, Step, verify,
+        self, Cap, Certificate, LARGEST_PRICE, Members, Prices, Proof, Rents, Rule, Step, verify,
     },
     columns::generate::{Duals, Root},
     effort::Budget,
-    pattern::{self, Ask, Pricer, Proven, Shadow},
-    presolve::{self, Core, Item, Kind, Source},
+    pattern::{self, Ask, Cut, Pricer, Proven, Shadow},
+    presolve::{self, Core, Item, Kind, Source, Usable},
 };
 
 /// A micro-dollar is split into two to this power, when prices are not too large for it.
@@ -42,6 +42,8 @@ pub(crate) struct Point {
     pub closed: Vec<u32>,
     /// The bound that they give, in floats.
     pub bound: f64,
+    /// Branches per pricing behind it.
+    pub nodes: u32,
 }
 
 impl Point {
@@ -52,6 +54,7 @@ impl Point {
             counts: Vec::new(),
             closed: Vec::new(),
             bound: root.bound,
+            nodes: root.nodes,
         }
     }
 }
@@ -111,6 +114,7 @@ impl Record {
                 // Existing nodes are never closed: there are only branches on what is bought.
                 closed: old.closed.iter().map(|&old| kind(old)).collect(),
                 bound: old.bound,
+                nodes: old.nodes,
             });
             known.push((old.clone(), new.clone()));
             new
@@ -174,6 +178,9 @@ fn certificate(
     let (tree, points) = record.write();
     let bits = bits(core, &points);
     let least = points.iter().map(|point| point.bound).fold(f64::INFINITY, f64::min);
+    let mut cuts: Vec<Cut> = pricers.iter().flat_map(Pricer::cuts).copied().collect();
+    cuts.sort_unstable();
+    cuts.dedup();
     let before = &*budget;
     let proven = points.par_iter().map(|point| {
         // The bound is the least of all; a branch that is better than that needs less care. What
@@ -183,7 +190,7 @@ fn certificate(
         let spare = (point.bound - least) / (2.0 * worth.max(1.0));
         let tolerance = if spare > TOLERANCE { spare } else { TOLERANCE };
         let mut own = before.fork(1);
-        (prices(&Task { core, pricers, point, bits, tolerance }, &mut own), own)
+        (prices(&Task { core, pricers, cuts: &cuts, point, bits, tolerance }, &mut own), own)
     });
     let proven: Vec<(Prices, Budget)> = proven.collect();
     let given = budget.left();
@@ -197,6 +204,7 @@ fn certificate(
         items: core.items.iter().map(groups).collect(),
         caps: caps(core),
         conflicts: conflicts(core),
+        cuts: cuts.iter().map(|cut| certificate::Cut { dim: cut.dim, parts: cut.parts }).collect(),
         kinds: members(problem, core),
         tree,
         prices,
@@ -268,17 +276,11 @@ fn replacement(problem: &Problem, core: &Core, at: usize) -> Option<usize> {
     if held.is_empty() {
         return None;
     }
-    let load = |dim: usize| -> i128 {
-        let asks = core.items.iter().map(|i| i128::from(i.request[dim]) * i128::from(i.demand));
-        asks.sum()
-    };
-    let room: Vec<i128> = (offering.capacity.iter().enumerate())
-        .map(|(dim, &have)| i128::from(have).min(load(dim)).max(0))
-        .collect();
+    let room = Usable::new(core.dims, &core.items).of(&offering.capacity);
     let replaces = |kind: &Kind| {
         matches!(kind.source, Source::Offerings(_))
             && kind.price <= offering.price
-            && room.iter().zip(&kind.capacity).all(|(need, &have)| *need <= i128::from(have))
+            && room.iter().zip(&kind.capacity).all(|(need, have)| need <= have)
             && kind.limits.iter().all(|(limit, amount)| {
                 offering.limits.iter().any(|(l, a)| l == limit && a >= amount)
             })
@@ -303,6 +305,7 @@ fn bits(core: &Core, points: &[Arc<Point>]) -> u8 {
 struct Task<'a> {
     core: &'a Core,
     pricers: &'a [Pricer],
+    cuts: &'a [Cut],
     point: &'a Point,
     bits: u8,
     /// How far a kind's worth may be above its cost, relative.
@@ -321,7 +324,8 @@ fn prices(task: &Task<'_>, budget: &mut Budget) -> Prices {
     let limits = limits.collect();
     let profits: Vec<f64> = items.iter().map(|&price| price as f64 / unit).collect();
     let proven = task.prove(&profits, budget);
-    let proofs = proven.into_iter().map(|proven| proof(core, proven.proof, unit)).collect();
+    let tongue = Tongue { dims: core.dims, cuts: task.cuts, unit };
+    let proofs = proven.into_iter().map(|proven| tongue.proof(proven.proof)).collect();
     Prices { items, limits, proofs }
 }
 
@@ -355,7 +359,8 @@ impl Task<'_> {
             // pricing whatever the hour; a stop only cuts its refinement short.
             let last = nodes == NODES[2];
             let stopped = last && budget.is_stopped();
-            let nodes = if stopped { HURRIED } else { nodes };
+            let least = if stopped { HURRIED } else { nodes };
+            let nodes = if last { least.max(self.point.nodes) } else { nodes };
             let batches = if stopped { 1 } else { usize::MAX };
             for batch in open.chunks(BATCH).take(batches) {
                 if over(batch[0], &proven) <= settled {
@@ -406,31 +411,47 @@ fn whole(price: f64) -> i64 {
     (price as i64).clamp(0, LARGEST_PRICE)
 }
 
-fn proof(core: &Core, proof: pattern::Proof, unit: f64) -> Proof {
-    match proof {
-        pattern::Proof::Grid(axes) => Proof::Grid(axes),
-        pattern::Proof::Walk(shadow, enough) => {
-            Proof::Walk { rents: rents(core, &shadow, unit).room, enough: whole(enough * unit) }
-        }
-        pattern::Proof::Tree(steps) => Proof::Tree(
-            steps
-                .into_iter()
-                .map(|step| match step {
-                    Step::Split { on, at } => Step::Split { on, at },
-                    Step::Leaf(shadow) => Step::Leaf(rents(core, &shadow, unit)),
-                })
-                .collect(),
-        ),
-    }
+/// What a proof's floats are written in.
+struct Tongue<'a> {
+    dims: usize,
+    /// Of the certificate.
+    cuts: &'a [Cut],
+    unit: f64,
 }
 
-fn rents(core: &Core, shadow: &Shadow, unit: f64) -> Rents {
-    let mut room = vec![0; core.dims];
-    for &(dim, price) in &shadow.room {
-        room[dim as usize] = whole((price * unit).round());
+impl Tongue<'_> {
+    fn proof(&self, proof: pattern::Proof) -> Proof {
+        match proof {
+            pattern::Proof::Grid(axes) => Proof::Grid(axes),
+            pattern::Proof::Walk(shadow, enough) => {
+                Proof::Walk { rents: self.rents(&shadow).room, enough: whole(enough * self.unit) }
+            }
+            pattern::Proof::Tree(steps) => Proof::Tree(
+                steps
+                    .into_iter()
+                    .map(|step| match step {
+                        Step::Split { on, at } => Step::Split { on, at },
+                        Step::Leaf(shadow) => Step::Leaf(self.rents(&shadow)),
+                    })
+                    .collect(),
+            ),
+        }
     }
-    let caps = shadow.caps.iter().map(|&(cap, price)| (cap, whole((price * unit).round())));
-    let mut caps: Vec<(u32, i64)> = caps.filter(|(_, rent)| *rent > 0).collect();
-    caps.sort_unstable();
-    Rents { room, caps }
+
+    fn rents(&self, shadow: &Shadow) -> Rents {
+        let rent = |price: f64| whole((price * self.unit).round());
+        let mut room = vec![0; self.dims + self.cuts.len()];
+        for &(dim, price) in &shadow.room {
+            room[dim as usize] = rent(price);
+        }
+        for (cut, price) in &shadow.cuts {
+            if let Ok(at) = self.cuts.binary_search(cut) {
+                room[self.dims + at] = rent(*price);
+            }
+        }
+        let caps = shadow.caps.iter().map(|&(cap, price)| (cap, rent(price)));
+        let mut caps: Vec<(u32, i64)> = caps.filter(|(_, rent)| *rent > 0).collect();
+        caps.sort_unstable();
+        Rents { room, caps }
+    }
 }

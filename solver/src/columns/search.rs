@@ -36,6 +36,8 @@ const ROUNDS: u32 = 16;
 const DIVES: (u64, u64) = (2, 4);
 /// Branchings of the bound after each round of dives.
 const BRANCHES: u32 = 8;
+/// How many times as many branches pricing gets, step by step, while it keeps the bound down.
+const DEEPER: [u32; 3] = [4, 16, 64];
 /// One part in so many of the budget may go into emptying nodes.
 const EJECTION: u64 = 6;
 
@@ -70,7 +72,8 @@ pub(crate) fn improve(
         search.plan_apart(&bounding, &parts, budget)
     } else {
         search.approach(&core, &mut bounding, &[], View::Bound, budget);
-        search.alternate(&bounding, &Planning::whole(&bounding), budget)
+        let rounds = search.deepen(&mut bounding, budget);
+        search.alternate(&bounding, &Planning::whole(&bounding), rounds, budget)
     };
     // What was known at the start holds for plans that place the same pods.
     let known = if solution.unplaced == given.1 { given.0 } else { 0 };
@@ -196,7 +199,7 @@ impl Search<'_> {
             seeds.extend(transfer(bounding, &core));
             let mut planning = root(&core, seeds, budget);
             self.approach(&core, &mut planning, &[], View::Plan, budget);
-            return self.alternate(bounding, &Planning::whole(&planning), budget);
+            return self.alternate(bounding, &Planning::whole(&planning), 0, budget);
         };
         let mut seeds = seeds(problem, parts, &blurred.core, self.best);
         seeds.extend(transfer(bounding, &blurred.core));
@@ -213,7 +216,7 @@ impl Search<'_> {
         let mut planning = root(&rest, known.collect(), budget);
         self.approach(&core, &mut planning, &filled, View::Plan, budget);
         let planning = Planning { core: &core, root: &planning, filled: &filled };
-        self.alternate(bounding, &planning, budget)
+        self.alternate(bounding, &planning, 0, budget)
     }
 
     /// Solves a root roughly, dives for a first good plan, and then solves the root well.
@@ -241,19 +244,42 @@ impl Search<'_> {
         }
     }
 
-    /// Dives and branchings in turns; the branchings at the end.
+    /// Where pricing of 64 branches leaves the value and the bound of a root further apart than
+    /// the plan is from the value, the bound wants more branches before anything else. Dives go
+    /// on in between; their number.
+    fn deepen(&mut self, root: &mut Root<'_>, budget: &mut Budget) -> u32 {
+        let mut rounds = 0;
+        for deeper in DEEPER {
+            self.dive(&Planning::whole(root), rounds, budget);
+            rounds += 1;
+            let cost = self.best.cost as f64;
+            let is_plan = root.value - root.bound < cost - root.value;
+            if self.is_done() || budget.is_spent() || is_plan {
+                break;
+            }
+            let limits = fine(root.core, self.best.cost, self.options.gap_ppm);
+            generate(root, &Limits { nodes: limits.nodes * deeper, ..limits }, budget);
+            self.raise(root.bound);
+        }
+        rounds
+    }
+
+    /// Dives and branchings in turns, the branchings at the end; `before` rounds of dives are done.
     fn alternate(
         &mut self,
         bounding: &Root<'_>,
         planning: &Planning<'_>,
+        before: u32,
         budget: &mut Budget,
     ) -> Record {
         let mut tree: Option<Tree<'_>> = None;
-        for round in 0..ROUNDS {
+        for round in before..ROUNDS {
             if self.is_done() || budget.is_spent() {
                 break;
             }
-            self.dive(planning, round, budget);
+            if round > before || before == 0 {
+                self.dive(planning, round, budget);
+            }
             if self.is_done() || budget.is_spent() {
                 break;
             }

@@ -6,6 +6,7 @@
 //! the value is a bound in any case; it is exact when nothing was lost.
 
 use super::{Ask, MARGIN, Pattern, Pricer};
+use crate::presolve::gcd;
 
 /// Cells at most.
 const CELLS: usize = 20_000;
@@ -64,7 +65,8 @@ fn binding(pricer: &Pricer, ask: &Ask<'_>, taking: &[usize]) -> Vec<usize> {
         };
         taking.iter().map(each).sum()
     };
-    let mut loads: Vec<(f64, usize)> = (0..pricer.dims).map(|dim| (load(dim), dim)).collect();
+    let mut loads: Vec<(f64, usize)> =
+        (0..pricer.dimensions.len()).map(|dim| (load(dim), dim)).collect();
     loads.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let mut dims: Vec<usize> = loads.into_iter().take(2).map(|(_, dim)| dim).collect();
     dims.sort_unstable();
@@ -73,12 +75,6 @@ fn binding(pricer: &Pricer, ask: &Ask<'_>, taking: &[usize]) -> Vec<usize> {
 
 /// The largest unit that divides every request of a dimension.
 fn unit(pricer: &Pricer, taking: &[usize], dim: usize) -> i64 {
-    let gcd = |mut a: i64, mut b: i64| {
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        a
-    };
     taking.iter().map(|&at| pricer.request(at)[dim]).fold(0, gcd).max(1)
 }
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use solver::certificate::{Cap, Certificate, Fault, Members, Proof, Rents, Rule, Step};
+use solver::certificate::{Cap, Certificate, Cut, Fault, Members, Proof, Rents, Rule, Step};
 use solver::problem::{Class, Exclusion, Group, Limit, NODE_KEY, Node, Offering, PodSet};
 use solver::strategy::Engine;
 use solver::{BitSet, Options, Problem, Progress, Solution, certify, text, verify};
@@ -123,13 +123,14 @@ fn no_change_to_a_certificate_makes_it_prove_too_much() {
 
 /// Changes one thing, in a way that tends to keep the form.
 fn change(random: &mut Random, problem: &Problem, certificate: &mut Certificate) {
-    match random.index(8) {
+    match random.index(9) {
         0 => change_items(random, certificate),
         1 => change_rules(random, problem, certificate),
         2 => change_kinds(random, certificate),
         3 => change_tree(random, certificate),
         4 => certificate.bits = certificate.bits.wrapping_add_signed(random.between(-2, 2) as i8),
         5 => change_prices(random, certificate),
+        6 => change_cuts(random, problem, certificate),
         _ => change_proofs(random, problem, certificate),
     }
 }
@@ -280,6 +281,7 @@ fn change_prices(random: &mut Random, certificate: &mut Certificate) {
 
 fn change_proofs(random: &mut Random, problem: &Problem, certificate: &mut Certificate) {
     let (items, caps) = (certificate.items.len(), certificate.caps.len());
+    let cuts = certificate.cuts.len();
     let Some(prices) = pick(random, &mut certificate.prices) else { return };
     let (one, other) = (random.index(prices.proofs.len()), random.index(prices.proofs.len()));
     if random.chance(10) && !prices.proofs.is_empty() {
@@ -300,7 +302,7 @@ fn change_proofs(random: &mut Random, problem: &Problem, certificate: &mut Certi
             }
         }
         _ if random.chance(20) => {
-            let rents = (0..problem.dims).map(|_| random.between(0, 1 << 24)).collect();
+            let rents = (0..problem.dims + cuts).map(|_| random.between(0, 1 << 24)).collect();
             *proof = Proof::Walk { rents, enough: random.between(0, 1 << 24) };
         }
         Proof::Walk { rents, enough } => match pick(random, rents) {
@@ -312,6 +314,28 @@ fn change_proofs(random: &mut Random, problem: &Problem, certificate: &mut Certi
             if let Some(Step::Leaf(rents)) = pick(random, steps) {
                 change_rents(random, rents, caps);
             }
+        }
+    }
+}
+
+/// Changes a cut, or adds one with a rent of its own in every proof.
+fn change_cuts(random: &mut Random, problem: &Problem, certificate: &mut Certificate) {
+    if let Some(cut) = pick(random, &mut certificate.cuts).filter(|_| random.chance(50)) {
+        cut.parts = near(random, cut.parts);
+        return;
+    }
+    let dim = random.index(problem.dims + 1) as u32;
+    certificate.cuts.push(Cut { dim, parts: random.between(0, 5) });
+    for proof in certificate.prices.iter_mut().flat_map(|prices| &mut prices.proofs) {
+        let rent = random.between(0, 1 << 24);
+        match proof {
+            Proof::Grid(_) => {}
+            Proof::Walk { rents, .. } => rents.push(rent),
+            Proof::Tree(steps) => steps.iter_mut().for_each(|step| {
+                if let Step::Leaf(rents) = step {
+                    rents.room.push(rent);
+                }
+            }),
         }
     }
 }
