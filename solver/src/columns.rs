@@ -18,6 +18,7 @@ mod expand;
 mod generate;
 mod limits;
 mod master;
+mod perfect;
 mod plan;
 mod pool;
 mod price;

@@ -15,6 +15,7 @@ use crate::{
         expand::expand,
         generate::{Limits, Root, root},
         limits::{fine, rough, unit},
+        perfect,
         plan::Plan,
         pool::Column,
         prove::{self, Point, Record},
@@ -148,10 +149,14 @@ impl Search<'_> {
         gap * 1_000_000 <= i128::from(self.options.gap_ppm) * total
     }
 
-    /// Empties nodes one by one, where all are alike.
+    /// Fills nodes to the brim where they must be, or else empties nodes one by one where all are
+    /// alike.
     fn eject(&mut self, core: &Core, parts: &Parts, budget: &mut Budget) {
         let mut own = budget.fork(EJECTION);
         let given = own.left();
+        if let Some(plan) = perfect::full_nodes(core, self.options.seed, &mut own) {
+            self.offer(core, &plan);
+        }
         let least = least_nodes(core, self.best.bound);
         let start = patterns(self.prepared.problem, parts, core, self.best);
         let plan = eject::fewer_nodes(core, &start, least, self.options.seed, &mut own);
