@@ -8,6 +8,7 @@
 //! compares with what is known of them.
 
 mod cli;
+mod clock;
 mod memory;
 
 use std::{

@@ -9,6 +9,8 @@ use std::{fs, path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 use tenon_bench::sets;
 
+use crate::clock::Clock;
+
 #[derive(Debug, Args)]
 pub struct QualityArgs {
     /// Only sets whose name starts with this, e.g. vbp/triplet; may be repeated.
@@ -17,6 +19,9 @@ pub struct QualityArgs {
     /// How long one solve may take, in seconds.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     time: Duration,
+    /// Which seconds; those of the processor suit a machine that others use too.
+    #[arg(long, value_enum, default_value_t)]
+    clock: Clock,
     /// The gap at which a plan counts as certified, in per cent.
     #[arg(long, value_name = "PERCENT", default_value = "0.5", value_parser = percent)]
     gap: u32,
@@ -57,7 +62,7 @@ pub fn run(args: &QualityArgs) -> Result<(), String> {
         let text: String = names.iter().map(|name| format!("{name}\n")).collect();
         return super::print(&text).map(drop);
     }
-    let budget = measure::Budget { time: args.time, gap_ppm: args.gap };
+    let budget = measure::Budget { time: args.time, clock: args.clock, gap_ppm: args.gap };
     let mut rows = read(&args.from)?;
     let measuring: &[String] = if args.from.is_empty() { &names } else { &[] };
     for name in measuring {

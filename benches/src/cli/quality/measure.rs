@@ -1,17 +1,20 @@
 //! One instance, solved in stages.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use provisioner::{
     instance::{Answer, Instance, Unit},
     report::status_name,
-    timer::{self, Timer},
+    timer,
 };
 use serde_json::{Value, json};
 use solver::{Engine, Options};
 use tenon_bench::{first_fit, sets::Set};
 
-use crate::memory::peak_of;
+use crate::{
+    clock::{Clock, Limit, Watch},
+    memory::peak_of,
+};
 
 /// The baseline takes time with the number of nodes; from this many pods on it is left out.
 const MOST_BASELINE: u64 = 200_000;
@@ -21,6 +24,8 @@ const MOST_BASELINE: u64 = 200_000;
 pub struct Budget {
     /// For each stage.
     pub time: Duration,
+    /// Which seconds.
+    pub clock: Clock,
     /// Where a plan counts as certified, in parts per million.
     pub gap_ppm: u32,
 }
@@ -42,6 +47,8 @@ pub struct Measured {
     pub kept: usize,
     /// What each solve might take, in seconds.
     pub limit: f64,
+    /// Which seconds.
+    pub clock: Clock,
     /// Of the last stage.
     pub cost: i64,
     /// Of the last stage.
@@ -102,7 +109,8 @@ pub fn measure(set: &Set, budget: Budget) -> Result<Measured, String> {
             continue;
         }
         let asked = f64::from(options.gap_ppm) / 1e6;
-        let ((answer, seconds), live) = peak_of(|| timed(&set.instance, options, budget.time));
+        let ((answer, seconds), live) =
+            peak_of(|| timed(&set.instance, options, budget.clock, budget.time));
         peak = peak.max(live);
         if let Some(violation) = set.instance.check(&answer).first() {
             return Err(format!("{}: {violation}", set.name));
@@ -124,6 +132,7 @@ pub fn measure(set: &Set, budget: Budget) -> Result<Measured, String> {
         offerings: problem.offerings.len(),
         kept: solver::offerings_kept(problem),
         limit: budget.time.as_secs_f64(),
+        clock: budget.clock,
         cost: answer.solution.cost,
         bound: answer.solution.bound,
         status: status_name(answer.solution.status).to_owned(),
@@ -138,12 +147,12 @@ pub fn measure(set: &Set, budget: Budget) -> Result<Measured, String> {
 }
 
 /// Solves with a stop flag that is set when the time is over.
-pub fn timed(instance: &Instance, options: Options, time: Duration) -> (Answer, f64) {
-    let timer = Timer::start(time);
-    let start = Instant::now();
-    let options = Options { stop: Some(timer.flag()), effort: timer::effort(time), ..options };
+pub fn timed(instance: &Instance, options: Options, clock: Clock, time: Duration) -> (Answer, f64) {
+    let limit = Limit::start(clock, time);
+    let watch = Watch::start(clock);
+    let options = Options { stop: Some(limit.flag()), effort: timer::effort(time), ..options };
     let answer = instance.solve(&options);
-    (answer, start.elapsed().as_secs_f64())
+    (answer, watch.elapsed().as_secs_f64())
 }
 
 impl Measured {
@@ -175,6 +184,7 @@ impl Measured {
             offerings: count("offerings")? as usize,
             kept: count("kept")? as usize,
             limit: value["limit"].as_f64()?,
+            clock: if value["clock"] == "cpu" { Clock::Cpu } else { Clock::Wall },
             cost: money("cost")?,
             bound: money("bound")?,
             status: text("status")?,
@@ -198,6 +208,7 @@ impl Measured {
             "offerings": self.offerings,
             "kept": self.kept,
             "limit": self.limit,
+            "clock": if self.clock == Clock::Cpu { "cpu" } else { "wall" },
             "cost": self.cost,
             "bound": self.bound,
             "gap": self.gap(),

@@ -55,7 +55,7 @@ fn gap_over_time(budget: Budget) -> Result<String, String> {
             if time > budget.time {
                 break;
             }
-            let (answer, seconds) = timed(&set.instance, Options::default(), time);
+            let (answer, seconds) = timed(&set.instance, Options::default(), budget.clock, time);
             points.push((seconds, answer.gap() * 100.0));
             if seconds < time.as_secs_f64() {
                 // It ended of its own accord: more time changes nothing.
@@ -66,11 +66,16 @@ fn gap_over_time(budget: Budget) -> Result<String, String> {
     }
     let chart = Chart {
         title: "Gap over time".to_owned(),
-        x: Axis::log("seconds"),
+        x: Axis::log(&seconds(budget)),
         y: Axis::linear("gap between cost and bound, %"),
         series,
     };
     Ok(chart.svg())
+}
+
+/// What the axis of time is called.
+fn seconds(budget: Budget) -> String {
+    format!("seconds{}", budget.clock.suffix())
 }
 
 /// Seconds to each stage that was reached for a row of sets, taken from what is measured already where it is there.
@@ -97,7 +102,7 @@ fn time_over(
             series.points.push((*at, stage.seconds));
         }
     }
-    Ok(Chart { title: title.to_owned(), x, y: Axis::log("seconds"), series }.svg())
+    Ok(Chart { title: title.to_owned(), x, y: Axis::log(&seconds(budget)), series }.svg())
 }
 
 /// For every priced set: our cost and that of first fit, as multiples of the bound.

@@ -36,9 +36,10 @@ pub fn markdown(rows: &[Measured], budget: Budget) -> String {
 fn head(budget: Budget, rows: &[&Measured]) -> String {
     let certified = f64::from(budget.gap_ppm) / 1e4;
     let seconds = rows.iter().map(|row| row.limit).fold(0.0, f64::max);
+    let clock = rows.first().map_or("", |row| row.clock.suffix());
     format!(
-        "Seconds are those to a first plan, to a good one (within 1 % of the bound), and to one \
-         certified within {certified} %, each from the start; in brackets where the search ended \
+        "Seconds{clock} are those to a first plan, to a good one (within 1 % of the bound), and to \
+         one certified within {certified} %, each from the start; in brackets where the search ended \
          without it, after {seconds} s at most. Kept are the offerings that no cheaper one replaces.\n\n\
          | instance | pods | groups | offerings | kept | cost | bound | gap | best known | first fit | s \
          first | s good | s certified | peak MiB |\n\
@@ -64,7 +65,7 @@ fn line(row: &Measured) -> String {
     };
     format!(
         "| {} | {} | {} | {} | {} | {}{unplaced} | {} | {:.2} % | {known} | {first_fit} | {} | {} \
-         | {} | {:.0} |\n",
+         | {} | {:.1} |\n",
         row.name,
         row.pods,
         row.groups,
