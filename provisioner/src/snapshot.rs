@@ -23,6 +23,7 @@ mod document;
 pub mod error;
 mod expand;
 mod intern;
+pub(crate) mod nomination;
 mod pod;
 pub mod quantity;
 pub mod read;
@@ -137,7 +138,7 @@ pub struct Pod {
     /// spec.nodeName.
     pub node_name: Option<Arc<str>>,
     /// status.nominatedNodeName.
-    pub nominated_node: Option<Arc<str>>,
+    pub nominated_node: Option<Nomination>,
     /// status.phase is Succeeded or Failed.
     pub terminal: bool,
     /// metadata.deletionTimestamp is set.
@@ -149,6 +150,16 @@ pub struct Pod {
     pub resized: Option<Box<Resources>>,
     /// The workload in the input that this pod was expanded from (`Deployment shop/web`).
     pub expanded_from: Option<Arc<str>>,
+}
+
+/// The node that a pod is expected on before it is bound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nomination {
+    /// Its name.
+    pub node: Arc<str>,
+    /// When tenon made the nomination, seconds since 1970; `None` when kube-scheduler did, to
+    /// preempt, or when the input does not tell.
+    pub planned_at: Option<i64>,
 }
 
 /// What the scheduler can see of a pod, apart from its name.

@@ -79,7 +79,8 @@ fn pod_ref(snapshot: &Snapshot, pod: PodIndex) -> PodRef {
 fn pods_to_nominate(snapshot: &Snapshot, node: &str, pods: &[PodIndex]) -> Vec<PodRef> {
     let waits = |pod: &&PodIndex| {
         let pod = &snapshot.pods[**pod as usize];
-        pod.node_name.is_none() && pod.nominated_node.as_deref() != Some(node)
+        let nominee = pod.nominated_node.as_ref().map(|it| &*it.node);
+        pod.node_name.is_none() && nominee != Some(node)
     };
     pods.iter().filter(waits).map(|&pod| pod_ref(snapshot, pod)).collect()
 }

@@ -46,6 +46,8 @@ impl Standing<'_> {
 /// All nodes by name, those that stay in order, and what had to be left out.
 #[derive(Debug, Default)]
 pub(super) struct Nodes<'a> {
+    /// When the snapshot was taken, seconds since 1970.
+    pub now: i64,
     /// What becomes of each node.
     pub fates: FxHashMap<&'a str, Fate>,
     /// Nodes that stay, then claims without a node.
@@ -73,7 +75,7 @@ pub(super) fn read(snapshot: &Snapshot) -> Nodes<'_> {
             by_provider.insert(provider, claim);
         }
     }
-    let mut nodes = Nodes::default();
+    let mut nodes = Nodes { now: snapshot.taken_at, ..Nodes::default() };
     let mut places: FxHashMap<&str, u32> = FxHashMap::default();
     let mut registered = rustc_hash::FxHashSet::default();
     for node in &snapshot.nodes {

@@ -2,7 +2,10 @@
 
 use rustc_hash::FxHashSet;
 
-use super::{nodes::Nodes, volumes};
+use super::{
+    nodes::{KEPT_SECONDS, Nodes},
+    volumes,
+};
 use crate::{
     plan::PodIndex,
     snapshot::{Pod, SkipReason, Skipped, Snapshot},
@@ -100,10 +103,21 @@ fn part(pod: &Pod, nodes: &Nodes<'_>) -> Part {
     if let Some(&node) = nodes.reserved.get(&(&*pod.namespace, &*pod.name)) {
         return Part::Reserved(node);
     }
-    match pod.nominated_node.as_ref().and_then(|node| fates.get(&**node)) {
+    if refuser(pod, nodes.now).is_some() {
+        return schedulable(pod);
+    }
+    match pod.nominated_node.as_ref().and_then(|it| fates.get(&*it.node)) {
         Some(Fate::Stays(node)) => Part::Nominated(*node),
         _ => schedulable(pod),
     }
+}
+
+/// The node that tenon nominated a pod to and that has not got it in all the time its room was kept:
+/// kube-scheduler sees an obstacle there that tenon does not.
+pub(super) fn refuser(pod: &Pod, now: i64) -> Option<&str> {
+    let nomination = pod.nominated_node.as_ref().filter(|_| pod.node_name.is_none())?;
+    let since = nomination.planned_at?;
+    (now.saturating_sub(since) >= KEPT_SECONDS).then_some(&*nomination.node)
 }
 
 /// Static pods and those of daemon sets are bound to one node by what they are.

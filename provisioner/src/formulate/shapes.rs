@@ -7,10 +7,10 @@ use rustc_hash::FxHashMap;
 
 use super::{
     intern::Interner,
-    pending::Sorted,
+    pending::{Sorted, refuser},
     ports::{self, HostPort},
     requests,
-    terms::{self, NodeTerms, Term, Tolerated},
+    terms::{self, NodeRequirement, NodeTerms, Term, Tolerated},
     volumes::{self, Volumes},
 };
 use crate::{
@@ -65,7 +65,7 @@ pub(super) fn of_planned<'a>(
     let planned = std::mem::take(&mut sorted.planned);
     for index in planned {
         let pod = &snapshot.pods[index as usize];
-        let key = key(pod, index);
+        let key = key(pod, index, snapshot.taken_at);
         let number = match last {
             Some((known, number)) if known == key => number,
             _ => *numbers.entry(key).or_insert_with(|| {
@@ -88,13 +88,14 @@ pub(super) fn of_planned<'a>(
     shapes.into_iter().flatten().collect()
 }
 
-/// Template, namespace, and the pod itself where its name matters.
-type Key<'a> = (usize, &'a str, u32, bool);
+/// Template, namespace, the pod itself where its name matters, and the node that refuses it.
+type Key<'a> = (usize, &'a str, u32, bool, Option<&'a str>);
 
-fn key(pod: &Pod, index: PodIndex) -> Key<'_> {
+fn key(pod: &Pod, index: PodIndex, now: i64) -> Key<'_> {
     let by_name = volumes::depends_on_name(pod.template.spec.volumes.as_ref());
     let template = Arc::as_ptr(&pod.template) as usize;
-    (template, &pod.namespace, if by_name { index } else { u32::MAX }, pod.expanded_from.is_some())
+    let own = if by_name { index } else { u32::MAX };
+    (template, &pod.namespace, own, pod.expanded_from.is_some(), refuser(pod, now))
 }
 
 impl<'a> Shape<'a> {
@@ -105,6 +106,10 @@ impl<'a> Shape<'a> {
     ) -> Result<Self, String> {
         let spec = &pod.template.spec;
         let Volumes { terms, attached: volumes, .. } = volumes::of_pod(pod, snapshot)?;
+        let mut node_terms = NodeTerms::of(spec);
+        if let Some(node) = refuser(pod, snapshot.taken_at) {
+            node_terms.all.0.push(NodeRequirement::not_named(node));
+        }
         let mut attached = BTreeMap::new();
         for (driver, _) in volumes {
             *attached.entry(driver.into_owned()).or_insert(0) += 1;
@@ -114,7 +119,7 @@ impl<'a> Shape<'a> {
             pods: vec![],
             request: requests::effective(spec, &snapshot.runtime_classes),
             attached,
-            terms: interned.terms.intern(NodeTerms::of(spec)),
+            terms: interned.terms.intern(node_terms),
             tolerations: interned.tolerations.intern(terms::tolerations(spec)),
             volumes: interned.volumes.intern(terms),
             ports: interned.ports.intern(ports::of(spec)),

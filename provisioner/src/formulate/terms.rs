@@ -38,6 +38,12 @@ impl<'a> NodeRequirement<'a> {
         Self { key: Cow::Borrowed(key), operator: NodeOperator::In, values }
     }
 
+    /// The node must not have this name.
+    pub fn not_named(name: &'a str) -> Self {
+        let values = vec![Cow::Borrowed(name)];
+        Self { key: Cow::Borrowed(NAME_FIELD), operator: NodeOperator::NotIn, values }
+    }
+
     /// `None` when the operator is not one of Kubernetes': such a requirement matches nothing.
     fn parse(source: &'a NodeSelectorRequirement, field: bool) -> Option<Self> {
         let operator = match source.operator.as_str() {

@@ -6,10 +6,10 @@ use k8s_openapi::api::core::v1::PodSpec;
 use serde_json::{Map, Value};
 
 use super::{
-    Pod, PodTemplate, defaults,
+    Nomination, Pod, PodTemplate, defaults,
     error::Fault,
     intern::Interner,
-    quantity, resize,
+    nomination, quantity, resize,
     typed::{Meta, typed},
 };
 
@@ -69,6 +69,7 @@ pub fn read(object: &mut Value, nth: usize, interner: &mut Interner) -> Result<P
     };
     let node = text(object, "spec", "nodeName")?.map(|name| interner.text(name));
     let nominated = text(object, "status", "nominatedNodeName")?.map(|name| interner.text(name));
+    let planned_at = nomination::written_at(object);
     let phase = text(object, "status", "phase")?;
     let terminal = matches!(phase, Some("Succeeded" | "Failed"));
     let status = object.get_mut("status").map(Value::take).unwrap_or_default();
@@ -86,7 +87,7 @@ pub fn read(object: &mut Value, nth: usize, interner: &mut Interner) -> Result<P
         uid: meta.uid.as_deref().unwrap_or_default().into(),
         template,
         node_name: node,
-        nominated_node: nominated,
+        nominated_node: nominated.map(|node| Nomination { node, planned_at }),
         terminal,
         deleting: meta.deletion_timestamp.is_some(),
         created: meta.created(),

@@ -12,7 +12,7 @@ use k8s_openapi::api::{
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Pod, PodTemplate, Skipped, Snapshot, intern::Interner};
+use super::{Nomination, Pod, PodTemplate, Skipped, Snapshot, intern::Interner};
 use crate::{
     api::node_pool::{AksNodeClass, NodeClaim, NodePool},
     refusals::Refused,
@@ -80,6 +80,8 @@ struct SavedPod<'a> {
     node_name: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nominated_node: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nomination_planned_at: Option<i64>,
     #[serde(default, skip_serializing_if = "is_false")]
     terminal: bool,
     #[serde(default, skip_serializing_if = "is_false")]
@@ -160,7 +162,8 @@ fn save_pod(pod: &Pod, template: usize) -> SavedPod<'_> {
         uid: Cow::Borrowed(&pod.uid),
         template,
         node_name: pod.node_name.as_deref().map(Cow::Borrowed),
-        nominated_node: pod.nominated_node.as_deref().map(Cow::Borrowed),
+        nominated_node: pod.nominated_node.as_ref().map(|it| Cow::Borrowed(&*it.node)),
+        nomination_planned_at: pod.nominated_node.as_ref().and_then(|it| it.planned_at),
         terminal: pod.terminal,
         deleting: pod.deleting,
         created: pod.created,
@@ -215,9 +218,11 @@ fn load_pod(
 ) -> Result<Pod, SaveError> {
     let template = find(templates, pod.template, || format!("{}/{}", pod.namespace, pod.name))?;
     let mut shared = |text: Option<Cow<'_, str>>| text.map(|text| interner.text(&text));
+    let planned_at = pod.nomination_planned_at;
+    let nomination = |node| Nomination { node, planned_at };
     Ok(Pod {
         node_name: shared(pod.node_name),
-        nominated_node: shared(pod.nominated_node),
+        nominated_node: shared(pod.nominated_node).map(nomination),
         expanded_from: shared(pod.expanded_from),
         namespace: interner.text(&pod.namespace),
         name: pod.name.into(),

@@ -19,6 +19,7 @@ use super::{
     PodTemplate, SkipReason, Skipped, Snapshot, admission,
     error::{Fault, InputError, Place},
     intern::Interner,
+    nomination,
     pod::{self, PodEntry},
     quantity,
     typed::{Meta, typed},
@@ -300,7 +301,7 @@ fn strip(object: &mut Value) {
     object.remove("apiVersion");
     object.remove("kind");
     if let Some(meta) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        meta.remove("managedFields");
+        nomination::keep_only(meta);
         if let Some(notes) = meta.get_mut("annotations").and_then(Value::as_object_mut) {
             notes.remove("kubectl.kubernetes.io/last-applied-configuration");
         }

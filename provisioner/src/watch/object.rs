@@ -10,10 +10,12 @@ use kube::{
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::snapshot::nomination;
+
 /// An object of any kind and any form.
 #[derive(Clone, Debug, Default)]
 pub struct Object {
-    /// As sent, without `metadata.managedFields`.
+    /// As sent; of `metadata.managedFields` only what tells of tenon's nomination.
     pub value: Value,
     /// Name, namespace, uid and resource version, as far as they can be read.
     meta: ObjectMeta,
@@ -23,7 +25,7 @@ impl Object {
     /// Takes in an object.
     pub fn new(mut value: Value) -> Self {
         if let Some(meta) = value.get_mut("metadata").and_then(Value::as_object_mut) {
-            meta.remove("managedFields");
+            nomination::keep_only(meta);
         }
         let text = |key: &str| {
             let text = value.get("metadata").and_then(|meta| meta.get(key)).and_then(Value::as_str);

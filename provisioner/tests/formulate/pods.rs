@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use provisioner::{formulate::requests, snapshot::SkipReason};
+use provisioner::{
+    formulate::requests,
+    snapshot::{Nomination, SkipReason},
+};
 use serde_json::{Value, json};
 
 use crate::builders::*;
@@ -122,13 +125,13 @@ fn pods_play_their_part() {
         ),
         (
             "nominated to a node that stays",
-            |c| c.snapshot.pods[0].nominated_node = Some("node-0".into()),
+            |c| c.snapshot.pods[0].nominated_node = nominated("node-0", None),
             Some(Nominated),
             0,
         ),
         (
             "nominated to a node that is gone",
-            |c| c.snapshot.pods[0].nominated_node = Some("node-9".into()),
+            |c| c.snapshot.pods[0].nominated_node = nominated("node-9", None),
             None,
             1,
         ),
@@ -156,7 +159,7 @@ fn a_nominated_pod_keeps_its_room() {
     let found = Cluster::new()
         .nodes(&["a"])
         .pending(1, &[], json!({}))
-        .with(|c| c.snapshot.pods[0].nominated_node = Some("node-0".into()))
+        .with(|c| c.snapshot.pods[0].nominated_node = nominated("node-0", None))
         .formulate();
     assert_eq!(found.problem.nodes[0].free[0], 3000);
 }
@@ -205,4 +208,28 @@ fn labels_that_nobody_reads_do_not_split_groups() {
         let pods: usize = found.index.groups.iter().map(Vec::len).sum();
         assert_eq!(pods, cluster.snapshot.pods.len(), "{case}");
     }
+}
+
+/// kube-scheduler does not have a pod where tenon wanted it, for a reason that tenon does not see:
+/// the pod is planned anew after a minute, and for another node.
+#[test]
+fn a_nomination_that_comes_to_nothing_is_given_up() {
+    let waiting = |planned_at: i64| {
+        Cluster::new().nodes(&["a", "b"]).pending(2, &[], json!({})).with(|c| {
+            c.snapshot.taken_at = 1_000;
+            c.snapshot.pods[0].nominated_node = nominated("node-0", Some(planned_at));
+        })
+    };
+    let young = waiting(941).formulate();
+    assert_eq!((skip_reason(&young), young.problem.pods()), (Some(SkipReason::Nominated), 1));
+    assert_eq!(young.problem.nodes[0].free[0], 3_000);
+    let old = waiting(940).formulate();
+    assert_eq!((skip_reason(&old), old.problem.pods()), (None, 2));
+    assert_eq!(old.problem.nodes[0].free[0], 4_000, "its room is free again");
+    let nodes: Vec<_> = (0..2).map(|group| accepted_nodes(&old, group)).collect();
+    assert_eq!(nodes, [vec!["node-1"], vec!["node-0", "node-1"]], "nor is it sent there again");
+}
+
+fn nominated(node: &str, planned_at: Option<i64>) -> Option<Nomination> {
+    Some(Nomination { node: node.into(), planned_at })
 }

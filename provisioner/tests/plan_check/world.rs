@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Taint;
 use provisioner::{
     api::node_pool::NodePool,
     plan::{ExistingNode, Launch, Plan},
-    snapshot::{Pod, PodTemplate, Snapshot},
+    snapshot::{Nomination, Pod, PodTemplate, Snapshot},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -44,7 +44,8 @@ fn pod(object: &Value) -> Pod {
         uid: "".into(),
         template: template(metadata, &object["spec"]),
         node_name: name(&object["spec"]["nodeName"]),
-        nominated_node: name(&object["status"]["nominatedNodeName"]),
+        nominated_node: name(&object["status"]["nominatedNodeName"])
+            .map(|node| Nomination { node, planned_at: None }),
         terminal: object["status"]["phase"] == "Succeeded",
         deleting: !metadata["deletionTimestamp"].is_null(),
         created: 0,

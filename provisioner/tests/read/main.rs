@@ -350,7 +350,8 @@ status: {phase: Failed, nominatedNodeName: n2}
     let snapshot = snapshot(text);
     let pod = &snapshot.pods[0];
     assert_eq!((&*pod.namespace, &*pod.name, &*pod.uid), ("shop", "a", "u-1"));
-    assert_eq!((pod.node_name.as_deref(), pod.nominated_node.as_deref()), (Some("n1"), Some("n2")));
+    let nominee = pod.nominated_node.as_ref().map(|it| &*it.node);
+    assert_eq!((pod.node_name.as_deref(), nominee), (Some("n1"), Some("n2")));
     assert_eq!((pod.terminal, pod.deleting, pod.created), (true, true, 1_767_323_045));
     assert_eq!(pod.template.labels["app"], "web");
     assert_eq!(pod.template.annotations.len(), 1);

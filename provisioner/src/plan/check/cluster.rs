@@ -17,7 +17,7 @@ use super::{
 use crate::{
     api::node_pool::{NodeClaim, NodePool},
     plan::{Launch, Plan},
-    snapshot::{Pod, PodTemplate, Snapshot},
+    snapshot::{Nomination, Pod, PodTemplate, Snapshot},
 };
 
 const HOSTNAME: &str = "kubernetes.io/hostname";
@@ -279,12 +279,13 @@ impl<'a> Cluster<'a> {
         for (index, pod) in (0u32..).zip(&self.snapshot.pods) {
             let gates = pod.template.spec.scheduling_gates.as_ref();
             let gated = gates.is_some_and(|gates| !gates.is_empty());
-            let nominated = pod.nominated_node.as_ref().filter(|_| !gated);
+            let kept = |it: &&Nomination| !is_given_up(it, self.snapshot.taken_at);
+            let nominated = pod.nominated_node.as_ref().filter(kept).filter(|_| !gated);
             let claim = awaited.get(&(&*pod.namespace, &*pod.name)).filter(|_| !gated);
             let place = match (&pod.node_name, claim) {
                 (Some(node), _) => Some(&**node),
                 (None, Some(place)) if self.by_name.contains_key(*place) => Some(*place),
-                _ => nominated.map(|name| &**name),
+                _ => nominated.map(|it| &*it.node),
             };
             let node = place.and_then(|name| self.by_name.get(name)).copied();
             let gone = pod.terminal || pod.node_name.is_none() && pod.deleting;
@@ -363,6 +364,11 @@ fn awaited<'a>(
         }
     }
     awaited
+}
+
+/// Whether a nomination is tenon's, and so old that the scheduler cannot mean to follow it.
+fn is_given_up(nomination: &Nomination, now: i64) -> bool {
+    nomination.planned_at.is_some_and(|since| now - since >= crate::formulate::KEPT_SECONDS)
 }
 
 /// The API server labels every namespace with its name.

@@ -256,12 +256,11 @@ pub fn record(
         if leaf(&set) {
             continue;
         }
-        if entry.get("fieldsV1") != Some(&set) {
-            entry["fieldsV1"] = set;
-            if mine {
-                entry["time"] = stamp.into();
-            }
+        // A value that is written over one's own is news too, though the set of fields stays.
+        if mine && (!leaf(&own) || entry.get("fieldsV1") != Some(&set)) {
+            entry["time"] = stamp.into();
         }
+        entry["fieldsV1"] = set;
         all.push(entry);
     }
     if !found && !leaf(&own) {
