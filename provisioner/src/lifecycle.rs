@@ -102,6 +102,7 @@ impl<C: Cloud> Lifecycle<C> {
             settings,
             metrics: Metrics::new(registry)?,
             evictions: terminate::Evictions::default(),
+            openings: register::Openings::default(),
             health: health::PoolHealth::default(),
             failures: std::sync::Mutex::default(),
         };

@@ -119,6 +119,7 @@ pub fn plan(snapshot: &Snapshot, catalog: &Catalog, settings: &Settings, means: 
     let start = Instant::now();
     let formulation = formulate(snapshot, catalog, &settings.formulate_options());
     let solution = solver::solve(&formulation.problem, &settings.search.options(means));
+    let solution = plan::fill_in_order(&formulation, solution);
     let stopped = solution.status == Status::Stopped && means.is_stopped();
     let mut violations: Vec<String> = solver::check(&formulation.problem, &solution)
         .iter()

@@ -47,22 +47,12 @@ async fn nothing_left(cluster: &Cluster) {
     gone.await.expect("every node leaves when no pod needs it");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_shop_gets_its_nodes_and_gives_them_back() {
-    let cluster = Cluster::start(Options::seeded(1)).await.unwrap();
-    let client = cluster.control_plane().unwrap().client("tenon");
-    let engine = Engine::start(&cluster, client, engine::Options::default()).await.unwrap();
-    cluster.apply(engine::POOL).await.unwrap();
-    cluster.apply(&shop("web", 20, "900m", "1Gi")).await.unwrap();
-    cluster.apply(&shop("cart", 10, "400m", "3Gi")).await.unwrap();
-    cluster.pods_running("shop=web", 30, SOON).await.unwrap();
-
-    let nodes = Api::<Node>::all(cluster.client()).list(&ListParams::default()).await.unwrap();
+/// Every planned pod is bound to its planned node, and the counter says so too.
+async fn all_landed_where_planned(cluster: &Cluster, engine: &Engine, pods: usize) {
     let claims = Api::<NodeClaim>::all(cluster.client());
     let claims = claims.list(&ListParams::default()).await.unwrap();
-    assert_eq!(nodes.items.len(), claims.items.len());
     let planned: usize = claims.iter().map(|claim| claim.planned_pods().len()).sum();
-    assert_eq!(planned, 30);
+    assert_eq!(planned, pods);
     for pod in cluster.pods("shop=web").await.unwrap() {
         let host = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap();
         let claim = claims.iter().find(|claim| {
@@ -72,17 +62,50 @@ async fn a_shop_gets_its_nodes_and_gives_them_back() {
         assert_eq!(status.node_name.as_deref(), Some(host.as_str()), "{}", pod.name_any());
     }
     let landed = |place| engine.metric("tenon_pods_landed_total", Some(("where", place)));
-    let counted = cluster.wait_until("30 pods are counted as landed", SOON, |_| {
-        let count = landed("planned");
-        async move { Ok(count >= 30.0) }
+    let counted = cluster.wait_until("all pods are counted as landed", SOON, |_| {
+        let count = landed("planned") + landed("elsewhere");
+        async move { Ok(count >= pods as f64) }
     });
     counted.await.unwrap();
-    assert_eq!((landed("planned"), landed("elsewhere")), (30.0, 0.0));
+    assert_eq!((landed("planned"), landed("elsewhere")), (pods as f64, 0.0));
+}
 
+async fn scale(cluster: &Cluster, name: &str, replicas: u32) {
     let deployments = Api::<Deployment>::namespaced(cluster.client(), "default");
-    for name in ["web", "cart"] {
-        let none = Patch::Merge(json!({ "spec": { "replicas": 0 } }));
-        deployments.patch(name, &PatchParams::default(), &none).await.unwrap();
+    let patch = Patch::Merge(json!({ "spec": { "replicas": replicas } }));
+    deployments.patch(name, &PatchParams::default(), &patch).await.unwrap();
+}
+
+/// Nodes of three sizes come up at the same time, some of them with room to spare: no pod takes
+/// room on one that is planned for another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_gets_its_nodes_and_gives_them_back() {
+    let cluster = Cluster::start(Options::seeded(1)).await.unwrap();
+    let client = cluster.control_plane().unwrap().client("tenon");
+    let engine = Engine::start(&cluster, client, engine::Options::default()).await.unwrap();
+    cluster.apply(engine::POOL).await.unwrap();
+    let trades = [
+        ("frontend", 6, 40, "500m", "512Mi"),
+        ("cart", 4, 16, "250m", "1Gi"),
+        ("checkout", 3, 12, "900m", "2Gi"),
+        ("search", 2, 10, "1500m", "6Gi"),
+    ];
+    for (name, morning, _, cpu, memory) in trades {
+        cluster.apply(&shop(name, morning, cpu, memory)).await.unwrap();
+    }
+    cluster.pods_running("shop=web", 15, SOON).await.unwrap();
+    for (name, _, noon, ..) in trades {
+        scale(&cluster, name, noon).await;
+    }
+    cluster.pods_running("shop=web", 78, SOON).await.unwrap();
+
+    let nodes = Api::<Node>::all(cluster.client()).list(&ListParams::default()).await.unwrap();
+    let claims = Api::<NodeClaim>::all(cluster.client());
+    assert_eq!(nodes.items.len(), claims.list(&ListParams::default()).await.unwrap().items.len());
+    all_landed_where_planned(&cluster, &engine, 78).await;
+
+    for (name, ..) in trades {
+        scale(&cluster, name, 0).await;
     }
     nothing_left(&cluster).await;
     engine.stop().await;

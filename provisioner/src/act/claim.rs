@@ -42,6 +42,8 @@ pub struct Order<'a> {
     pub name: String,
     /// The round that wants it.
     pub round: &'a str,
+    /// Its turn among the claims of the round.
+    pub turn: u32,
     /// What to try, the planned offering first, then by price.
     pub offerings: Vec<OfferingRef>,
     /// The pods it is for.
@@ -144,6 +146,7 @@ fn annotations(order: &Order<'_>, relaxed: bool) -> BTreeMap<String, String> {
         "allocatable": quantities(&order.allocatable),
     });
     notes.insert(names::ROUND.to_owned(), order.round.to_owned());
+    notes.insert(names::TURN.to_owned(), order.turn.to_string());
     notes.insert(names::OFFERINGS.to_owned(), write_offerings(&order.offerings));
     notes.insert(names::PROMISE.to_owned(), promise.to_string());
     if !order.pods.is_empty() {

@@ -104,6 +104,7 @@ fn order<'a>(
         pool,
         name: free_name(&launch.node_pool, &uids, taken),
         round,
+        turn: launch.turn,
         offerings: offerings(launch),
         pods: waiting,
         labels: launch

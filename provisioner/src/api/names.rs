@@ -32,6 +32,9 @@ pub const OFFERINGS: &str = "tenon.sh/offerings";
 pub const PLANNED_PODS: &str = "tenon.sh/planned-pods";
 /// Annotation of tenon's claims: the round that made them.
 pub const ROUND: &str = "tenon.sh/round";
+/// Annotation of tenon's claims: the node's turn among those of its round, when they are opened for
+/// pods.
+pub const TURN: &str = "tenon.sh/turn";
 /// Annotation of tenon's claims: what the planned offering has and what pods may use of it (JSON:
 /// `capacity` and `allocatable`, amounts by resource). It counts until the status says more.
 pub const PROMISE: &str = "tenon.sh/promise";

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -43,7 +44,7 @@ const MOST_OFFERINGS: usize = 60;
 /// A round's plan in writing.
 pub struct Planned {
     /// What the plan was made for.
-    pub snapshot: Snapshot,
+    pub snapshot: Arc<Snapshot>,
     /// What the plan asks for.
     pub orders: Orders,
     /// Claims of pools that keep a number of nodes.
@@ -56,6 +57,13 @@ pub struct Planned {
     pub dropped: usize,
     /// For the metrics.
     pub summary: Summary,
+}
+
+impl Planned {
+    /// Rounds that had nobody to place and nothing to do would push the others out.
+    fn is_worth_recording(&self) -> bool {
+        self.summary.pods > 0 || !self.fixed.is_empty() || !self.surplus.is_empty()
+    }
 }
 
 /// Plans on a thread that may block.
@@ -85,28 +93,45 @@ fn blocking(
     catalog: &Catalog,
     stop: &Arc<AtomicBool>,
 ) -> Planned {
+    let snapshot = Arc::new(snapshot);
+    let work = || decide(round, &snapshot, pools, settings, catalog, stop);
+    // Whatever the panic leaves behind is only read, and only to be written down.
+    let decided = panic::catch_unwind(AssertUnwindSafe(work));
+    if decided.as_ref().map_or(true, Planned::is_worth_recording) {
+        record(round, &snapshot, settings, catalog);
+    }
+    decided.unwrap_or_else(|panic| panic::resume_unwind(panic))
+}
+
+fn decide(
+    round: &str,
+    snapshot: &Arc<Snapshot>,
+    pools: &BTreeMap<String, NodePool>,
+    settings: &Settings,
+    catalog: &Catalog,
+    stop: &Arc<AtomicBool>,
+) -> Planned {
     let start = Instant::now();
-    record(round, &snapshot, settings, catalog);
     let outcome = within(settings.solve_time, stop, |stop| {
         let means = Means { threads: settings.threads, stop: Some(stop) };
-        pipeline::plan(&snapshot, catalog, &settings.plan, &means)
+        pipeline::plan(snapshot, catalog, &settings.plan, &means)
     });
     for violation in &outcome.violations {
         tracing::error!(violation, "the plan breaks a rule; what is concerned is left out");
     }
     let (before, solve_seconds) = (nodes(&outcome.plan), outcome.seconds);
-    let plan = standing_part(&snapshot, outcome);
-    let orders = plan_orders(&snapshot, &plan, pools, round);
-    let (fixed, surplus) = resize(round, &snapshot, &plan, &orders, pools, settings, catalog);
+    let plan = standing_part(snapshot, outcome);
+    let orders = plan_orders(snapshot, &plan, pools, round);
+    let (fixed, surplus) = resize(round, snapshot, &plan, &orders, pools, settings, catalog);
     let summary = summary(&plan, start.elapsed().as_secs_f64(), solve_seconds);
     Planned {
+        snapshot: Arc::clone(snapshot),
         dropped: before - nodes(&plan),
         summary,
         unplaced: plan.unplaced,
         orders,
         fixed,
         surplus,
-        snapshot,
     }
 }
 
@@ -203,6 +228,7 @@ fn resize(
                 pool,
                 name: free_name(&resize.pool, &"kept", &mut taken),
                 round,
+                turn: 0,
                 offerings: offers.iter().take(MOST_OFFERINGS).map(offering_ref).collect(),
                 pods: vec![],
                 labels: words(&first.labels()),

@@ -1,12 +1,16 @@
 //! From a machine to a node of the cluster: labels, taints and owner are put on it, the pods
 //! planned for it are nominated, and only then the taint goes that kept all others away.
 
-use std::sync::Arc;
+mod turn;
+
+use std::time::Instant;
 
 use k8s_openapi::api::core::v1::{Node, Taint};
-use kube::ResourceExt;
+use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
+use self::turn::Opening;
+pub use self::turn::Openings;
 use super::{
     events::Reason,
     node::{has_taint, is_held, merge_taints, taints},
@@ -20,6 +24,8 @@ use crate::{
 
 /// The condition.
 pub const REGISTERED: &str = "Registered";
+/// Other writers of the same node are met so often before it is looked at anew.
+const MOST_CONFLICTS: usize = 3;
 
 /// Whether the claim's node is part of the cluster.
 pub(super) async fn register<C: Cloud>(work: &mut Work<'_, C>) -> Result<bool, Error> {
@@ -32,7 +38,7 @@ pub(super) async fn register<C: Cloud>(work: &mut Work<'_, C>) -> Result<bool, E
             work.set(REGISTERED, "Unknown", "NodeNotFound", "Node not registered with cluster");
             overdue(work).await
         }
-        [node] => join(work, Arc::clone(node)).await.map(|()| true),
+        [node] => join(work, node).await,
         several => {
             let found: Vec<String> = several.iter().map(|node| node.name_any()).collect();
             let note =
@@ -54,33 +60,62 @@ async fn overdue<C: Cloud>(work: &mut Work<'_, C>) -> Result<bool, Error> {
     Ok(false)
 }
 
-async fn join<C: Cloud>(work: &mut Work<'_, C>, node: Arc<Node>) -> Result<(), Error> {
+/// Makes the claim's node part of the cluster; false when it is gone meanwhile.
+async fn join<C: Cloud>(work: &mut Work<'_, C>, node: &Node) -> Result<bool, Error> {
     let name = node.name_any();
-    let joined = label(&*node, names::REGISTERED) == "true";
-    if !joined && !has_taint(taints(&node), names::UNREGISTERED, "NoExecute") {
-        let note = "the node came up without the taint karpenter.sh/unregistered: pods may have \
-                    been bound to it before its labels and taints were complete";
-        work.tell(Reason::UnregisteredTaintMissing, note).await;
-    }
-    if let Some(patch) = registration(&node, &work.claim) {
-        if !joined {
-            let pods = work.claim.planned_pods();
-            let nominated = nominate(&work.ctx.client, &name, &pods).await;
-            tracing::info!(claim = work.name(), node = name, %nominated, "registering");
-            // The scheduler reads pods and nodes in two streams. Were the taint seen to go before
-            // the nominations, here or on a node of the same round, it would give the room away.
-            if !pods.is_empty() {
-                tokio::time::sleep(duration(work.ctx.settings.nomination_settle)).await;
-            }
+    let joined = label(node, names::REGISTERED) == "true";
+    let ctx = work.ctx;
+    let opening = ctx.openings.enter(work.claim.turn(), &work.name());
+    if !joined {
+        if !has_taint(taints(node), names::UNREGISTERED, "NoExecute") {
+            let note = "the node came up without the taint karpenter.sh/unregistered: pods may \
+                        have been bound to it before its labels and taints were complete";
+            work.tell(Reason::UnregisteredTaintMissing, note).await;
         }
-        work.patch_node(&node, patch).await?;
+        expect_pods(work, &opening, &name).await;
     }
+    if !open(work, node).await? {
+        return Ok(false);
+    }
+    drop(opening);
     work.status().node_name = Some(name);
     work.set_true(REGISTERED);
     work.save().await?;
     work.ctx.metrics.nodes_created.with_label_values(&[work.pool()]).inc();
     work.ctx.health.registered(work.pool());
-    Ok(())
+    Ok(true)
+}
+
+/// Nominates the pods that were planned for the node, and waits for the node's turn: until the
+/// scheduler can know of them, and those before it are open.
+async fn expect_pods<C: Cloud>(work: &Work<'_, C>, opening: &Opening<'_>, node: &str) {
+    let pods = work.claim.planned_pods();
+    let start = Instant::now();
+    let nominated = nominate(&work.ctx.client, node, &pods).await;
+    tracing::info!(claim = work.name(), node, %nominated, "registering");
+    if !pods.is_empty() {
+        opening.turn(duration(work.ctx.settings.nomination_settle), start.elapsed()).await;
+    }
+}
+
+/// Takes the taint off that kept pods away, and writes all that the claim says of its node. False
+/// when the node is gone.
+async fn open<C: Cloud>(work: &Work<'_, C>, seen: &Node) -> Result<bool, Error> {
+    let api = Api::<Node>::all(work.ctx.client.clone());
+    let mut tries = 0;
+    loop {
+        // Kubelets write to new nodes all the time, so what was seen is old by now.
+        let Some(node) = api.get_opt(&seen.name_any()).await? else { return Ok(false) };
+        if node.uid() != seen.uid() {
+            return Ok(false);
+        }
+        let Some(patch) = registration(&node, &work.claim) else { return Ok(true) };
+        match work.patch_node(&node, patch).await {
+            Ok(_) => return Ok(true),
+            Err(error) if error.is_conflict() && tries < MOST_CONFLICTS => tries += 1,
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// What turns a machine's bare node into the claim's: one patch, so that no pod sees it half done.

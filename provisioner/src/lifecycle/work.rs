@@ -23,6 +23,7 @@ use super::{
     events::{Events, Reason},
     health::PoolHealth,
     metrics::Metrics,
+    register::Openings,
     terminate::Evictions,
     world::World,
 };
@@ -84,6 +85,7 @@ pub struct Context<C> {
     pub(super) metrics: Metrics,
     pub(super) events: Events,
     pub(super) evictions: Evictions,
+    pub(super) openings: Openings,
     pub(super) health: PoolHealth,
     /// How often in a row a claim has failed.
     pub(super) failures: Mutex<FxHashMap<String, u32>>,

@@ -149,8 +149,13 @@ fn launches(
     hand_out: &mut HandOut<'_>,
 ) -> Vec<Launch> {
     let offerings = &formulation.index.offerings;
-    let mut order: Vec<&solution::Launch> = solution.launches.iter().collect();
-    order.sort_by_key(|launch| {
+    let mut turn = 0;
+    let turns = solution.launches.iter().map(|launch| {
+        turn += launch.copies;
+        (turn - launch.copies, launch)
+    });
+    let mut order: Vec<(u32, &solution::Launch)> = turns.collect();
+    order.sort_by_key(|(_, launch)| {
         let offering = &offerings[launch.offering as usize];
         let terms = offering.terms();
         let price = terms.price.unwrap_or(0);
@@ -160,16 +165,17 @@ fn launches(
     let mut fall_backs = FallBacks::new(formulation);
     let mut numbers: FxHashMap<usize, usize> = FxHashMap::default();
     let mut found = vec![];
-    for launch in order {
+    for (first, launch) in order {
         let offering = &offerings[launch.offering as usize];
         let mut node = describe(formulation, offering);
         node.requests = requests(formulation, launch);
         node.alternatives = fall_backs.of(launch);
-        for _ in 0..launch.copies {
+        for turn in first..first + launch.copies {
             let number = numbers.entry(offering.pool).or_insert(0);
             *number += 1;
             let name = format!("{}-{number}", node.node_pool);
-            found.push(Launch { name, pods: hand_out.take_all(&launch.pods), ..node.clone() });
+            let pods = hand_out.take_all(&launch.pods);
+            found.push(Launch { name, pods, turn, ..node.clone() });
         }
     }
     found

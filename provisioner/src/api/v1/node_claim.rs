@@ -124,6 +124,12 @@ impl NodeClaim {
         read_pods(self.annotation(names::PLANNED_PODS))
     }
 
+    /// The round that made it, and its turn in it (annotations `tenon.sh/round` and
+    /// `tenon.sh/turn`); empty and 0 for claims that others made.
+    pub fn turn(&self) -> (&str, u32) {
+        (self.annotation(names::ROUND), self.annotation(names::TURN).parse().unwrap_or(0))
+    }
+
     fn annotation(&self, key: &str) -> &str {
         let text = self.metadata.annotations.as_ref().and_then(|all| all.get(key));
         text.map_or("", String::as_str)
