@@ -7,22 +7,24 @@
 //! making it twice makes one; and it can be sold out, slow, or lost ([`Faults`]).
 
 mod faults;
+mod resume;
 mod shape;
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use catalog::{InstanceType, Offering, quantity, well_known};
 use jiff::SignedDuration;
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::{api::core::v1::Node, apimachinery::pkg::api::resource::Quantity};
 use kube::{
     Api, Client, ResourceExt,
     api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
 };
 use serde_json::json;
-use tokio::task::AbortHandle;
+use tokio::{sync::OnceCell, task::AbortHandle};
 
 pub use self::faults::{FaultError, Faults, Lose, Refuse, Slow};
 use self::shape::{FAKE, GONE, KWOK_NODE};
@@ -39,6 +41,9 @@ use crate::{
 /// The node class of Karpenter's kwok provider.
 const NODE_CLASS: (&str, &str, &str) = ("karpenter.kwok.sh", "v1alpha1", "KWOKNodeClass");
 
+/// Until the node of a machine that has started is tried to be made again.
+const RETRY: Duration = Duration::from_millis(500);
+
 /// The cloud.
 pub struct Kwok {
     client: Client,
@@ -47,6 +52,8 @@ pub struct Kwok {
     clock: Clock,
     /// Machines whose node has not come up yet, by provider id.
     starting: Arc<Mutex<BTreeMap<String, Starting>>>,
+    /// Whether the machines of an earlier process are among them.
+    resumed: OnceCell<()>,
 }
 
 /// How the cloud behaves.
@@ -68,7 +75,7 @@ impl Kwok {
     pub fn new(client: Client, catalog: &Catalog, settings: Settings, clock: Clock) -> Self {
         let types = catalog.instance_types(&catalog::azure::NodeSettings::default());
         let types = types.iter().map(|one| (one.name.clone(), Arc::clone(one))).collect();
-        Self { client, types, settings, clock, starting: Arc::default() }
+        Self { client, types, settings, clock, starting: Arc::default(), resumed: OnceCell::new() }
     }
 
     fn starting(&self) -> MutexGuard<'_, BTreeMap<String, Starting>> {
@@ -114,15 +121,17 @@ impl Kwok {
         let (api, starting, id) =
             (self.nodes(), Arc::clone(&self.starting), machine.provider_id.clone());
         let own = id.clone();
+        // Locked for as long as it takes to note the machine, for its task strikes it off again.
+        let mut noted = self.starting();
         let task = tokio::spawn(async move {
             tokio::time::sleep(delay.unsigned_abs()).await;
-            if let Err(error) = create(&api, &node).await {
-                tracing::warn!(%error, node = node.name_any(), "the node did not come up");
+            while let Err(error) = create(&api, &node).await {
+                tracing::warn!(%error, node = node.name_any(), "the node does not come up yet");
+                tokio::time::sleep(RETRY).await;
             }
             starting.lock().unwrap_or_else(PoisonError::into_inner).remove(&own);
         });
-        let task = task.abort_handle();
-        self.starting().insert(id, Starting { machine, task });
+        noted.insert(id, Starting { machine, task: task.abort_handle() });
     }
 
     /// Takes the machine from under a node: the kubelet falls silent.
@@ -205,6 +214,7 @@ impl Cloud for Kwok {
     }
 
     async fn delete(&self, provider_id: &str) -> Result<(), CloudError> {
+        self.resume().await?;
         if let Some(starting) = self.starting().remove(provider_id) {
             starting.task.abort();
         }
@@ -222,6 +232,7 @@ impl Cloud for Kwok {
     }
 
     async fn get(&self, provider_id: &str) -> Result<Instance, CloudError> {
+        self.resume().await?;
         if let Some(starting) = self.starting().get(provider_id) {
             return Ok(starting.machine.clone());
         }
@@ -229,6 +240,7 @@ impl Cloud for Kwok {
     }
 
     async fn list(&self) -> Result<Vec<Instance>, CloudError> {
+        self.resume().await?;
         let selected = ListParams::default().labels(&format!("{KWOK_NODE}={FAKE}"));
         let nodes = self.nodes().list(&selected).await.map_err(transient)?;
         let mut machines = vec![];
@@ -271,14 +283,6 @@ fn is_live(node: &Node) -> bool {
 /// `kubernetes.io/hostname` too.
 fn instance(node: &Node) -> Instance {
     let status = node.status.as_ref();
-    let amounts = |all: Option<&BTreeMap<String, _>>| {
-        let mut amounts = catalog::Resources::default();
-        for (name, text) in all.into_iter().flatten() {
-            let text: &k8s_openapi::apimachinery::pkg::api::resource::Quantity = text;
-            amounts.set(name, quantity::capacity(name, &text.0).unwrap_or(0));
-        }
-        amounts
-    };
     Instance {
         claim: node.labels().get(well_known::HOSTNAME).cloned(),
         provider_id: crate::lifecycle::provider_id(node).unwrap_or_default().to_owned(),
@@ -288,6 +292,15 @@ fn instance(node: &Node) -> Instance {
         allocatable: amounts(status.and_then(|status| status.allocatable.as_ref())),
         deleting: false,
     }
+}
+
+/// Amounts as the API server has them; what cannot be read counts as nothing.
+fn amounts(all: Option<&BTreeMap<String, Quantity>>) -> catalog::Resources {
+    let mut amounts = catalog::Resources::default();
+    for (name, text) in all.into_iter().flatten() {
+        amounts.set(name, quantity::capacity(name, &text.0).unwrap_or(0));
+    }
+    amounts
 }
 
 /// Creates a node, or finds the one that was created before.
