@@ -4,6 +4,7 @@ pub mod check;
 pub mod why;
 
 mod assemble;
+mod fill;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,7 +12,7 @@ use catalog::Resources;
 use k8s_openapi::api::core::v1::Taint;
 use solver::solution::{Effort, Status};
 
-pub use self::assemble::assemble;
+pub use self::{assemble::assemble, fill::fill_in_order};
 use crate::snapshot::Skipped;
 
 /// What to launch, what goes where, what has no place, at which price.
@@ -63,6 +64,9 @@ pub struct Launch {
     pub requests: Resources,
     /// The pods planned for it, in order.
     pub pods: Vec<PodIndex>,
+    /// Its turn when nodes are opened for pods: no pod of a node with a later turn fits here too,
+    /// unless a constraint between pods held it back.
+    pub turn: u32,
     /// `ephemeral (cache)`, `managed 128 GiB`, …; empty where unknown.
     pub os_disk: String,
     /// Other offerings of the pool that hold the same pods, cheapest first.

@@ -30,6 +30,7 @@ mod selector;
 mod status;
 mod store;
 mod strategy;
+pub mod trap;
 mod write;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -85,6 +86,7 @@ pub(crate) struct Server {
     names: clock::Names,
     audit: Audit,
     faults: Faults,
+    trap: trap::Trap,
     options: Options,
     tasks: tokio::sync::mpsc::UnboundedSender<keep::Task>,
 }
@@ -114,6 +116,7 @@ impl ControlPlane {
             names: clock::Names::new(options.seed),
             audit: Audit::default(),
             faults: Faults::new(options.seed),
+            trap: trap::Trap::default(),
             options,
             tasks: sender,
         });
@@ -160,6 +163,11 @@ impl ControlPlane {
     /// What goes wrong on purpose.
     pub fn faults(&self) -> &Faults {
         &self.server.faults
+    }
+
+    /// The moment at which a client is stopped on purpose.
+    pub fn trap(&self) -> &trap::Trap {
+        &self.server.trap
     }
 
     /// What was asked for.

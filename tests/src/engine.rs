@@ -86,9 +86,7 @@ impl Engine {
     ///
     /// When the API server refuses the definitions.
     pub async fn start(cluster: &Cluster, client: Client, options: Options) -> Result<Self, Error> {
-        for (_, definition) in crd::all() {
-            cluster.apply(&crd::to_yaml(&definition)).await?;
-        }
+        install(cluster).await?;
         let catalog = Catalog::Types {
             name: "kwok".to_owned(),
             types: catalog::kwok::instance_types().into_iter().map(Arc::new).collect(),
@@ -126,6 +124,18 @@ impl Engine {
         let _ = self.stop.send(true);
         let _ = tokio::time::timeout(Duration::from_secs(10), self.task).await;
     }
+}
+
+/// Installs the custom resources.
+///
+/// # Errors
+///
+/// When the API server refuses the definitions.
+pub async fn install(cluster: &Cluster) -> Result<(), Error> {
+    for (_, definition) in crd::all() {
+        cluster.apply(&crd::to_yaml(&definition)).await?;
+    }
+    Ok(())
 }
 
 fn sum(family: &MetricFamily, label: Option<(&str, &str)>) -> f64 {

@@ -6,5 +6,6 @@ pub mod controllers;
 pub mod engine;
 pub mod generate;
 pub mod kubelet;
+pub mod process;
 pub mod scheduler;
 pub mod watch;

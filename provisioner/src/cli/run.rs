@@ -12,6 +12,7 @@ use std::{
     },
 };
 
+use axum::http::{HeaderValue, header::USER_AGENT};
 use jiff::SignedDuration;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::{Api, Client, Config};
@@ -33,6 +34,9 @@ use crate::{
     lifecycle, serve,
     source::Catalog,
 };
+
+/// What the API server's audit log calls us.
+const AGENT: &str = concat!("tenon/", env!("CARGO_PKG_VERSION"));
 
 /// Runs until SIGTERM or SIGINT, or until the leadership is lost.
 pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
@@ -144,9 +148,10 @@ async fn port(flag: &str, port: u16) -> Result<TcpListener, Failure> {
 /// A client for the cluster of KUBECONFIG, or the one around us, that has answered once.
 async fn connect() -> Result<Client, Failure> {
     let help = "set KUBECONFIG, or run in a cluster with a service account";
-    let config = Config::infer().await.map_err(|error| {
+    let mut config = Config::infer().await.map_err(|error| {
         Failure::new(Exit::NoInput, format!("there is no cluster to talk to: {error}; {help}"))
     })?;
+    config.headers.push((USER_AGENT, HeaderValue::from_static(AGENT)));
     let url = config.cluster_url.to_string();
     let unreachable = |error: kube::Error| {
         Failure::new(Exit::NoInput, format!("the API server {url} does not answer: {error}"))

@@ -22,7 +22,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use self::{path::Route, respond::Answer};
-use super::{Server, audit::Record, faults::Fault, status::Refusal, write::Target};
+use super::{Server, audit::Record, faults::Fault, status::Refusal, trap::Fate, write::Target};
 
 /// Bodies, which may be cut off with an error.
 pub type Body = UnsyncBoxBody<Bytes, Cut>;
@@ -105,6 +105,17 @@ async fn handle(server: Arc<Server>, request: Request<Incoming>) -> Result<Respo
         Err(refusal) => return Ok(respond::refuse(&refusal)),
     };
     let mut call = call;
+    if let Route::Object(target) = &call.route {
+        match server.trap.pass(&call.user_agent, call.verb(), &target.kind.plural) {
+            Fate::Answered => {}
+            Fate::Lost => return std::future::pending().await,
+            Fate::Unanswered => {
+                let answer = verbs::answer(&server, &call, None);
+                note(&server, &call, answer.into_response().status().as_u16());
+                return std::future::pending().await;
+            }
+        }
+    }
     let struck = match &call.route {
         Route::Object(target) => {
             server.faults.strike(&call.user_agent, call.verb(), &target.kind.plural)
