@@ -74,8 +74,8 @@ pub fn node_claim(order: &Order<'_>) -> NodeClaim {
     let template = &order.pool.spec.template.spec;
     let (requirements, relaxed) = requirements(order);
     let spec = NodeClaimSpec {
-        taints: template.taints.clone(),
-        startup_taints: template.startup_taints.clone(),
+        taints: template.taints.clone().unwrap_or_default(),
+        startup_taints: template.startup_taints.clone().unwrap_or_default(),
         requirements,
         resources: crate::api::v1::Resources { requests: quantities(&order.requests) },
         node_class_ref: template.node_class_ref.clone(),
@@ -112,7 +112,7 @@ fn owner(pool: &NodePool) -> OwnerReference {
 /// that its requirements leave open: the planned one.
 fn labels(order: &Order<'_>) -> BTreeMap<String, String> {
     let template = &order.pool.spec.template;
-    let mut labels = template.metadata.labels.clone();
+    let mut labels = template.metadata.labels.clone().unwrap_or_default();
     labels.insert(names::NODE_POOL.to_owned(), pool_name(order.pool));
     let class = &template.spec.node_class_ref;
     if !class.name.is_empty() {
@@ -136,7 +136,7 @@ fn is_own(key: &str) -> bool {
 }
 
 fn annotations(order: &Order<'_>, relaxed: bool) -> BTreeMap<String, String> {
-    let mut notes = order.pool.spec.template.metadata.annotations.clone();
+    let mut notes = order.pool.spec.template.metadata.annotations.clone().unwrap_or_default();
     let of_pool = order.pool.metadata.annotations.iter().flatten();
     let hashes = [names::NODE_POOL_HASH, names::NODE_POOL_HASH_VERSION];
     let of_pool = of_pool.filter(|(key, _)| hashes.contains(&key.as_str()));
@@ -177,7 +177,8 @@ fn requirements(order: &Order<'_>) -> (Vec<Requirement>, bool) {
         values: vec![value.to_owned()],
         min_values: None,
     };
-    found.extend(template.metadata.labels.iter().map(|(key, value)| is(key, value)));
+    let labels = template.metadata.labels.iter().flatten();
+    found.extend(labels.map(|(key, value)| is(key, value)));
     found.push(is(names::NODE_POOL, &pool_name(order.pool)));
     let mut relaxed = false;
     for (key, values) in narrowed {

@@ -30,23 +30,29 @@ pub fn node_pool_hash(pool: &NodePool) -> String {
 }
 
 fn metadata(metadata: &TemplateMeta) -> Option<u64> {
-    if metadata.labels.is_empty() && metadata.annotations.is_empty() {
+    if metadata.labels.is_none() && metadata.annotations.is_none() {
         return None;
     }
     let hash = Struct::new("ObjectMeta")
-        .field("Labels", map(&metadata.labels))
-        .field("Annotations", map(&metadata.annotations));
+        .field("Labels", metadata.labels.as_ref().map(map))
+        .field("Annotations", metadata.annotations.as_ref().map(map));
     Some(hash.0)
 }
 
 fn spec(spec: &NodeClaimTemplateSpec) -> u64 {
     Struct::new("NodeClaimTemplateSpec")
-        .field("Taints", set(&spec.taints, taint))
-        .field("StartupTaints", set(&spec.startup_taints, taint))
+        .field("Taints", spec.taints.as_deref().map(taints))
+        .field("StartupTaints", spec.startup_taints.as_deref().map(taints))
         .field("NodeClassRef", Some(node_class(&spec.node_class_ref)))
         .field("TerminationGracePeriod", spec.termination_grace_period.as_deref().and_then(grace))
         .field("ExpireAfter", spec.expire_after.as_deref().and_then(expiry))
         .0
+}
+
+/// A slice as a set: two equal entries cancel each other out, there as here, and an empty slice is
+/// no zero value, unlike one that is not there.
+fn taints(taints: &[Taint]) -> u64 {
+    taints.iter().map(taint).fold(0, |all, one| all ^ one)
 }
 
 fn taint(taint: &Taint) -> u64 {
@@ -115,15 +121,11 @@ fn text(text: &str) -> Option<u64> {
     (!text.is_empty()).then(|| fnv(text.as_bytes()))
 }
 
-fn map(map: &BTreeMap<String, String>) -> Option<u64> {
+/// An empty map is no zero value to Go, unlike one that is not there.
+fn map(map: &BTreeMap<String, String>) -> u64 {
     let entry =
         |(key, value): (&String, &String)| ordered(fnv(key.as_bytes()), fnv(value.as_bytes()));
-    (!map.is_empty()).then(|| finish(map.iter().map(entry).fold(0, |all, one| all ^ one)))
-}
-
-/// Two equal entries cancel each other out, there as here.
-fn set<T>(items: &[T], hash: impl Fn(&T) -> u64) -> Option<u64> {
-    (!items.is_empty()).then(|| items.iter().map(hash).fold(0, |all, one| all ^ one))
+    finish(map.iter().map(entry).fold(0, |all, one| all ^ one))
 }
 
 fn ordered(first: u64, second: u64) -> u64 {
@@ -193,6 +195,8 @@ mod tests {
             ),
             (json!({"terminationGracePeriod": "0s"}), "16848824146983765585"),
             (json!({"taints": [same, same]}), "845502862369909111"),
+            (json!({"taints": []}), "845502862369909111"),
+            (json!({"taints": null, "startupTaints": null}), "12745407319442031341"),
             (json!({"taints": [added]}), "4616395715853469914"),
         ] {
             assert_eq!(hash(spec(fields.clone())), golden, "{fields}");
@@ -202,6 +206,10 @@ mod tests {
     #[test]
     fn labels_and_annotations_count() {
         let mut template = spec(json!({}));
+        template["metadata"] = json!({});
+        assert_eq!(hash(template.clone()), "12745407319442031341");
+        template["metadata"] = json!({"labels": {}});
+        assert_eq!(hash(template.clone()), "4194485230119281011");
         template["metadata"] = json!({"labels": {"team": "shop", "tier": ""}});
         assert_eq!(hash(template.clone()), "5054236738115138685");
         template["metadata"]["annotations"] = json!({"example.com/note": "a note", "other": "1"});
