@@ -7,7 +7,7 @@ use kube::{
 
 use crate::api::names;
 
-/// A note may not be longer (1 KiB in the API).
+/// A note may not have more bytes (the API server's NoteLengthLimit is 1024).
 const LONGEST_NOTE: usize = 1_000;
 
 /// Writes events in tenon's name.
@@ -21,8 +21,22 @@ pub(crate) fn event(kind: EventType, reason: &str, action: &str, note: &str) -> 
     Event {
         type_: kind,
         reason: reason.to_owned(),
-        note: Some(note.chars().take(LONGEST_NOTE).collect()),
+        note: Some(note[..note.floor_char_boundary(LONGEST_NOTE)].to_owned()),
         action: action.to_owned(),
         secondary: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_are_cut_by_bytes_between_characters() {
+        let cut = |note: &str| event(EventType::Normal, "A", "B", note).note.map(|it| it.len());
+        assert_eq!(cut("short"), Some(5));
+        assert_eq!(cut(&"a".repeat(2_000)), Some(1_000));
+        assert_eq!(cut(&"×€".repeat(400)), Some(1_000), "1000 is the end of a ×€");
+        assert_eq!(cut(&"€".repeat(400)), Some(999));
     }
 }
