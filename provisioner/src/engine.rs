@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use kube::Client;
+use kube::{Client, Config};
 use prometheus::Registry;
 use tokio::sync::watch;
 
@@ -25,6 +25,18 @@ use crate::{
 
 /// How often it is looked whether the caches are synced, until they are.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// A client as the controllers need it: one that does not repeat requests by itself. An eviction
+/// that a disruption budget refuses is answered with 429, which kube's own client takes for an
+/// overloaded server and asks again for minutes; meanwhile a drain could miss its deadline. Whoever
+/// makes a request here tries again in its own time.
+///
+/// # Errors
+/// When the configuration cannot be used.
+pub fn client(mut config: Config) -> Result<Client, kube::Error> {
+    config.default_retry = false;
+    Client::try_from(config)
+}
 
 /// Everything that the controllers share.
 pub struct Engine {

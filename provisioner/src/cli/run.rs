@@ -29,7 +29,7 @@ use crate::{
     clock::Clock,
     cloud::kwok::{self, Kwok},
     control,
-    engine::{Engine, stopped},
+    engine::{self, Engine, stopped},
     leader::{Candidate, End, Timing},
     lifecycle, serve,
     source::Catalog,
@@ -156,7 +156,7 @@ async fn connect() -> Result<Client, Failure> {
     let unreachable = |error: kube::Error| {
         Failure::new(Exit::NoInput, format!("the API server {url} does not answer: {error}"))
     };
-    let client = Client::try_from(config).map_err(unreachable)?;
+    let client = engine::client(config).map_err(unreachable)?;
     let version = client.apiserver_version().await.map_err(unreachable)?;
     tracing::info!(version = version.git_version, "connected to the API server");
     Ok(client)
