@@ -20,6 +20,7 @@ mod initialize;
 mod launch;
 mod metrics;
 mod node;
+mod nominations;
 mod pools;
 mod reconcile;
 mod register;

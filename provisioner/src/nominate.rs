@@ -1,5 +1,9 @@
 //! Telling kube-scheduler where pods are expected (`status.nominatedNodeName`; KEP-5278, feature
 //! NominatedNodeNameForExpectation).
+//!
+//! A nomination lasts until the scheduler next fails to place the pod: it then clears the field
+//! (1.36: `Evaluator.Preempt` without a candidate, `ErrNoNodesAvailable`), even when the nominated
+//! node will take pods in a moment. So whoever nominates has to [`renew`] until the pod is bound.
 
 use std::fmt;
 
@@ -27,6 +31,8 @@ pub struct Nominated {
     pub bound: usize,
     /// Gone, ended or terminating.
     pub gone: usize,
+    /// Nominated to another node, by somebody else.
+    pub taken: usize,
     /// The server does not keep the field: its feature is off.
     pub ignored: usize,
     /// The server refused or did not answer.
@@ -35,11 +41,11 @@ pub struct Nominated {
 
 impl fmt::Display for Nominated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { nominated, bound, gone, ignored, failed } = self;
+        let Self { nominated, bound, gone, taken, ignored, failed } = self;
         write!(
             f,
-            "{nominated} nominated, {bound} bound already, {gone} gone, {ignored} ignored, \
-             {failed} failed"
+            "{nominated} nominated, {bound} bound already, {gone} gone, {taken} nominated \
+             elsewhere, {ignored} ignored, {failed} failed"
         )
     }
 }
@@ -49,6 +55,7 @@ enum Outcome {
     Nominated,
     Bound,
     Gone,
+    Taken,
     Ignored,
     Failed,
 }
@@ -56,15 +63,33 @@ enum Outcome {
 /// Nominates pods to a node. A pod that is bound, or that changes all the time, is left alone:
 /// nomination is a hint, and a node must not wait for it.
 pub async fn nominate(client: &Client, node: &str, pods: &[PodRef]) -> Nominated {
+    write(client, node, pods, Over::Any).await
+}
+
+/// Nominates pods to a node again that are not nominated to any.
+pub async fn renew(client: &Client, node: &str, pods: &[PodRef]) -> Nominated {
+    write(client, node, pods, Over::Nothing).await
+}
+
+/// Which nomination of a pod gives way to a new one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    Any,
+    /// The scheduler has plans of its own with a pod that it nominated.
+    Nothing,
+}
+
+async fn write(client: &Client, node: &str, pods: &[PodRef], over: Over) -> Nominated {
     let mut sum = Nominated::default();
     let mut outcomes = stream::iter(pods.to_vec())
-        .map(|pod| nominate_one(client, node, pod))
+        .map(|pod| nominate_one(client, node, pod, over))
         .buffer_unordered(AT_ONCE);
     while let Some(outcome) = outcomes.next().await {
         *match outcome {
             Outcome::Nominated => &mut sum.nominated,
             Outcome::Bound => &mut sum.bound,
             Outcome::Gone => &mut sum.gone,
+            Outcome::Taken => &mut sum.taken,
             Outcome::Ignored => &mut sum.ignored,
             Outcome::Failed => &mut sum.failed,
         } += 1;
@@ -72,10 +97,10 @@ pub async fn nominate(client: &Client, node: &str, pods: &[PodRef]) -> Nominated
     sum
 }
 
-async fn nominate_one(client: &Client, node: &str, pod: PodRef) -> Outcome {
+async fn nominate_one(client: &Client, node: &str, pod: PodRef, over: Over) -> Outcome {
     let api = Api::<Pod>::namespaced(client.clone(), &pod.namespace);
     for _ in 0..MOST_CONFLICTS {
-        match attempt(&api, node, &pod.name).await {
+        match attempt(&api, node, &pod.name, over).await {
             Ok(outcome) => return outcome,
             Err(kube::Error::Api(status)) if status.code == 404 => return Outcome::Gone,
             Err(kube::Error::Api(status)) if status.code == 409 => {}
@@ -90,7 +115,12 @@ async fn nominate_one(client: &Client, node: &str, pod: PodRef) -> Outcome {
 
 /// Reads the pod and writes under its version, so that a pod that is bound in between stays as it
 /// is.
-async fn attempt(api: &Api<Pod>, node: &str, name: &str) -> Result<Outcome, kube::Error> {
+async fn attempt(
+    api: &Api<Pod>,
+    node: &str,
+    name: &str,
+    over: Over,
+) -> Result<Outcome, kube::Error> {
     let pod = api.get(name).await?;
     let nominee = |pod: &Pod| pod.status.as_ref().and_then(|it| it.nominated_node_name.clone());
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
@@ -100,8 +130,10 @@ async fn attempt(api: &Api<Pod>, node: &str, name: &str) -> Result<Outcome, kube
     if pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some()) {
         return Ok(Outcome::Bound);
     }
-    if nominee(&pod).as_deref() == Some(node) {
-        return Ok(Outcome::Nominated);
+    match nominee(&pod) {
+        Some(known) if known == node => return Ok(Outcome::Nominated),
+        Some(_) if over == Over::Nothing => return Ok(Outcome::Taken),
+        _ => {}
     }
     let patch = json!({
         "metadata": { "resourceVersion": pod.metadata.resource_version },

@@ -142,7 +142,11 @@ impl Scheduler {
                 self.cache.assume(&key, node);
                 self.queue.remove(&key);
             }
-            Decision::Unschedulable(_) => self.queue.failed(&key, now),
+            Decision::Unschedulable(_) => {
+                // As in Kubernetes 1.36: preemption that finds no victim clears the nomination.
+                self.cache.clear_nomination(&key);
+                self.queue.failed(&key, now);
+            }
         }
         Some((key, decision))
     }

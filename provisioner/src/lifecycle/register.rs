@@ -14,6 +14,7 @@ pub use self::turn::Openings;
 use super::{
     events::Reason,
     node::{has_taint, is_held, merge_taints, taints},
+    nominations,
     work::{Error, Work, duration, label},
 };
 use crate::{
@@ -30,6 +31,7 @@ const MOST_CONFLICTS: usize = 3;
 /// Whether the claim's node is part of the cluster.
 pub(super) async fn register<C: Cloud>(work: &mut Work<'_, C>) -> Result<bool, Error> {
     if work.is_true(REGISTERED) {
+        nominations::keep(work).await;
         return Ok(true);
     }
     let nodes = work.claim.provider_id().map(|id| work.ctx.world.nodes_of(id)).unwrap_or_default();

@@ -126,6 +126,13 @@ impl World {
         pod.is_some_and(|pod| pod.node.is_none() && !pod.terminal && pod.deleting.is_none())
     }
 
+    /// Whether a pod is without a node, and nominated to none.
+    pub fn is_adrift(&self, namespace: &str, name: &str) -> bool {
+        let tables = self.read();
+        let pod = tables.pods.get(&format!("{namespace}/{name}"));
+        pod.is_some_and(|pod| pod.index().is_none() && !pod.terminal && pod.deleting.is_none())
+    }
+
     /// The volume attachments of a node.
     pub fn attachments_on(&self, node: &str) -> Vec<Arc<VolumeAttachment>> {
         self.read().attachments.indexed(node).cloned().collect()

@@ -175,6 +175,14 @@ impl Cache {
         old.place.is_some() || old.nominated.is_some()
     }
 
+    /// A pod is nominated to no node any more.
+    pub(super) fn clear_nomination(&mut self, key: &PodKey) {
+        let nominated = self.pods.get_mut(key).and_then(|record| record.nominated.take());
+        if let Some(slot) = nominated {
+            self.slots[slot].nominated.remove(key);
+        }
+    }
+
     fn replace(&mut self, key: PodKey, record: PodRecord) -> bool {
         let old = self.pods.remove(&key);
         if let Some(old) = &old {

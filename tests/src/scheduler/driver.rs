@@ -98,6 +98,13 @@ fn watch_all(client: &Client) -> SelectAll<BoxStream<'static, News>> {
 }
 
 /// How a request ended.
+/// A pod without a node, as the API server last told.
+struct Waiting {
+    uid: String,
+    conditions: Vec<PodCondition>,
+    nominated: bool,
+}
+
 struct Outcome {
     pod: PodKey,
     /// False when a binding was refused.
@@ -110,7 +117,7 @@ struct Driver {
     scheduler: Scheduler,
     start: Instant,
     /// Uid and conditions of pods that wait.
-    waiting: HashMap<PodKey, (String, Vec<PodCondition>)>,
+    waiting: HashMap<PodKey, Waiting>,
     requests: FuturesUnordered<BoxFuture<'static, Outcome>>,
     synced: [bool; KINDS],
     /// Whether pods may be left whose turn it is.
@@ -190,9 +197,11 @@ impl Driver {
                 let key = pods::pod_key(&pod);
                 self.scheduler.apply_pod(&pod);
                 if pods::node_name(&pod).is_none() {
+                    let nominated = pods::nominated_node(&pod).is_some();
                     let conditions = pod.status.and_then(|status| status.conditions);
+                    let conditions = conditions.unwrap_or_default();
                     let uid = pod.metadata.uid.unwrap_or_default();
-                    self.waiting.insert(key, (uid, conditions.unwrap_or_default()));
+                    self.waiting.insert(key, Waiting { uid, conditions, nominated });
                 } else {
                     self.waiting.remove(&key);
                 }
@@ -263,7 +272,7 @@ impl Driver {
     }
 
     fn bind(&mut self, pod: PodKey, node: String) {
-        let uid = self.waiting.get(&pod).map(|(uid, _)| uid.clone());
+        let uid = self.waiting.get(&pod).map(|waiting| waiting.uid.clone());
         let (namespace, name) = parts(&pod);
         let binding = Binding {
             metadata: ObjectMeta {
@@ -294,14 +303,23 @@ impl Driver {
         self.requests.push(request.boxed());
     }
 
-    /// Writes the condition of a pod that fits nowhere, if that is news.
+    /// Writes the condition of a pod that fits nowhere, and that it is nominated no more, if either
+    /// is news.
     fn tell(&mut self, pod: PodKey, message: String) {
-        let Some((uid, conditions)) = self.waiting.get_mut(&pod) else { return };
-        if !set_unschedulable(conditions, message) {
+        let Some(Waiting { uid, conditions, nominated }) = self.waiting.get_mut(&pod) else {
+            return;
+        };
+        let told = !set_unschedulable(conditions, message);
+        let was_nominated = std::mem::take(nominated);
+        if told && !was_nominated {
             return;
         }
         let (namespace, name) = parts(&pod);
-        let patch = json!({ "metadata": { "uid": uid }, "status": { "conditions": conditions } });
+        let mut patch =
+            json!({ "metadata": { "uid": uid }, "status": { "conditions": conditions } });
+        if was_nominated {
+            patch["status"]["nominatedNodeName"] = serde_json::Value::Null;
+        }
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &namespace);
         let request = async move {
             let params = PatchParams::default();

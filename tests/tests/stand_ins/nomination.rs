@@ -86,25 +86,38 @@ fn a_plan_without_slack_fails_without_nomination() {
     }
 }
 
-/// Nominations may come before the nodes do.
-#[test]
-fn nodes_that_come_late_find_their_pods() {
+/// Where the plan's pods come that were tried once before there was any node.
+fn tried_before_the_nodes_came(renewed: bool) -> Vec<(String, Option<String>)> {
     let pods: Vec<Value> = planned().into_iter().map(|(pod, node)| nominated(pod, node)).collect();
     let mut scheduler = scheduler(3, &[], &pods);
     let decisions = decide_all(&mut scheduler, Duration::ZERO);
     assert!(decisions.iter().all(|(_, it)| matches!(it, Decision::Unschedulable(_))));
-    let mut now = Duration::ZERO;
+    for pod in pods.iter().filter(|_| renewed) {
+        put(&mut scheduler, pod);
+    }
     for node in nodes() {
         let node = serde_json::from_value(node).expect("a node");
         scheduler.cache.apply_node(&node);
-        scheduler.wake();
-        now += Duration::from_secs(10);
-        decide_all(&mut scheduler, now);
     }
-    for (pod, node) in planned() {
+    scheduler.wake();
+    decide_all(&mut scheduler, Duration::from_secs(10));
+    let place = |pod: Value| {
         let key = pod_key(&serde_json::from_value(pod).expect("a pod"));
-        assert_eq!(scheduler.cache.node_of(&key), Some(node), "{key}");
-    }
+        (key.to_string(), scheduler.cache.node_of(&key).map(str::to_owned))
+    };
+    planned().into_iter().map(|(pod, _)| place(pod)).collect()
+}
+
+#[test]
+fn a_try_in_vain_costs_the_nomination() {
+    let as_planned = |places: &[(String, Option<String>)]| {
+        let both = places.iter().zip(planned());
+        both.filter(|((_, place), (_, node))| place.as_deref() == Some(node)).count()
+    };
+    let places = tried_before_the_nodes_came(false);
+    assert!(as_planned(&places) < 16, "{places:?}");
+    let places = tried_before_the_nodes_came(true);
+    assert_eq!(as_planned(&places), 16, "{places:?}");
 }
 
 #[test]
