@@ -23,13 +23,13 @@ pub struct Change<K> {
     pub new: Option<Arc<K>>,
 }
 
-/// Objects of one kind.
+/// Objects of one kind. There may be a hundred thousand, so that a name is kept once.
 #[derive(Debug)]
 pub struct Table<K> {
-    rows: FxHashMap<String, Arc<K>>,
-    index: FxHashMap<String, BTreeSet<String>>,
+    rows: FxHashMap<Arc<str>, Arc<K>>,
+    index: FxHashMap<Box<str>, BTreeSet<Arc<str>>>,
     /// The names seen since the watch began anew.
-    relisted: Option<FxHashSet<String>>,
+    relisted: Option<FxHashSet<Arc<str>>>,
     ready: bool,
 }
 
@@ -55,10 +55,13 @@ impl<K: Row> Table<K> {
                 vec![]
             }
             Event::InitApply(row) => {
+                let name: Arc<str> = row.name().into();
+                let change = self.put(row);
                 if let Some(relisted) = &mut self.relisted {
-                    relisted.insert(row.name());
+                    let kept = self.rows.get_key_value(&name).map(|(kept, _)| kept.clone());
+                    relisted.insert(kept.unwrap_or(name));
                 }
-                vec![self.put(row)]
+                vec![change]
             }
             Event::InitDone => self.relisted(),
         }
@@ -68,20 +71,23 @@ impl<K: Row> Table<K> {
     fn relisted(&mut self) -> Vec<Change<K>> {
         self.ready = true;
         let Some(seen) = self.relisted.take() else { return vec![] };
-        let gone: Vec<String> =
+        let gone: Vec<Arc<str>> =
             self.rows.keys().filter(|name| !seen.contains(*name)).cloned().collect();
         gone.iter().filter_map(|name| self.remove(name)).collect()
     }
 
     fn put(&mut self, row: K) -> Change<K> {
         let name = row.name();
+        // A hash map keeps the key that it has; the index must share that one.
+        let known = self.rows.get_key_value(name.as_str()).map(|(known, _)| known.clone());
+        let name: Arc<str> = known.unwrap_or_else(|| name.into());
         let row = Arc::new(row);
         let old = self.rows.insert(name.clone(), Arc::clone(&row));
         let was = old.as_ref().and_then(|old| old.index());
         if was != row.index() {
             self.unindex(old.as_deref(), &name);
             if let Some(key) = row.index() {
-                self.index.entry(key.to_owned()).or_default().insert(name);
+                self.index.entry(key.into()).or_default().insert(name);
             }
         }
         Change { old, new: Some(row) }

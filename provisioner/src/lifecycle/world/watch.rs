@@ -72,9 +72,9 @@ async fn follow<K>(client: Client, trim: fn(&mut K), mut take: impl FnMut(Event<
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
-    let mut events = watcher(Api::<K>::all(client), watcher::Config::default().any_semantic())
-        .default_backoff()
-        .boxed();
+    // Page by page: with "any version will do" a server sends a list of 150,000 pods in one piece.
+    let mut events =
+        watcher(Api::<K>::all(client), watcher::Config::default()).default_backoff().boxed();
     while let Some(event) = events.next().await {
         match event {
             Ok(event) => take(event.modify(|object| {
