@@ -4,6 +4,8 @@
 mod custom;
 #[path = "api_server/deletion.rs"]
 mod deletion;
+#[path = "api_server/karpenter.rs"]
+mod karpenter;
 #[path = "api_server/patches.rs"]
 mod patches;
 #[path = "api_server/watches.rs"]

@@ -1,5 +1,6 @@
 //! Custom resources: their definitions and their schemas.
 
+mod rules;
 mod schema;
 
 use serde_json::{Value, json};

@@ -5,12 +5,16 @@ use std::collections::BTreeSet;
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
-use super::super::{patch::ListType, status::Cause};
+use super::{
+    super::{patch::ListType, status::Cause},
+    rules::Rules,
+};
 
 /// The schema of one version of a custom resource, in the form of `openAPIV3Schema`.
 #[derive(Debug)]
 pub struct Schema {
     root: Value,
+    rules: Rules,
 }
 
 /// Fields that every object has and no schema needs to name.
@@ -20,10 +24,11 @@ impl Schema {
     /// A schema.
     ///
     /// # Errors
-    /// What is wrong with it: a pattern that is no regular expression.
+    /// What is wrong with it: a pattern that is no regular expression, a rule that is no CEL.
     pub fn new(root: Value) -> Result<Self, String> {
         check_patterns(&root)?;
-        Ok(Self { root })
+        let rules = Rules::new(&root)?;
+        Ok(Self { root, rules })
     }
 
     /// Drops fields that the schema does not know and returns their paths.
@@ -41,9 +46,13 @@ impl Schema {
     }
 
     /// What is wrong with an object.
-    pub fn validate(&self, object: &Value, _old: Option<&Value>) -> Vec<Cause> {
+    pub fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<Cause> {
         let mut causes = Vec::new();
         validate(&self.root, object, "", &mut causes);
+        // Rules may rely on the form, so that they wait until it is right.
+        if causes.is_empty() {
+            causes = self.rules.check(&self.root, object, old);
+        }
         causes
     }
 
