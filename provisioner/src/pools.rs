@@ -117,10 +117,15 @@ impl Pools {
     async fn node_class(&mut self, class: &NodeClassReference) -> Result<NodeClass, kube::Error> {
         let Some(kind) = self.kind(class).await? else { return Ok(NodeClass::Missing) };
         let api = Api::<DynamicObject>::all_with(self.client.clone(), &kind);
-        Ok(api
-            .get_opt(&class.name)
-            .await?
-            .map_or(NodeClass::Missing, |class| NodeClass::Found(Box::new(class))))
+        match api.get_opt(&class.name).await {
+            Ok(Some(class)) => Ok(NodeClass::Found(Box::new(class))),
+            Ok(None) => Ok(NodeClass::Missing),
+            // Classes of other clouds are not in the role. The pool must say so, or nobody knows.
+            Err(kube::Error::Api(error)) if error.code == 403 => {
+                Ok(NodeClass::Forbidden(format!("{}.{}", kind.plural, kind.group)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn kind(

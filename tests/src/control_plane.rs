@@ -2,7 +2,8 @@
 //!
 //! It answers as a real server of version 1.35 does wherever a client could tell: conflicts,
 //! watches, patches, validation, graceful deletion, evictions. Any client works, kubectl too. It
-//! knows no users, so everything is allowed; [`Audit`] keeps what was asked for. [`Faults`] makes it
+//! knows no credentials: a client is its `User-Agent`, and may do everything unless the
+//! [`Authorizer`] holds it to roles; [`Audit`] keeps what was asked for. [`Faults`] makes it
 //! behave badly on purpose.
 //!
 //! ```text
@@ -25,6 +26,7 @@ mod kind;
 pub mod object;
 mod patch;
 mod quantity;
+mod rbac;
 mod scale;
 mod selector;
 mod status;
@@ -45,6 +47,7 @@ pub use self::{
     faults::{Fault, Faults, Rule},
     kind::{Kind, Kinds},
     object::{Key, Object},
+    rbac::{Authorizer, Grant, Permissions},
     status::{Cause, Refusal},
     store::{Change, Event, Listing, Store},
 };
@@ -85,6 +88,7 @@ pub(crate) struct Server {
     clock: Clock,
     names: clock::Names,
     audit: Audit,
+    authorizer: Authorizer,
     faults: Faults,
     trap: trap::Trap,
     options: Options,
@@ -115,6 +119,7 @@ impl ControlPlane {
             clock: options.clock.clone(),
             names: clock::Names::new(options.seed),
             audit: Audit::default(),
+            authorizer: Authorizer::default(),
             faults: Faults::new(options.seed),
             trap: trap::Trap::default(),
             options,
@@ -173,6 +178,11 @@ impl ControlPlane {
     /// What was asked for.
     pub fn audit(&self) -> &Audit {
         &self.server.audit
+    }
+
+    /// Which clients are held to which roles; nobody to any from the start.
+    pub fn authorizer(&self) -> &Authorizer {
+        &self.server.authorizer
     }
 
     /// Stops the server and closes its connections.

@@ -20,6 +20,8 @@ use crate::{
 pub enum NodeClass {
     /// There is none of that name or kind.
     Missing,
+    /// Objects of this kind (`plural.group`) must not be read.
+    Forbidden(String),
     /// The object.
     Found(Box<DynamicObject>),
 }
@@ -74,6 +76,10 @@ fn readiness(class: &NodeClass) -> State {
     let class = match class {
         NodeClass::Missing => {
             return ("False", "NodeClassNotFound", "NodeClass not found on cluster".to_owned());
+        }
+        NodeClass::Forbidden(kind) => {
+            let message = format!("no role allows tenon to get {kind}; grant it");
+            return ("False", "NodeClassForbidden", message);
         }
         NodeClass::Found(class) => class,
     };

@@ -105,6 +105,9 @@ async fn handle(server: Arc<Server>, request: Request<Incoming>) -> Result<Respo
         Err(refusal) => return Ok(respond::refuse(&refusal)),
     };
     let mut call = call;
+    if let Err(refusal) = authorize(&server, &call) {
+        return Ok(finish(&server, &call, Answer::Refused(refusal)));
+    }
     if let Route::Object(target) = &call.route {
         match server.trap.pass(&call.user_agent, call.verb(), &target.kind.plural) {
             Fate::Answered => {}
@@ -159,6 +162,19 @@ async fn handle(server: Arc<Server>, request: Request<Incoming>) -> Result<Respo
         return Err(Cut);
     }
     Ok(finish(&server, &call, answer))
+}
+
+/// Whether the client may ask for this.
+fn authorize(server: &Server, call: &Call) -> Result<(), Refusal> {
+    // What is served may be known to all, as with the role system:discovery.
+    let Route::Object(target) = &call.route else { return Ok(()) };
+    server.authorizer.check(&call.user_agent, call.verb(), target)?;
+    if matches!(call.verb(), "create" | "update" | "patch")
+        && let Ok(written) = serde_json::from_slice(&call.body)
+    {
+        server.authorizer.check_owners(&call.user_agent, &server.kinds, &written)?;
+    }
+    Ok(())
 }
 
 async fn read(server: &Server, request: Request<Incoming>) -> Result<Call, Refusal> {
