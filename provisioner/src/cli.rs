@@ -129,4 +129,30 @@ mod tests {
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
+
+    /// Every flag of `tenon run` stands in docs/configuration.md with its variable and its default.
+    #[test]
+    fn the_flags_of_run_are_documented() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let quoted = |text: String| if text.is_empty() { text } else { format!("`{text}`") };
+        let command = Cli::command();
+        let run = command.find_subcommand("run").unwrap();
+        let mut rows = 0;
+        for arg in run.get_arguments().filter(|arg| !matches!(arg.get_id().as_str(), "color")) {
+            let Some(long) = arg.get_long() else { continue };
+            let env = arg.get_env().map(|env| env.to_string_lossy().into_owned());
+            let default: Vec<_> =
+                arg.get_default_values().iter().map(|one| one.to_string_lossy()).collect();
+            let mut default = quoted(default.join(","));
+            if long == "feature-gates" {
+                default = "Karpenter's".to_owned();
+            }
+            let row = format!("| `--{long}` | {} | {default} | ", quoted(env.unwrap_or_default()));
+            assert!(text.contains(&row), "docs/configuration.md has no {row}");
+            rows += 1;
+        }
+        let written = text.lines().filter(|line| line.starts_with("| `--")).count();
+        assert_eq!(written, rows, "docs/configuration.md has flags that there are not");
+    }
 }

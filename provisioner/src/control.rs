@@ -116,6 +116,15 @@ impl Controller {
     /// Watches and plans until `shutdown` is done. A round at work is given up: whatever it has
     /// written already is found by the next one.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        self.run_when(std::future::ready(()), shutdown).await;
+    }
+
+    /// The same, but plans only when `leads` is done; until then it keeps up with the cluster.
+    pub async fn run_when(
+        self,
+        leads: impl Future<Output = ()>,
+        shutdown: impl Future<Output = ()>,
+    ) {
         let (wake, wakes) = mpsc::unbounded_channel();
         let _streams = watch::start(&self.client, &self.stores, &wake);
         let stop = Arc::new(AtomicBool::new(false));
@@ -131,9 +140,13 @@ impl Controller {
             rounds: Rounds::default(),
             stop: stop.clone(),
         };
+        let work = async {
+            leads.await;
+            rounds.run(wakes).await;
+        };
         tokio::select! {
             () = pin!(shutdown) => {}
-            () = rounds.run(wakes) => {}
+            () = work => {}
         }
         stop.store(true, Ordering::Relaxed);
     }
@@ -202,7 +215,8 @@ impl Loop {
             Ok(planned) => {
                 controller.metrics.planned(&planned.summary);
                 controller.metrics.dropped(planned.dropped);
-                self.act(planned).await;
+                let span = tracing::info_span!("act", claims = planned.orders.claims.len());
+                self.act(planned).instrument(span).await;
             }
             Err(error) => {
                 tracing::error!(%error, "planning has panicked; please report the round");

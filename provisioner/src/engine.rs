@@ -67,6 +67,20 @@ impl Engine {
         cloud: Arc<C>,
         stop: watch::Receiver<bool>,
     ) -> Result<impl Future<Output = ()> + Send + use<C>, prometheus::Error> {
+        let (_, lead) = watch::channel(true);
+        self.start_when(cloud, lead, stop)
+    }
+
+    /// The same, but before `lead` becomes true they only read.
+    ///
+    /// # Errors
+    /// When the registry has metrics of the same names already.
+    pub fn start_when<C: Cloud>(
+        self,
+        cloud: Arc<C>,
+        lead: watch::Receiver<bool>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<impl Future<Output = ()> + Send + use<C>, prometheus::Error> {
         let (catalog, refusals) = (Arc::new(self.catalog), Arc::new(Refusals::default()));
         let control = Controller::new(
             self.client.clone(),
@@ -97,9 +111,14 @@ impl Engine {
         Ok(async move {
             let all = async {
                 tokio::join!(
-                    control.run(stopped(stop.clone())),
-                    lifecycle.run(stopped(stop.clone())),
-                    pools.run(stopped(stop)),
+                    control.run_when(became(lead.clone()), stopped(stop.clone())),
+                    lifecycle.run_when(became(lead.clone()), stopped(stop.clone())),
+                    async {
+                        tokio::select! {
+                            () = became(lead) => pools.run(stopped(stop)).await,
+                            () = stopped(stop.clone()) => {}
+                        }
+                    },
                 )
             };
             tokio::select! {
@@ -107,6 +126,13 @@ impl Engine {
                 () = report => {}
             }
         })
+    }
+}
+
+/// Ends when `flag` becomes true; never when nobody is left who could set it.
+async fn became(mut flag: watch::Receiver<bool>) {
+    if flag.wait_for(|it| *it).await.is_err() {
+        pending::<()>().await;
     }
 }
 

@@ -75,6 +75,8 @@ pub struct Options {
     pub max_pods: Option<u32>,
     /// Price of managed OS disks; the catalog's own figures when `None`.
     pub managed_disk_price: Option<ManagedDiskPrice>,
+    /// Whether what pods prefer weighs in the cost; it is not looked at otherwise.
+    pub preferences: bool,
 }
 
 impl Default for Options {
@@ -84,6 +86,7 @@ impl Default for Options {
             network_plugin: NetworkPlugin::default(),
             max_pods: None,
             managed_disk_price: None,
+            preferences: true,
         }
     }
 }
@@ -148,8 +151,9 @@ pub fn formulate(snapshot: &Snapshot, catalog: &Catalog, options: &Options) -> F
 
     let bound = shapes::of_bound(snapshot, &sorted.bound);
     let taken = bound::taken(snapshot, &bound, standing.len());
-    let soft_taints = places.taints.iter().flatten().any(|one| one.effect == "PreferNoSchedule");
-    let mut stated = Stated::new(Namespaces::of(snapshot), soft_taints);
+    let soft_taints = options.preferences
+        && places.taints.iter().flatten().any(|one| one.effect == "PreferNoSchedule");
+    let mut stated = Stated::new(Namespaces::of(snapshot), options.preferences, soft_taints);
     let statements = shapes.iter().map(|shape| stated.read(shape)).collect();
     let bans = bound::bans(&bound, &mut stated);
     let members = bound::members(snapshot, &bound, &stated);

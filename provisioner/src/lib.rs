@@ -27,6 +27,7 @@ pub mod saved;
 pub mod serve;
 pub mod snapshot;
 pub mod source;
+pub mod telemetry;
 pub mod timer;
 pub mod watch;
 pub mod why_cost;

@@ -118,12 +118,22 @@ impl<C: Cloud> Lifecycle<C> {
     /// Works until `shutdown`. Work in hand is dropped where it stands; the next process goes on
     /// from there.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        self.run_when(std::future::ready(()), shutdown).await;
+    }
+
+    /// The same, but works only when `leads` is done; until then it keeps up with the cluster.
+    pub async fn run_when(
+        self,
+        leads: impl Future<Output = ()>,
+        shutdown: impl Future<Output = ()>,
+    ) {
         let Self { ctx, watches, claims, woken } = self;
         let watching = watches.run(ctx.client.clone());
         let work = async {
             while !ctx.world.is_ready() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
+            leads.await;
             tokio::join!(
                 reconcile_all(Arc::clone(&ctx), claims, woken),
                 collect_forever(&ctx),

@@ -1,5 +1,7 @@
 //! The street from end to end: formulate, solve, check, put into words, check again.
 
+mod policy;
+
 use std::{
     collections::BTreeSet,
     sync::{
@@ -16,6 +18,7 @@ use solver::{
     solution::{Reason, Status},
 };
 
+pub use self::policy::{MinValuesPolicy, Policies, PreferencePolicy};
 use crate::{
     formulate::{self, Formulation, formulate},
     plan::{self, Plan, PodIndex, check::Violation},
@@ -40,6 +43,9 @@ pub struct Settings {
     /// was only the greedy engine.
     #[serde(default = "Search::greedy")]
     pub search: Search,
+    /// How strictly wishes are taken.
+    #[serde(default)]
+    pub policies: Policies,
 }
 
 /// How the solver looks for a plan, in counts of work: it ends in the same place on any machine.
@@ -117,8 +123,15 @@ pub struct Outcome {
 /// Makes a plan and checks it twice: as the solver's problem, and pod by pod over the objects.
 pub fn plan(snapshot: &Snapshot, catalog: &Catalog, settings: &Settings, means: &Means) -> Outcome {
     let start = Instant::now();
-    let formulation = formulate(snapshot, catalog, &settings.formulate_options());
-    let solution = solver::solve(&formulation.problem, &settings.search.options(means));
+    let mut formulation = formulate(snapshot, catalog, &settings.formulate_options());
+    let search = settings.search.options(means);
+    let mut solution = solver::solve(&formulation.problem, &search);
+    if settings.policies.min_values == MinValuesPolicy::BestEffort
+        && let Some(rules) = policy::lowered(&formulation.problem, &solution)
+    {
+        formulation.problem.flexibilities = rules;
+        solution = solver::solve(&formulation.problem, &search);
+    }
     let solution = plan::fill_in_order(&formulation, solution);
     let stopped = solution.status == Status::Stopped && means.is_stopped();
     let mut violations: Vec<String> = solver::check(&formulation.problem, &solution)
@@ -186,6 +199,7 @@ impl Settings {
             network_plugin: self.network_plugin,
             max_pods: self.max_pods,
             managed_disk_price: self.os_disk_price.map(ManagedDiskPrice::flat),
+            preferences: self.policies.preferences == PreferencePolicy::Respect,
         }
     }
 }

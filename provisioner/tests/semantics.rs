@@ -7,6 +7,7 @@
 //! | what a node to launch is asked, filter by filter | `new_nodes.rs` |
 //! | requirements of pods against labels of pools and sizes, minValues | `requirements.rs` |
 //! | what may be given up: preferences, soft spreads, soft taints | `preferences.rs` |
+//! | the policies that give up more, or less | `policies.rs` |
 //! | topology spread: counting, domains, policies | `topology_spread.rs` |
 //! | pod affinity and anti-affinity, in both directions | `pod_affinity.rs` |
 //! | volumes: zones, binding, attach limits | `volumes.rs` |
@@ -32,6 +33,8 @@ mod existing_nodes;
 mod new_nodes;
 #[path = "semantics/pod_affinity.rs"]
 mod pod_affinity;
+#[path = "semantics/policies.rs"]
+mod policies;
 #[path = "semantics/preferences.rs"]
 mod preferences;
 #[path = "semantics/requirements.rs"]

@@ -156,6 +156,7 @@ fn plan_settings() -> pipeline::Settings {
         network_plugin: NetworkPlugin::None,
         max_pods: None,
         os_disk_price: None,
+        policies: pipeline::Policies::default(),
         search: pipeline::Search::default(),
     }
 }

@@ -181,6 +181,8 @@ fn manifests_follow_the_charts_values() {
         ("CLOUD", &values["settings"]["cloud"]),
         ("BATCH_MAX_DURATION", &values["settings"]["batchMaxDuration"]),
         ("BATCH_IDLE_DURATION", &values["settings"]["batchIdleDuration"]),
+        ("PREFERENCE_POLICY", &values["settings"]["preferencePolicy"]),
+        ("MIN_VALUES_POLICY", &values["settings"]["minValuesPolicy"]),
     ] {
         assert_eq!(Some(value_of(variable).as_str()), value.as_str(), "{variable}");
     }

@@ -64,6 +64,7 @@ pub(super) fn run(args: &PlanArgs, console: &Console) -> Result<Exit, Failure> {
         network_plugin: args.nodes.network_plugin.into(),
         max_pods: args.nodes.max_pods,
         os_disk_price: args.nodes.os_disk_price,
+        policies: pipeline::Policies::default(),
         search: args.search.or(Search::default()),
     };
     let work = Work {

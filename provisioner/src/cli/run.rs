@@ -1,11 +1,13 @@
 //! `tenon run`: the controllers of a cluster, until they are told to stop.
 
 mod args;
+mod karpenter;
 
 use std::{
     collections::hash_map::RandomState,
     future::Future,
     hash::{BuildHasher, Hasher},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -33,6 +35,7 @@ use crate::{
     leader::{Candidate, End, Timing},
     lifecycle, serve,
     source::Catalog,
+    telemetry::Spans,
 };
 
 /// What the API server's audit log calls us.
@@ -41,10 +44,17 @@ const AGENT: &str = concat!("tenon/", env!("CARGO_PKG_VERSION"));
 /// Runs until SIGTERM or SIGINT, or until the leadership is lost.
 pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let catalog = args.check()?;
-    args.start_log()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Exit::Io, error.to_string()))?;
-    runtime.block_on(operate(args, catalog))
+    let spans = args.otel_endpoint.as_ref();
+    let spans = spans.map(|endpoint| Spans::open(endpoint, runtime.handle().clone())).transpose();
+    let spans = spans.map_err(|error| Failure::usage(format!("--otel-endpoint: {error:?}")))?;
+    args.start_log(spans.as_ref())?;
+    let end = runtime.block_on(operate(args, catalog));
+    if let Some(spans) = spans {
+        spans.close();
+    }
+    end
 }
 
 async fn operate(args: &RunArgs, catalog: Catalog) -> Result<Exit, Failure> {
@@ -80,8 +90,26 @@ async fn operate(args: &RunArgs, catalog: Catalog) -> Result<Exit, Failure> {
     let lifecycle = lifecycle::Settings::default();
     let engine =
         Engine { client: client.clone(), catalog, control, lifecycle, registry, clock, synced };
-    let work = engine.start(Arc::new(cloud), stop.clone()).map_err(broken)?;
-    elect(args, client, work, &leading, stop).await
+    let (lead, leads) = watch::channel(false);
+    let work = engine.start_when(Arc::new(cloud), leads, stop.clone()).map_err(broken)?;
+    let office = Office { leading, lead };
+    elect(args, client, work, &office, stop).await
+}
+
+/// Whom to tell that this replica leads.
+struct Office {
+    /// The readiness probe.
+    leading: Arc<AtomicBool>,
+    /// The controllers, which write nothing before.
+    lead: watch::Sender<bool>,
+}
+
+impl Office {
+    fn take(&self) {
+        self.leading.store(true, Ordering::Relaxed);
+        // Controllers that have ended need not know.
+        let _ = self.lead.send(true);
+    }
 }
 
 /// Does the work, as the leader unless that is switched off.
@@ -89,11 +117,11 @@ async fn elect(
     args: &RunArgs,
     client: Client,
     work: impl Future<Output = ()>,
-    leading: &AtomicBool,
+    office: &Office,
     stop: watch::Receiver<bool>,
 ) -> Result<Exit, Failure> {
     if args.disable_leader_election {
-        leading.store(true, Ordering::Relaxed);
+        office.take();
         work.await;
         return Ok(Exit::Done);
     }
@@ -105,11 +133,15 @@ async fn elect(
     let name = args.leader_election_name.clone();
     let mut candidate = Candidate::new(api, name, identity(), Timing::default());
     tracing::info!(namespace, lease = args.leader_election_name, "waiting for the lease");
+    let warm = !args.karpenter.disable_controller_warmup;
+    let mut work = pin!(work);
     tokio::select! {
         () = candidate.acquire() => {}
         () = stopped(stop) => return Ok(Exit::Done),
+        // Controllers that may not write only read; they end when they are stopped.
+        () = &mut work, if warm => return Ok(Exit::Done),
     }
-    leading.store(true, Ordering::Relaxed);
+    office.take();
     tracing::info!("leading");
     match candidate.lead(work).await {
         End::Done => Ok(Exit::Done),

@@ -80,7 +80,9 @@ pub async fn plan(
 ) -> Result<Planned, JoinError> {
     let span = tracing::Span::current();
     tokio::task::spawn_blocking(move || {
-        span.in_scope(|| blocking(&round, snapshot, &pools, &settings, &catalog, &stop))
+        let _round = span.enter();
+        tracing::info_span!("plan", pods = snapshot.pods.len())
+            .in_scope(|| blocking(&round, snapshot, &pools, &settings, &catalog, &stop))
     })
     .await
 }

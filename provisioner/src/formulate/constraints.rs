@@ -89,6 +89,8 @@ pub(super) struct Stated<'a> {
     pub affinities: Interner<AffinityKey>,
     pub exclusions: Interner<ExclusionKey>,
     pub preferences: Interner<PreferenceKey<'a>>,
+    /// Whether preferred affinities and soft spreads are read.
+    preferred: bool,
     /// Whether a place has a `PreferNoSchedule` taint at all.
     pub soft_taints: bool,
     /// Sentences for the reader.
@@ -97,7 +99,7 @@ pub(super) struct Stated<'a> {
 
 impl<'a> Stated<'a> {
     /// Nothing stated yet.
-    pub fn new(namespaces: Namespaces<'a>, soft_taints: bool) -> Self {
+    pub fn new(namespaces: Namespaces<'a>, preferred: bool, soft_taints: bool) -> Self {
         Self {
             keys: vec![],
             key_numbers: FxHashMap::default(),
@@ -107,6 +109,7 @@ impl<'a> Stated<'a> {
             affinities: Interner::default(),
             exclusions: Interner::default(),
             preferences: Interner::default(),
+            preferred,
             soft_taints,
             warnings: vec![],
         }
@@ -169,7 +172,7 @@ impl<'a> Stated<'a> {
 
     fn read_spreads(&mut self, shape: &Shape<'a>, statements: &mut Statements) {
         let all = shape.pod.template.spec.topology_spread_constraints.as_ref();
-        for soft in [false, true] {
+        for &soft in if self.preferred { &[false, true][..] } else { &[false] } {
             let chosen = || all.into_iter().flatten().filter(|one| is_soft(one) == soft);
             let mut keys: Vec<u8> =
                 chosen().filter_map(|one| self.key(&one.topology_key)).collect();
@@ -274,7 +277,7 @@ impl<'a> Stated<'a> {
         near: bool,
         statements: &mut Statements,
     ) {
-        for one in preferred.into_iter().flatten() {
+        for one in preferred.filter(|_| self.preferred).into_iter().flatten() {
             let term = &one.pod_affinity_term;
             let cost = Some(cost_of(one.weight));
             if !near {
@@ -294,7 +297,7 @@ impl<'a> Stated<'a> {
         preferred: Option<&'a Vec<PreferredSchedulingTerm>>,
         statements: &mut Statements,
     ) {
-        for one in preferred.into_iter().flatten() {
+        for one in preferred.filter(|_| self.preferred).into_iter().flatten() {
             // kube-scheduler: an empty preferred term prefers nothing.
             if let Some(term) = Term::parse(&one.preference) {
                 let preference = PreferenceKey::Term(term, cost_of(one.weight));

@@ -6,6 +6,7 @@ use catalog::{InstanceType, Requirements, Resources, quantity, well_known};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt;
 use serde_json::json;
+use tracing::Instrument;
 
 use super::{
     events::Reason,
@@ -13,7 +14,10 @@ use super::{
     work::{Error, Work},
 };
 use crate::{
-    api::v1::{NodeClaim, OfferingRef},
+    api::{
+        names,
+        v1::{NodeClaim, OfferingRef},
+    },
     cloud::{Cloud, CloudError, Instance, quantities},
     refusals::RefusalReason,
 };
@@ -29,6 +33,13 @@ pub(super) async fn launch<C: Cloud>(work: &mut Work<'_, C>) -> Result<bool, Err
     if work.is_true(LAUNCHED) {
         return Ok(true);
     }
+    let round = work.claim.annotations().get(names::ROUND).map(String::as_str);
+    let span = tracing::info_span!("launch", claim = work.name(), round);
+    buy(work).instrument(span).await
+}
+
+/// Asks for one offering after the other.
+async fn buy<C: Cloud>(work: &mut Work<'_, C>) -> Result<bool, Error> {
     let offerings = match wanted(work) {
         Ok(offerings) => offerings,
         Err(error) => return failed(work, error).await,

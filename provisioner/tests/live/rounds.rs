@@ -32,6 +32,7 @@ pub fn settings() -> Settings {
         network_plugin: Default::default(),
         max_pods: None,
         os_disk_price: None,
+        policies: pipeline::Policies::default(),
         search: Search::greedy(),
     }
 }

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use catalog::{InstanceType, Operator, azure::NetworkPlugin};
 use provisioner::{
-    pipeline::{self, Means, Outcome, Search, Settings},
+    pipeline::{self, Means, Outcome, Policies, Search, Settings},
     snapshot::{
         Snapshot,
         read::{ReadOptions, Reader},
@@ -29,7 +29,15 @@ pub const HOST: &str = "kubernetes.io/hostname";
 pub struct Row {
     name: &'static str,
     objects: Vec<Value>,
+    policies: Policies,
     expected: &'static str,
+}
+
+impl Row {
+    /// The same under other policies.
+    pub fn under(self, policies: Policies) -> Self {
+        Self { policies, ..self }
+    }
 }
 
 /// A row in one line.
@@ -38,7 +46,8 @@ pub fn row(
     objects: impl IntoIterator<Item = Value>,
     expected: &'static str,
 ) -> Row {
-    Row { name, objects: objects.into_iter().collect(), expected }
+    let policies = Policies::default();
+    Row { name, objects: objects.into_iter().collect(), policies, expected }
 }
 
 /// Plans every row, insists that both checks accept the plan, and compares what the view shows.
@@ -48,7 +57,7 @@ pub fn run(view: fn(&Planned) -> String, rows: Vec<Row>) {
 }
 
 fn fault(view: fn(&Planned) -> String, row: Row) -> Option<String> {
-    let planned = Planned::of(row.objects);
+    let planned = Planned::of(row.objects, row.policies);
     let violations = &planned.outcome.violations;
     if !violations.is_empty() {
         return Some(format!("{}: {violations:#?}", row.name));
@@ -150,7 +159,7 @@ pub struct Planned {
 }
 
 impl Planned {
-    fn of(mut objects: Vec<Value>) -> Self {
+    fn of(mut objects: Vec<Value>, policies: Policies) -> Self {
         if objects.iter().all(|object| object["kind"] != "NodePool") {
             objects.push(pool("main", json!({})));
         }
@@ -164,6 +173,7 @@ impl Planned {
             network_plugin: NetworkPlugin::None,
             max_pods: None,
             os_disk_price: None,
+            policies,
             search: Search::default(),
         };
         let means = Means { threads: 1, stop: None };
@@ -181,6 +191,12 @@ impl Planned {
         let placed =
             all.flat_map(|(node, zone, pods)| pods.iter().map(move |pod| (pod, node, zone)));
         placed.map(|(pod, node, zone)| (self.name(*pod), (node, zone))).collect()
+    }
+
+    /// The pools of what is launched.
+    pub fn pools(&self) -> String {
+        let launches = self.outcome.plan.launches.iter();
+        launches.map(|one| &*one.node_pool).collect::<Vec<_>>().join(", ")
     }
 
     /// The zone of a node that exists or is on its way.

@@ -49,12 +49,6 @@ annotations:
 
 {{- /* What Karpenter can do and tenon cannot is refused: a setting without effect would be a promise broken in silence. */ -}}
 {{- define "tenon.checkSettings" -}}
-{{- if ne .Values.settings.preferencePolicy "Respect" -}}
-{{- fail "settings.preferencePolicy: tenon has only Respect; set that, or leave it out" -}}
-{{- end -}}
-{{- if ne .Values.settings.minValuesPolicy "Strict" -}}
-{{- fail "settings.minValuesPolicy: tenon has only Strict; set that, or leave it out" -}}
-{{- end -}}
 {{- if .Values.settings.schedulerConfig -}}
 {{- fail "settings.schedulerConfig: tenon takes kube-scheduler's defaults; leave it out" -}}
 {{- end -}}

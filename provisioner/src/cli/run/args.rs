@@ -5,19 +5,22 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgAction, Args, ValueEnum};
 use jiff::SignedDuration;
 
-use super::super::{
-    args::{Nodes, Source},
-    exit::{Exit, Failure},
-    input,
-    search::SearchArgs,
+use super::{
+    super::{
+        args::{Nodes, Source},
+        exit::{Exit, Failure},
+        input,
+        search::SearchArgs,
+    },
+    karpenter::KarpenterArgs,
 };
 use crate::{
     api::duration,
     cloud::kwok::{Faults, Lose, Refuse, Slow},
-    config::FeatureGates,
     control::{Recording, Window},
     pipeline::{Search, Settings},
     source::Catalog,
+    telemetry::{self, Endpoint, Format, OutputError, Outputs, Spans},
 };
 
 /// `--cloud`.
@@ -67,7 +70,7 @@ pub(crate) struct RunArgs {
     nodes: Nodes,
     #[command(flatten)]
     search: SearchArgs,
-    /// Threads that solve; 0 takes one per core.
+    /// Threads that solve; 0 takes those of --cpu-requests, or one per core.
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
     /// Record every round in this folder, for `tenon replay`.
@@ -87,10 +90,6 @@ pub(crate) struct RunArgs {
     #[arg(long, env = "BATCH_IDLE_DURATION", value_name = "TIME", default_value = "1s")]
     #[arg(value_parser = time)]
     batch_idle_duration: Duration,
-    /// Optional features: Name=true or Name=false, separated by commas.
-    #[arg(long, env = "FEATURE_GATES", value_name = "GATES", default_value_t)]
-    feature_gates: FeatureGates,
-
     /// Port of /metrics.
     #[arg(long, env = "METRICS_PORT", value_name = "PORT", default_value_t = 8080)]
     pub(super) metrics_port: u16,
@@ -112,32 +111,20 @@ pub(crate) struct RunArgs {
     /// How much is logged.
     #[arg(long, env = "LOG_LEVEL", value_enum, default_value_t)]
     log_level: LogLevel,
-    /// How the log is written, to standard output.
+    /// How the log is written.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t)]
     log_format: LogFormat,
+    /// Where the log goes: stdout, stderr or paths of files, separated by commas.
+    #[arg(long, env = "LOG_OUTPUT_PATHS", value_name = "PATHS", default_value = "stdout")]
+    log_output_paths: String,
+    /// Where faults of the log itself go; nowhere else.
+    #[arg(long, env = "LOG_ERROR_OUTPUT_PATHS", value_name = "PATHS", default_value = "stderr")]
+    log_error_output_paths: String,
+    /// Send spans to this OpenTelemetry collector over HTTP, e.g. http://collector:4318.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    pub(super) otel_endpoint: Option<Endpoint>,
     #[command(flatten)]
-    accepted: Accepted,
-}
-
-/// Karpenter's flags that mean nothing here; taken so that deployments need not change.
-#[derive(Debug, Args)]
-struct Accepted {
-    /// Accepted and not used: there is no webhook.
-    #[arg(long, env = "KARPENTER_SERVICE", default_value = "", hide = true)]
-    karpenter_service: String,
-    /// Accepted and not used: requests are limited by number at a time.
-    #[arg(long, env = "KUBE_CLIENT_QPS", default_value_t = 200, hide = true)]
-    kube_client_qps: u32,
-    /// Accepted and not used.
-    #[arg(long, env = "KUBE_CLIENT_BURST", default_value_t = 300, hide = true)]
-    kube_client_burst: u32,
-    /// Accepted and not used: threads follow the cores that the container may use.
-    #[arg(long, env = "CPU_REQUESTS", default_value_t = 1000, hide = true)]
-    cpu_requests: i64,
-    /// Accepted and not used: there is no garbage collector.
-    #[arg(long, env = "MEMORY_LIMIT", default_value_t = -1, hide = true)]
-    #[arg(allow_negative_numbers = true)]
-    memory_limit: i64,
+    pub(super) karpenter: KarpenterArgs,
 }
 
 /// What goes wrong in the pretended cloud.
@@ -194,51 +181,62 @@ impl RunArgs {
                 Failure::new(Exit::CannotCreate, format!("--rounds-dir {path}: {error}"))
             })?;
         }
-        self.refuse_gates()?;
+        self.karpenter.check()?;
+        self.check_log()?;
         let kwok = self.instance_types_file_path.clone().unwrap_or_else(|| "kwok".into());
         let catalog = self.region.is_none().then_some(kwok);
         input::catalog(&Source { region: self.region.clone(), catalog })
     }
 
-    /// A gate that is on and does nothing would be a promise broken in silence.
-    fn refuse_gates(&self) -> Result<(), Failure> {
-        let gates = self.feature_gates;
-        let absent = [
-            ("NodeRepair", gates.node_repair),
-            ("SpotToSpotConsolidation", gates.spot_to_spot_consolidation),
-            ("NodeOverlay", gates.node_overlay),
-            ("CapacityBuffer", gates.capacity_buffer),
-        ];
-        match absent.iter().find(|(_, on)| *on) {
-            Some((name, _)) => {
-                let message = format!("--feature-gates: {name} is not there yet; set {name}=false");
-                Err(Failure::usage(message))
-            }
-            None => Ok(()),
+    fn check_log(&self) -> Result<(), Failure> {
+        self.log_outputs()?;
+        if self.log_error_output_paths != "stderr" {
+            return Err(Failure::usage(
+                "--log-error-output-paths: faults of the log itself can only go to stderr; leave \
+                 it out",
+            ));
         }
+        Ok(())
     }
 
-    /// Starts the log; it stays for the life of the process.
-    pub(super) fn start_log(&self) -> Result<(), Failure> {
+    fn log_outputs(&self) -> Result<Outputs, Failure> {
+        self.log_output_paths.parse().map_err(|error: OutputError| {
+            let exit = match error {
+                OutputError::None => Exit::Usage,
+                OutputError::File { .. } => Exit::CannotCreate,
+            };
+            Failure::new(exit, format!("--log-output-paths: {error}"))
+        })
+    }
+
+    /// Starts the log, and the spans where they are asked for; they stay for the life of the
+    /// process.
+    pub(super) fn start_log(&self, spans: Option<&Spans>) -> Result<(), Failure> {
         let level = match self.log_level {
             LogLevel::Debug => "debug",
             LogLevel::Info => "info",
             LogLevel::Warn => "warn",
             LogLevel::Error => "error",
         };
-        let others = if level == "debug" { "info" } else { "warn" };
-        let filter = format!("{others},provisioner={level},tenon={level}");
-        let log = tracing_subscriber::fmt().with_env_filter(filter);
-        let started = match self.log_format {
-            LogFormat::Json => log.json().flatten_event(true).try_init(),
-            LogFormat::Text => log.try_init(),
+        let format = match self.log_format {
+            LogFormat::Json => Format::Json,
+            LogFormat::Text => Format::Text,
         };
-        started.map_err(|error| Failure::new(Exit::Internal, error.to_string()))
+        telemetry::start(level, format, self.log_outputs()?, spans)
+            .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+        for (flag, why) in self.karpenter.without_effect() {
+            tracing::info!(flag, why, "a flag is set that changes nothing");
+        }
+        Ok(())
     }
 
     /// Threads that solve, and for how long, when that is said.
     pub(super) fn effort(&self) -> (usize, Option<Duration>) {
-        (self.threads, self.search.time)
+        let threads = match self.threads {
+            0 => self.karpenter.threads().unwrap_or(0),
+            threads => threads,
+        };
+        (threads, self.search.time)
     }
 
     pub(super) fn window(&self) -> Window {
@@ -258,6 +256,7 @@ impl RunArgs {
             max_pods: self.nodes.max_pods,
             os_disk_price: self.nodes.os_disk_price,
             search: self.search.or(Search::default()),
+            policies: self.karpenter.policies(),
         }
     }
 }
