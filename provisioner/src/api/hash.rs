@@ -208,7 +208,7 @@ mod tests {
         let mut template = spec(json!({}));
         template["metadata"] = json!({});
         assert_eq!(hash(template.clone()), "12745407319442031341");
-        template["metadata"] = json!({"labels": {}});
+        template["metadata"] = json!({"labels": {}, "annotations": {}});
         assert_eq!(hash(template.clone()), "4194485230119281011");
         template["metadata"] = json!({"labels": {"team": "shop", "tier": ""}});
         assert_eq!(hash(template.clone()), "5054236738115138685");
