@@ -47,6 +47,8 @@ pub(super) async fn detached<C: Cloud>(
     let note = format!("Waiting for volumes to detach: {}", waiting.join(", "));
     work.ctx.events.tell(&node.object_ref(&()), Reason::AwaitingVolumeDetachment, &note).await;
     work.set(VOLUMES_DETACHED, "Unknown", "AwaitingVolumeDetachment", &note);
+    // Whoever wonders why a claim does not go looks at its conditions.
+    work.save().await?;
     Ok(false)
 }
 
