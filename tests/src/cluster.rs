@@ -5,17 +5,19 @@
 //! connect: the cluster's own      ◄─► kubelet                 (the only stand-in)
 //! ```
 //!
-//! Scenarios see a [`Client`] and need not know which of the two they run on.
+//! Scenarios [`Cluster::open`] the one that [`KUBECONFIG`] chooses, see a [`Client`] and need not
+//! know which of the two they run on.
+
+mod real;
 
 use std::{convert::Infallible, future::Future, path::Path, time::Duration};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
-    Api, Client, Config, ResourceExt,
+    Api, Client, ResourceExt,
     api::{
         ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams,
     },
-    config::{KubeConfigOptions, Kubeconfig},
     core::discovery::Scope,
     discovery::pinned_kind,
 };
@@ -25,12 +27,17 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+use self::real::Guest;
 use crate::{
     control_plane::{self, ControlPlane},
     controllers,
     kubelet::{self, Lost},
     scheduler,
 };
+
+/// The environment variable with the kubeconfig of a real cluster to run the tests on. Not
+/// `KUBECONFIG` itself, lest somebody's everyday cluster be taken for one.
+pub const KUBECONFIG: &str = "TENON_TEST_KUBECONFIG";
 
 /// How a cluster is set up. Each part has delays and a seed of its own.
 #[derive(Clone, Debug, Default)]
@@ -46,13 +53,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// Everything at once, with this seed for every choice.
+    /// Everything at once but the scheduler's back-off, with this seed for every choice.
     pub fn seeded(seed: u64) -> Self {
         let mut options = Self::default();
         options.control_plane.seed = seed;
         options.scheduler.seed = seed;
         options.controllers.seed = seed;
-        options.scheduler.backoff = Duration::ZERO;
         options
     }
 }
@@ -71,6 +77,12 @@ pub enum Error {
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The cluster is not there for tests alone.
+    #[error("tests need a cluster of their own, and this one has {what}")]
+    Occupied {
+        /// What is in the way, and what to do about it.
+        what: String,
     },
     /// A document is no Kubernetes object.
     #[error("document {number}: {problem}")]
@@ -105,12 +117,31 @@ pub enum Error {
 /// A cluster. Its stand-ins stop when it is dropped.
 pub struct Cluster {
     client: Client,
-    control_plane: Option<ControlPlane>,
+    product: Client,
+    place: Place,
     lost: Lost,
     tasks: JoinSet<Infallible>,
 }
 
+enum Place {
+    Here(ControlPlane),
+    Real(Guest),
+}
+
 impl Cluster {
+    /// The cluster to run a scenario on: the real one of [`KUBECONFIG`] where that is set, else one
+    /// in this process. On a real one only the kubelet's options count.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`Self::start`] and [`Self::connect`].
+    pub async fn open(options: Options) -> Result<Self, Error> {
+        match std::env::var_os(KUBECONFIG) {
+            Some(path) => Self::connect(Path::new(&path), options.kubelet).await,
+            None => Self::start(options).await,
+        }
+    }
+
     /// Starts a whole cluster in this process.
     ///
     /// # Errors
@@ -129,35 +160,37 @@ impl Cluster {
         tasks.spawn(controllers::run(plane.client("controllers"), controllers));
         let lost = Lost::default();
         tasks.spawn(kubelet::run(plane.client("kubelet"), options.kubelet, lost.clone()));
-        Ok(Self { client: plane.client("test"), control_plane: Some(plane), lost, tasks })
+        let (client, product) = (plane.client("test"), plane.client("tenon"));
+        Ok(Self { client, product, place: Place::Here(plane), lost, tasks })
     }
 
     /// Uses the real cluster of a kubeconfig's current context, and plays kubelet for its fake
-    /// nodes. Scheduler and controllers are the cluster's own.
+    /// nodes. Scheduler and controllers are the cluster's own. Waits until no other test uses the
+    /// cluster. What tests made there is removed by [`Self::stop`], and when they fail.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read or names no usable cluster.
+    /// When the file cannot be read or names no usable cluster, and when the cluster has node
+    /// pools, claims or nodes of somebody else, which the tests would disturb.
     pub async fn connect(path: &Path, options: kubelet::Options) -> Result<Self, Error> {
-        let unusable = |source: Box<dyn std::error::Error + Send + Sync>| Error::Kubeconfig {
-            path: path.display().to_string(),
-            source,
-        };
-        let file = Kubeconfig::read_from(path).map_err(|error| unusable(error.into()))?;
-        let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
-        let config = config.map_err(|error| unusable(error.into()))?;
-        let client = Client::try_from(config).map_err(|error| unusable(error.into()))?;
+        let guest = Guest::enter(path).await?;
+        let (client, product) = (guest.client()?, guest.product().await?);
         let lost = Lost::default();
         let mut tasks = JoinSet::new();
-        tasks.spawn(kubelet::run(client.clone(), options, lost.clone()));
-        Ok(Self { client, control_plane: None, lost, tasks })
+        tasks.spawn(kubelet::run(guest.client()?, options, lost.clone()));
+        Ok(Self { client, product, place: Place::Real(guest), lost, tasks })
     }
 
     /// Stops the stand-ins in good order: those that ask before the one that answers.
+    ///
+    /// # Panics
+    ///
+    /// When something is left in a real cluster.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
-        if let Some(plane) = self.control_plane {
-            plane.stop().await;
+        match self.place {
+            Place::Here(plane) => plane.stop().await,
+            Place::Real(guest) => guest.leave().await.expect("nothing is left behind"),
         }
     }
 
@@ -166,9 +199,25 @@ impl Cluster {
         self.client.clone()
     }
 
+    /// A client of the API server for the product, with no more rights than it has when installed.
+    pub fn product_client(&self) -> Client {
+        self.product.clone()
+    }
+
+    /// The namespace for the scenario's objects.
+    pub fn namespace(&self) -> &str {
+        match &self.place {
+            Place::Here(_) => "default",
+            Place::Real(guest) => guest.namespace(),
+        }
+    }
+
     /// The API server, when it is a stand-in too.
     pub fn control_plane(&self) -> Option<&ControlPlane> {
-        self.control_plane.as_ref()
+        match &self.place {
+            Place::Here(plane) => Some(plane),
+            Place::Real(_) => None,
+        }
     }
 
     /// Nodes whose kubelet does not answer, on purpose.
@@ -177,7 +226,8 @@ impl Cluster {
     }
 
     /// Makes the objects of a YAML text with any number of documents, or changes them to what it
-    /// says. A status is written as well, so that nodes can be made as a cloud would.
+    /// says. A status is written as well, so that nodes can be made as a cloud would. What names no
+    /// namespace comes into [`Self::namespace`].
     ///
     /// # Errors
     ///
@@ -231,7 +281,7 @@ impl Cluster {
         match scope {
             Scope::Cluster => Api::all_with(self.client.clone(), resource),
             Scope::Namespaced => {
-                let namespace = namespace.unwrap_or("default");
+                let namespace = namespace.unwrap_or(self.namespace());
                 Api::namespaced_with(self.client.clone(), namespace, resource)
             }
         }

@@ -1,4 +1,4 @@
-//! The product's controllers, run beside a cluster in this process.
+//! The product's controllers, run in this process for any cluster.
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
@@ -7,7 +7,11 @@ use std::{
 
 use catalog::azure::NetworkPlugin;
 use jiff::SignedDuration;
-use kube::Client;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{
+    Api,
+    runtime::{conditions, wait::Condition},
+};
 use prometheus::{Registry, proto::MetricFamily};
 use provisioner::{
     api::crd,
@@ -80,17 +84,15 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Installs the custom resources and starts all controllers on Karpenter's kwok catalog.
+    /// Installs the custom resources and starts all controllers on Karpenter's kwok catalog, with
+    /// the rights that the product has.
     ///
     /// # Errors
     ///
     /// When the API server refuses the definitions.
-    pub async fn start(cluster: &Cluster, client: Client, options: Options) -> Result<Self, Error> {
+    pub async fn start(cluster: &Cluster, options: Options) -> Result<Self, Error> {
         install(cluster).await?;
-        let catalog = Catalog::Types {
-            name: "kwok".to_owned(),
-            types: catalog::kwok::instance_types().into_iter().map(Arc::new).collect(),
-        };
+        let (client, catalog) = (cluster.product_client(), kwok_catalog());
         let clock = Clock::system();
         let cloud = Kwok::new(client.clone(), &catalog, options.cloud, clock.clone());
         let registry = Registry::new();
@@ -119,23 +121,46 @@ impl Engine {
     }
 
     /// Stops the controllers and waits until they have.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         // Nobody listens any more when the controllers have ended by themselves.
         let _ = self.stop.send(true);
-        let _ = tokio::time::timeout(Duration::from_secs(10), self.task).await;
+        let _ = tokio::time::timeout(Duration::from_secs(10), &mut self.task).await;
     }
 }
 
-/// Installs the custom resources.
+impl Drop for Engine {
+    /// A test that failed is about to remove what the controllers would make again.
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Installs the custom resources and waits until the API server knows them.
 ///
 /// # Errors
 ///
-/// When the API server refuses the definitions.
+/// When it refuses the definitions.
 pub async fn install(cluster: &Cluster) -> Result<(), Error> {
-    for (_, definition) in crd::all() {
-        cluster.apply(&crd::to_yaml(&definition)).await?;
+    let definitions = crd::all();
+    for (_, definition) in &definitions {
+        cluster.apply(&crd::to_yaml(definition)).await?;
+    }
+    for (_, definition) in &definitions {
+        let name = definition["metadata"]["name"].as_str().unwrap_or_default();
+        let what = format!("{name} is established");
+        let established = cluster.wait_until(&what, Duration::from_secs(60), |client| async move {
+            let known = Api::<CustomResourceDefinition>::all(client).get(name).await?;
+            Ok(conditions::is_crd_established().matches_object(Some(&known)))
+        });
+        established.await?;
     }
     Ok(())
+}
+
+/// What Karpenter's kwok provider sells.
+pub fn kwok_catalog() -> Catalog {
+    let types = catalog::kwok::instance_types().into_iter().map(Arc::new).collect();
+    Catalog::Types { name: "kwok".to_owned(), types }
 }
 
 fn sum(family: &MetricFamily, label: Option<(&str, &str)>) -> f64 {

@@ -1,8 +1,9 @@
 //! A stand-in for the kubelets of nodes that exist in name only, in the manner of kwok: it makes
 //! nodes ready, runs the pods that are bound to them, and ends those that are being deleted.
 //!
-//! It takes care of nodes with the annotation or label `kwok.x-k8s.io/node=fake` and leaves all
-//! others alone.
+//! It takes care of nodes with the annotation `kwok.x-k8s.io/node=fake`, as kwok does unless told
+//! otherwise, and leaves all others alone. A sign of life is a renewed Lease in `kube-node-lease`,
+//! by which Kubernetes' node controller knows which nodes are well.
 
 mod report;
 
@@ -19,18 +20,21 @@ use futures::{
     stream::{FuturesUnordered, select},
 };
 use k8s_openapi::{
-    api::core::v1::{Node, Pod},
+    api::{
+        coordination::v1::Lease,
+        core::v1::{Node, Pod},
+    },
     jiff::Timestamp,
 };
 use kube::{
-    Api, Client,
+    Api, Client, ResourceExt,
     api::{DeleteParams, Patch, PatchParams, Preconditions},
 };
 use tokio::time::{interval, sleep};
 
 use crate::watch::{Change, RETRY, changes, key};
 
-/// Annotation or label of the nodes that are taken care of; its value is [`FAKE`].
+/// Annotation of the nodes that are taken care of, and a label besides; its value is [`FAKE`].
 pub const MARK: &str = "kwok.x-k8s.io/node";
 /// The value of [`MARK`].
 pub const FAKE: &str = "fake";
@@ -145,15 +149,16 @@ impl Kubelet {
 
     fn apply(&mut self, news: News) {
         match news {
-            News::Node(Change::Put(node)) if is_fake(&node) => {
+            News::Node(Change::Put(node)) if is_ours(&node) => {
                 let name = key(&*node);
                 let known = self.nodes.insert(name.clone(), *node).is_some();
                 self.make_ready(&name);
                 if !known {
+                    self.renew(&name);
                     self.look_at_pods_of(&name);
                 }
             }
-            News::Node(Change::Gone(node)) => {
+            News::Node(Change::Put(node) | Change::Gone(node)) => {
                 self.nodes.remove(&key(&*node));
             }
             News::Pod(Change::Put(pod)) => {
@@ -175,29 +180,21 @@ impl Kubelet {
             if !self.lost.contains(&name) {
                 self.make_ready(&name);
                 self.look_at_pods_of(&name);
-                self.report(Task::Beat(name.clone()), &name, Duration::ZERO);
+                self.renew(&name);
             }
         }
     }
 
+    /// Writes a node's conditions after a while, unless it is well or that is under way.
     fn make_ready(&mut self, name: &str) {
-        if self.nodes.get(name).is_some_and(|node| !report::is_ready(node)) {
-            self.report(Task::Ready(name.to_owned()), name, self.options.node_start);
-        }
-    }
-
-    /// Writes a node's conditions after a while, unless that is under way.
-    fn report(&mut self, task: Task, name: &str, delay: Duration) {
-        let Some(node) = self.nodes.get(name).filter(|_| !self.lost.contains(name)) else { return };
-        // Until a node is ready for the first time there is no life to give a sign of.
-        if matches!(task, Task::Beat(_)) && !report::is_ready(node) {
-            return;
-        }
+        let node = self.nodes.get(name).filter(|node| !report::is_ready(node));
+        let Some(node) = node.filter(|_| !self.lost.contains(name)).cloned() else { return };
+        let task = Task::Ready(name.to_owned());
         if !self.under_way.insert(task.clone()) {
             return;
         }
         let api: Api<Node> = Api::all(self.client.clone());
-        let (node, name, lost) = (node.clone(), name.to_owned(), self.lost.clone());
+        let (name, lost, delay) = (name.to_owned(), self.lost.clone(), self.options.node_start);
         let request = async move {
             sleep(delay).await;
             if lost.contains(&name) {
@@ -205,6 +202,24 @@ impl Kubelet {
             }
             let patch = Patch::Merge(report::node_status(&node, Timestamp::now()));
             let answer = api.patch_status(&name, &PatchParams::default(), &patch).await;
+            finished(task, answer.map(|_| ())).await
+        };
+        self.work.push(request.boxed());
+    }
+
+    /// Gives a sign of life of a node, unless that is under way.
+    fn renew(&mut self, name: &str) {
+        let node = self.nodes.get(name).filter(|_| !self.lost.contains(name));
+        let Some(lease) = node.map(|node| report::lease(node, Timestamp::now())) else { return };
+        let task = Task::Beat(name.to_owned());
+        if !self.under_way.insert(task.clone()) {
+            return;
+        }
+        let api: Api<Lease> = Api::namespaced(self.client.clone(), "kube-node-lease");
+        let name = name.to_owned();
+        let request = async move {
+            let params = PatchParams::apply("kubelet").force();
+            let answer = api.patch(&name, &params, &Patch::Apply(lease)).await;
             finished(task, answer.map(|_| ())).await
         };
         self.work.push(request.boxed());
@@ -316,8 +331,12 @@ async fn finished(task: Task, answer: Result<(), kube::Error>) -> Done {
     Done { task, succeeded }
 }
 
-/// Whether a node is one that this stand-in takes care of.
+/// Whether a node exists in name only, be it that its kubelet answers or not.
 pub fn is_fake(node: &Node) -> bool {
-    let maps = [node.metadata.annotations.as_ref(), node.metadata.labels.as_ref()];
-    maps.into_iter().flatten().any(|map| map.get(MARK).is_some_and(|value| value == FAKE))
+    is_ours(node) || node.labels().get(MARK).is_some_and(|value| value == FAKE)
+}
+
+/// Whether a node is one that this stand-in takes care of.
+fn is_ours(node: &Node) -> bool {
+    node.annotations().get(MARK).is_some_and(|value| value == FAKE)
 }

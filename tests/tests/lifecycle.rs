@@ -1,8 +1,8 @@
-//! The lifecycle of node claims against the embedded API server and the kwok cloud.
+//! The lifecycle of node claims on the kwok cloud, against a control plane, embedded or real.
 
-#[path = "lifecycle/cluster.rs"]
-mod cluster;
 #[path = "lifecycle/ending.rs"]
 mod ending;
 #[path = "lifecycle/launching.rs"]
 mod launching;
+#[path = "lifecycle/scene.rs"]
+mod scene;

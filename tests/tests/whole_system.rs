@@ -1,11 +1,11 @@
-//! The product's controllers against the control plane in this process: pods that cannot be
+//! The product's controllers against a control plane, embedded or real: pods that cannot be
 //! scheduled get nodes, the plan comes true, and nodes that nobody needs leave.
 
 use std::time::Duration;
 
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Node};
 use kube::{
-    Api, ResourceExt,
+    Api, Client, ResourceExt,
     api::{ListParams, Patch, PatchParams},
 };
 use provisioner::api::v1::NodeClaim;
@@ -13,6 +13,7 @@ use serde_json::json;
 use tenon_tests::{
     cluster::{Cluster, Options},
     engine::{self, Engine},
+    kubelet::is_fake,
 };
 
 /// Generous, for a slow machine; nothing waits that long when all is well.
@@ -23,7 +24,7 @@ fn shop(name: &str, replicas: u32, cpu: &str, memory: &str) -> String {
         r#"
 apiVersion: apps/v1
 kind: Deployment
-metadata: {{name: {name}, namespace: default}}
+metadata: {{name: {name}}}
 spec:
   replicas: {replicas}
   selector: {{matchLabels: {{app: {name}, shop: web}}}}
@@ -38,11 +39,16 @@ spec:
     )
 }
 
+/// The nodes of kwok's making; a real cluster may have others.
+async fn nodes(client: Client) -> Result<Vec<Node>, kube::Error> {
+    let all = Api::<Node>::all(client).list(&ListParams::default()).await?;
+    Ok(all.items.into_iter().filter(is_fake).collect())
+}
+
 async fn nothing_left(cluster: &Cluster) {
     let gone = cluster.wait_until("no node and no claim is left", SOON, |client| async move {
-        let nodes = Api::<Node>::all(client.clone()).list(&ListParams::default()).await?;
-        let claims = Api::<NodeClaim>::all(client).list(&ListParams::default()).await?;
-        Ok(nodes.items.is_empty() && claims.items.is_empty())
+        let claims = Api::<NodeClaim>::all(client.clone()).list(&ListParams::default()).await?;
+        Ok(nodes(client).await?.is_empty() && claims.items.is_empty())
     });
     gone.await.expect("every node leaves when no pod needs it");
 }
@@ -71,7 +77,7 @@ async fn all_landed_where_planned(cluster: &Cluster, engine: &Engine, pods: usiz
 }
 
 async fn scale(cluster: &Cluster, name: &str, replicas: u32) {
-    let deployments = Api::<Deployment>::namespaced(cluster.client(), "default");
+    let deployments = Api::<Deployment>::namespaced(cluster.client(), cluster.namespace());
     let patch = Patch::Merge(json!({ "spec": { "replicas": replicas } }));
     deployments.patch(name, &PatchParams::default(), &patch).await.unwrap();
 }
@@ -80,9 +86,8 @@ async fn scale(cluster: &Cluster, name: &str, replicas: u32) {
 /// room on one that is planned for another.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shop_gets_its_nodes_and_gives_them_back() {
-    let cluster = Cluster::start(Options::seeded(1)).await.unwrap();
-    let client = cluster.control_plane().unwrap().client("tenon");
-    let engine = Engine::start(&cluster, client, engine::Options::default()).await.unwrap();
+    let cluster = Cluster::open(Options::seeded(1)).await.unwrap();
+    let engine = Engine::start(&cluster, engine::Options::default()).await.unwrap();
     cluster.apply(engine::POOL).await.unwrap();
     let trades = [
         ("frontend", 6, 40, "500m", "512Mi"),
@@ -99,9 +104,9 @@ async fn a_shop_gets_its_nodes_and_gives_them_back() {
     }
     cluster.pods_running("shop=web", 78, SOON).await.unwrap();
 
-    let nodes = Api::<Node>::all(cluster.client()).list(&ListParams::default()).await.unwrap();
+    let nodes = nodes(cluster.client()).await.unwrap();
     let claims = Api::<NodeClaim>::all(cluster.client());
-    assert_eq!(nodes.items.len(), claims.list(&ListParams::default()).await.unwrap().items.len());
+    assert_eq!(nodes.len(), claims.list(&ListParams::default()).await.unwrap().items.len());
     all_landed_where_planned(&cluster, &engine, 78).await;
 
     for (name, ..) in trades {

@@ -78,7 +78,7 @@ async fn main() -> Result<()> {
     let kubeconfig: PathBuf = std::env::temp_dir().join("tenon-demo.kubeconfig");
     std::fs::write(&kubeconfig, plane.kubeconfig())?;
     println!("kubectl --kubeconfig {} get nodes,pods -A\n", kubeconfig.display());
-    let engine = Engine::start(&cluster, plane.client("tenon"), engine::Options::default()).await?;
+    let engine = Engine::start(&cluster, engine::Options::default()).await?;
     cluster.apply(engine::POOL).await?;
     let (start, waits) = (Instant::now(), Waits::default());
     let mut demo = Demo { cluster, engine, start, waits, prices: prices(), last: String::new() };

@@ -2,7 +2,7 @@
 
 use k8s_openapi::{
     api::core::v1::{Node, NodeCondition, Pod, PodCondition},
-    apimachinery::pkg::apis::meta::v1::Time,
+    apimachinery::pkg::apis::meta::v1::{MicroTime, Time},
     jiff::Timestamp,
 };
 use serde_json::{Value, json};
@@ -56,6 +56,23 @@ pub(super) fn node_status(node: &Node, now: Timestamp) -> Value {
         patch["status"]["capacity"] = json!(status.allocatable);
     }
     patch
+}
+
+/// The lease by which a node shows that it was well at `now`. It goes with the node.
+pub(super) fn lease(node: &Node, now: Timestamp) -> Value {
+    let name = node.metadata.name.as_deref().unwrap_or_default();
+    json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": {
+            "name": name,
+            "ownerReferences": [
+                { "apiVersion": "v1", "kind": "Node", "name": name, "uid": node.metadata.uid },
+            ],
+        },
+        "spec": {
+            "holderIdentity": name, "leaseDurationSeconds": 40, "renewTime": MicroTime(now),
+        },
+    })
 }
 
 /// The node that a pod is bound to.

@@ -2,24 +2,24 @@ use std::time::Duration;
 
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::{
-    Api, ResourceExt,
+    ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PostParams},
 };
 use serde_json::json;
 
-use super::cluster::{Cluster, until};
+use super::scene::{Scene, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drain_respects_budgets_and_leaves_critical_pods_for_last() {
-    let cluster = Cluster::start().await;
-    let _running = cluster.run();
-    cluster.ready_node("a").await;
-    cluster.pod("web", Some("a"), json!({})).await;
+    let scene = Scene::start().await;
+    let _running = scene.run();
+    scene.ready_node("a").await;
+    scene.running_pod("web", "a", json!({})).await;
     let critical = json!({ "priorityClassName": "system-cluster-critical" });
-    cluster.pod("dns", Some("a"), critical).await;
+    scene.running_pod("dns", "a", critical).await;
     let stays = json!({ "tolerations": [{ "operator": "Exists" }] });
-    cluster.pod("agent", Some("a"), stays).await;
-    let budgets = Api::<PodDisruptionBudget>::namespaced(cluster.client.clone(), "default");
+    scene.running_pod("agent", "a", stays).await;
+    let budgets = scene.budgets();
     let budget = json!({
         "metadata": { "name": "web" },
         "spec": { "minAvailable": 1, "selector": { "matchLabels": { "app": "web" } } },
@@ -32,15 +32,15 @@ async fn a_drain_respects_budgets_and_leaves_critical_pods_for_last() {
     })
     .await;
 
-    cluster.claims().delete("a", &DeleteParams::default()).await.expect("is there");
+    scene.claims().delete("a", &DeleteParams::default()).await.expect("is there");
     until("the eviction is refused", async || {
-        cluster.event_reasons().await.iter().any(|one| one == "FailedDraining")
+        scene.event_reasons().await.iter().any(|one| one == "FailedDraining")
     })
     .await;
     tokio::time::sleep(Duration::from_millis(500)).await;
-    assert!(cluster.has_pod("web").await, "the budget protects it");
-    assert!(cluster.has_pod("dns").await, "its wave comes last");
-    let node = cluster.nodes().get("a").await.expect("is there");
+    assert!(scene.has_pod("web").await, "the budget protects it");
+    assert!(scene.has_pod("dns").await, "its wave comes last");
+    let node = scene.nodes().get("a").await.expect("is there");
     assert!(node.metadata.deletion_timestamp.is_some());
     assert_eq!(
         node.labels()["node.kubernetes.io/exclude-from-external-load-balancers"],
@@ -50,58 +50,61 @@ async fn a_drain_respects_budgets_and_leaves_critical_pods_for_last() {
     assert!(taints.iter().any(|taint| taint.key == "karpenter.sh/disrupted"));
 
     budgets.delete("web", &DeleteParams::default()).await.expect("is there");
-    cluster.until_gone("a").await;
-    assert!(!cluster.has_pod("web").await && !cluster.has_pod("dns").await);
+    scene.until_gone("a").await;
+    assert!(!scene.has_pod("web").await && !scene.has_pod("dns").await);
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_grace_period_ends_what_a_pod_forbids() {
-    let cluster = Cluster::start().await;
-    let _running = cluster.run();
+    let scene = Scene::start().await;
+    let _running = scene.run();
     let offerings = json!({ "tenon.sh/offerings": "c-4x-amd64-linux/test-zone-a/spot" });
-    cluster.claim("a", offerings, json!({ "terminationGracePeriod": "4s" })).await;
-    cluster.until_initialized("a").await;
-    cluster.pod("job", Some("a"), json!({})).await;
+    scene.claim("a", offerings, json!({ "terminationGracePeriod": "4s" })).await;
+    scene.until_initialized("a").await;
+    scene.running_pod("job", "a", json!({})).await;
     let patch = json!({ "metadata": { "annotations": { "karpenter.sh/do-not-disrupt": "true" } } });
     let patch = Patch::Merge(patch);
-    cluster.pods().patch("job", &PatchParams::default(), &patch).await.expect("is there");
-    cluster.claims().delete("a", &DeleteParams::default()).await.expect("is there");
+    scene.pods().patch("job", &PatchParams::default(), &patch).await.expect("is there");
+    scene.claims().delete("a", &DeleteParams::default()).await.expect("is there");
     until("the deadline is written down", async || {
-        let claim = cluster.claims().get("a").await.expect("is there");
+        let claim = scene.claims().get("a").await.expect("is there");
         claim.annotations().contains_key("karpenter.sh/nodeclaim-termination-timestamp")
     })
     .await;
-    assert!(cluster.has_pod("job").await, "it may stay for now");
-    cluster.until_gone("a").await;
-    assert!(!cluster.has_pod("job").await);
+    assert!(scene.has_pod("job").await, "it may stay for now");
+    scene.until_gone("a").await;
+    assert!(!scene.has_pod("job").await);
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_deleted_by_hand_takes_its_claim_along() {
-    let cluster = Cluster::start().await;
-    let _running = cluster.run();
-    cluster.ready_node("a").await;
-    cluster.pod("web", Some("a"), json!({})).await;
-    cluster.nodes().delete("a", &DeleteParams::default()).await.expect("is there");
-    cluster.until_gone("a").await;
-    assert!(!cluster.has_pod("web").await, "it was evicted first");
-    let evicted = cluster.event_reasons().await.iter().any(|one| one == "Evicted");
+    let scene = Scene::start().await;
+    let _running = scene.run();
+    scene.ready_node("a").await;
+    scene.running_pod("web", "a", json!({})).await;
+    scene.nodes().delete("a", &DeleteParams::default()).await.expect("is there");
+    scene.until_gone("a").await;
+    assert!(!scene.has_pod("web").await, "it was evicted first");
+    let evicted = scene.event_reasons().await.iter().any(|one| one == "Evicted");
     assert!(evicted);
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn garbage_is_collected_on_both_sides() {
-    let cluster = Cluster::start().await;
-    let _running = cluster.run();
-    cluster.ready_node("a").await;
+    let scene = Scene::start().await;
+    let _running = scene.run();
+    scene.ready_node("a").await;
     // The machine under a node is gone, and the kubelet fell silent.
     let gone = json!({ "kwok.tenon.sh/machine-gone": "lost", "kwok.x-k8s.io/node": null });
     let patch = Patch::Merge(json!({ "metadata": { "annotations": gone } }));
-    cluster.nodes().patch("a", &PatchParams::default(), &patch).await.expect("is there");
+    scene.nodes().patch("a", &PatchParams::default(), &patch).await.expect("is there");
     let silent = json!([{ "type": "Ready", "status": "Unknown" }]);
     let patch = Patch::Merge(json!({ "status": { "conditions": silent } }));
-    cluster.nodes().patch_status("a", &PatchParams::default(), &patch).await.expect("is there");
-    cluster.until_gone("a").await;
+    scene.nodes().patch_status("a", &PatchParams::default(), &patch).await.expect("is there");
+    scene.until_gone("a").await;
 
     // A machine that nobody claims.
     let node = json!({
@@ -112,40 +115,40 @@ async fn garbage_is_collected_on_both_sides() {
         "spec": { "providerID": "kwok://b" },
     });
     let node = serde_json::from_value(node).expect("a node");
-    cluster.nodes().create(&PostParams::default(), &node).await.expect("the node is valid");
+    scene.nodes().create(&PostParams::default(), &node).await.expect("the node is valid");
     until("the orphan is deleted", async || {
-        cluster.nodes().get_opt("b").await.expect("an answer").is_none()
+        scene.nodes().get_opt("b").await.expect("an answer").is_none()
     })
     .await;
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn machines_get_lost_by_rule() {
-    let mut cluster = Cluster::start().await;
-    cluster.cloud.faults.lose = vec!["*/*/spot=1@2s".parse().expect("rule")];
-    let _running = cluster.run();
-    cluster.ready_node("a").await;
-    cluster.until_gone("a").await;
+    let mut scene = Scene::start().await;
+    scene.cloud.faults.lose = vec!["*/*/spot=1@2s".parse().expect("rule")];
+    let _running = scene.run();
+    scene.ready_node("a").await;
+    scene.until_gone("a").await;
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn empty_nodes_leave_and_others_stay() {
-    let cluster = Cluster::start().await;
-    let _running = cluster.run();
+    let scene = Scene::start().await;
+    let _running = scene.run();
     for name in ["a", "b", "c"] {
-        cluster.ready_node(name).await;
+        scene.ready_node(name).await;
     }
-    cluster.pod("web", Some("b"), json!({})).await;
-    let pod = json!({ "status": { "nominatedNodeName": "c" } });
-    cluster.pod("soon", None, json!({})).await;
-    let params = PatchParams::default();
-    let patched = cluster.pods().patch_status("soon", &params, &Patch::Merge(pod)).await;
-    patched.expect("is there");
-    cluster.consolidate().await;
-    cluster.until_gone("a").await;
+    scene.running_pod("web", "b", json!({})).await;
+    scene.waiting_pod("soon").await;
+    scene.nominate("soon", Some("c")).await;
+    scene.consolidate().await;
+    scene.until_gone("a").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     for name in ["b", "c"] {
-        let claim = cluster.claims().get(name).await.expect("is there");
+        let claim = scene.claims().get(name).await.expect("is there");
         assert!(claim.metadata.deletion_timestamp.is_none(), "{name} is needed");
     }
+    scene.stop().await;
 }

@@ -1,41 +1,41 @@
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use kube::{ResourceExt, api::ListParams};
+use kube::ResourceExt;
 use provisioner::api::v1::is_true;
 use serde_json::json;
 
-use super::cluster::{Cluster, until};
+use super::scene::{Scene, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_becomes_a_node_that_its_pods_are_nominated_to() {
-    let cluster = Cluster::start().await;
-    cluster.pod("web", None, json!({})).await;
-    let _running = cluster.run();
+    let scene = Scene::start().await;
+    scene.waiting_pod("web").await;
+    let _running = scene.run();
     let plan = json!({
         "tenon.sh/offerings": "c-4x-amd64-linux/test-zone-b/on-demand",
-        "tenon.sh/planned-pods": "default/web,default/gone",
+        "tenon.sh/planned-pods": format!("{0}/web,{0}/gone", scene.cluster.namespace()),
     });
     let spec = json!({
         "taints": [{ "key": "dedicated", "effect": "NoSchedule" }],
         "resources": { "requests": { "cpu": "1" } },
     });
-    cluster.claim("a", plan, spec).await;
-    cluster.until_initialized("a").await;
+    scene.claim("a", plan, spec).await;
+    scene.until_initialized("a").await;
 
-    let claim = cluster.claims().get("a").await.expect("is there");
+    let claim = scene.claims().get("a").await.expect("is there");
     let status = claim.status.clone().expect("has one");
     assert_eq!(status.provider_id.as_deref(), Some("kwok://a"));
     assert_eq!(status.node_name.as_deref(), Some("a"));
     until("the claim is ready", async || {
-        let claim = cluster.claims().get("a").await.expect("is there");
+        let claim = scene.claims().get("a").await.expect("is there");
         ["Launched", "Registered", "Initialized", "Ready", "ConsistentStateFound"]
             .iter()
             .all(|kind| is_true(claim.conditions(), kind))
     })
     .await;
 
-    let node = cluster.nodes().get("a").await.expect("is there");
+    let node = scene.nodes().get("a").await.expect("is there");
     for (key, value) in [
         ("karpenter.sh/nodepool", "default"),
         ("karpenter.sh/registered", "true"),
@@ -56,53 +56,76 @@ async fn a_claim_becomes_a_node_that_its_pods_are_nominated_to() {
     assert_eq!(keys, ["dedicated"]);
     let capacity = node.status.expect("has one").capacity.expect("has one");
     assert_eq!(capacity["cpu"], Quantity("4".to_owned()), "the type's, not the requests");
-    let pod = cluster.pods().get("web").await.expect("is there");
-    assert_eq!(pod.status.expect("has one").nominated_node_name.as_deref(), Some("a"));
+    assert_eq!(scene.nominee("web").await.as_deref(), Some("a"));
+    scene.stop().await;
+}
+
+/// kube-scheduler clears a nomination whenever it tries the pod in vain.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_nomination_is_renewed_and_that_of_another_respected() {
+    let scene = Scene::start().await;
+    scene.waiting_pod("web").await;
+    let _running = scene.run();
+    let plan = json!({
+        "tenon.sh/offerings": "c-4x-amd64-linux/test-zone-b/on-demand",
+        "tenon.sh/planned-pods": format!("{}/web", scene.cluster.namespace()),
+    });
+    scene.claim("a", plan, json!({})).await;
+    scene.until_initialized("a").await;
+    scene.nominate("web", None).await;
+    until("the nomination is renewed", async || scene.nominee("web").await.as_deref() == Some("a"))
+        .await;
+    scene.nominate("web", Some("b")).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(scene.nominee("web").await.as_deref(), Some("b"));
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_moves_to_the_next_offering_and_is_remembered() {
-    let mut cluster = Cluster::start().await;
-    cluster.cloud.faults.refuse = vec!["c-4x-*".parse().expect("rule")];
-    let _running = cluster.run();
+    let mut scene = Scene::start().await;
+    scene.cloud.faults.refuse = vec!["c-4x-*".parse().expect("rule")];
+    let _running = scene.run();
     let offerings = "c-4x-amd64-linux/test-zone-a/spot,s-4x-amd64-linux/test-zone-a/spot";
-    cluster.claim("a", json!({ "tenon.sh/offerings": offerings }), json!({})).await;
-    cluster.until_initialized("a").await;
-    let node = cluster.nodes().get("a").await.expect("is there");
+    scene.claim("a", json!({ "tenon.sh/offerings": offerings }), json!({})).await;
+    scene.until_initialized("a").await;
+    let node = scene.nodes().get("a").await.expect("is there");
     assert_eq!(node.labels()["node.kubernetes.io/instance-type"], "s-4x-amd64-linux");
-    let refused = cluster.refusals.list(jiff::Timestamp::now());
+    let refused = scene.refusals.list(jiff::Timestamp::now());
     let named: Vec<&str> = refused.iter().map(|it| it.offering.instance_type.as_str()).collect();
     assert_eq!(named, ["c-4x-amd64-linux"]);
 
     let only = "c-4x-amd64-linux/test-zone-b/spot";
-    cluster.claim("b", json!({ "tenon.sh/offerings": only }), json!({})).await;
-    cluster.until_gone("b").await;
+    scene.claim("b", json!({ "tenon.sh/offerings": only }), json!({})).await;
+    scene.until_gone("b").await;
     until("the event is told", async || {
-        cluster.event_reasons().await.iter().any(|one| one == "InsufficientCapacityError")
+        scene.event_reasons().await.iter().any(|one| one == "InsufficientCapacityError")
     })
     .await;
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_does_not_register_in_time_is_given_up() {
-    let mut cluster = Cluster::start().await;
-    cluster.cloud.node_registration_delay = jiff::SignedDuration::from_hours(1);
-    cluster.settings.registration_timeout = jiff::SignedDuration::from_secs(2);
-    let _running = cluster.run();
+    let mut scene = Scene::start().await;
+    scene.cloud.node_registration_delay = jiff::SignedDuration::from_hours(1);
+    scene.settings.registration_timeout = jiff::SignedDuration::from_secs(2);
+    let _running = scene.run();
     let offerings = "c-4x-amd64-linux/test-zone-a/spot";
-    cluster.claim("a", json!({ "tenon.sh/offerings": offerings }), json!({})).await;
+    scene.claim("a", json!({ "tenon.sh/offerings": offerings }), json!({})).await;
     until("the machine is launched", async || {
-        let claim = cluster.claims().get("a").await.expect("is there");
+        let claim = scene.claims().get("a").await.expect("is there");
         is_true(claim.conditions(), "Launched")
     })
     .await;
-    cluster.until_gone("a").await;
+    scene.until_gone("a").await;
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_of_karpenter_gets_the_cheapest_that_suits_it() {
-    let cluster = Cluster::start().await;
-    let _running = cluster.run();
+    let scene = Scene::start().await;
+    let _running = scene.run();
     let spec = json!({
         "requirements": [
             { "key": "kubernetes.io/os", "operator": "In", "values": ["linux"] },
@@ -110,48 +133,48 @@ async fn a_claim_of_karpenter_gets_the_cheapest_that_suits_it() {
         ],
         "resources": { "requests": { "cpu": "3", "memory": "10Gi" } },
     });
-    cluster.claim("a", json!({}), spec).await;
-    cluster.until_initialized("a").await;
-    let node = cluster.nodes().get("a").await.expect("is there");
+    scene.claim("a", json!({}), spec).await;
+    scene.until_initialized("a").await;
+    let node = scene.nodes().get("a").await.expect("is there");
     assert_eq!(node.labels()["node.kubernetes.io/instance-type"], "s-4x-amd64-linux");
     assert_eq!(node.labels()["karpenter.sh/capacity-type"], "on-demand");
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn crashes_at_any_point_neither_leak_nor_double_machines() {
     const CLAIMS: usize = 10;
-    let cluster = Cluster::start().await;
+    let scene = Scene::start().await;
     let offerings = "c-4x-amd64-linux/test-zone-a/spot";
     for number in 0..CLAIMS {
         let name = format!("a{number}");
-        cluster.claim(&name, json!({ "tenon.sh/offerings": offerings }), json!({})).await;
+        scene.claim(&name, json!({ "tenon.sh/offerings": offerings }), json!({})).await;
     }
     for life in 0..12 {
-        let running = cluster.run();
+        let running = scene.run();
         tokio::time::sleep(Duration::from_millis(20 + 7 * life)).await;
         drop(running);
     }
-    let running = cluster.run();
+    let running = scene.run();
     for number in 0..CLAIMS {
-        cluster.until_initialized(&format!("a{number}")).await;
+        scene.until_initialized(&format!("a{number}")).await;
     }
-    let nodes = cluster.nodes().list(&ListParams::default()).await.expect("an answer");
-    assert_eq!(nodes.items.len(), CLAIMS);
+    assert_eq!(scene.count_nodes().await, CLAIMS);
     drop(running);
 
     for number in 0..CLAIMS {
-        let api = cluster.claims();
+        let api = scene.claims();
         api.delete(&format!("a{number}"), &Default::default()).await.expect("is there");
     }
     for life in 0..12 {
-        let running = cluster.run();
+        let running = scene.run();
         tokio::time::sleep(Duration::from_millis(20 + 7 * life)).await;
         drop(running);
     }
-    let _running = cluster.run();
+    let _running = scene.run();
     for number in 0..CLAIMS {
-        cluster.until_gone(&format!("a{number}")).await;
+        scene.until_gone(&format!("a{number}")).await;
     }
-    let nodes = cluster.nodes().list(&ListParams::default()).await.expect("an answer");
-    assert_eq!(nodes.items.len(), 0);
+    assert_eq!(scene.count_nodes().await, 0);
+    scene.stop().await;
 }
