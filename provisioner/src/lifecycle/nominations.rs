@@ -1,13 +1,13 @@
 //! Nominations are kept up until their pods are bound.
 //!
-//! Between a node's registration and its readiness kube-scheduler tries the planned pods in vain, as
-//! often as any node changes, and each try costs a pod its nomination ([`crate::nominate`]). Were
-//! they not renewed, the pods would take each other's room when the node takes pods at last.
+//! Until a node takes pods kube-scheduler tries the planned ones in vain, as often as any node
+//! changes, and each try costs a pod its nomination ([`crate::nominate`]). Were they not renewed,
+//! the pods would take each other's room when the node takes pods at last.
 
 use jiff::SignedDuration;
 
 use super::{initialize::INITIALIZED, work::Work};
-use crate::{cloud::Cloud, formulate::KEPT_SECONDS, nominate::renew};
+use crate::{api::v1::PodRef, cloud::Cloud, formulate::KEPT_SECONDS, nominate::renew};
 
 /// Nominates the claim's planned pods again that are not bound yet and nominated to no node, for as
 /// long as their room is kept.
@@ -19,10 +19,16 @@ pub(super) async fn keep<C: Cloud>(work: &Work<'_, C>) {
     if ready.is_some_and(|since| work.now().duration_since(since) >= kept) {
         return;
     }
-    let mut adrift = work.claim.planned_pods();
+    renewed(work, node).await;
+}
+
+/// Nominates again what lost its nomination; says whether there was any such pod.
+pub(super) async fn renewed<C: Cloud>(work: &Work<'_, C>, node: &str) -> bool {
+    let mut adrift: Vec<PodRef> = work.claim.planned_pods();
     adrift.retain(|pod| work.ctx.world.is_adrift(&pod.namespace, &pod.name));
     if !adrift.is_empty() {
         let nominated = renew(&work.ctx.client, node, &adrift).await;
         tracing::debug!(claim = work.name(), node, %nominated, "nominations renewed");
     }
+    !adrift.is_empty()
 }

@@ -27,6 +27,9 @@ use crate::{
 pub const REGISTERED: &str = "Registered";
 /// Other writers of the same node are met so often before it is looked at anew.
 const MOST_CONFLICTS: usize = 3;
+/// The scheduler's tries, which cost pods their nominations, come in bursts with news of a node; one
+/// of so many looks finds them all nominated. Where news never end, a node must not wait any longer.
+const MOST_LOOKS: usize = 5;
 
 /// Whether the claim's node is part of the cluster.
 pub(super) async fn register<C: Cloud>(work: &mut Work<'_, C>) -> Result<bool, Error> {
@@ -89,14 +92,22 @@ async fn join<C: Cloud>(work: &mut Work<'_, C>, node: &Node) -> Result<bool, Err
 }
 
 /// Nominates the pods that were planned for the node, and waits for the node's turn: until the
-/// scheduler can know of them, and those before it are open.
+/// scheduler can know of them, and those before it are open. Nominations that got lost meanwhile are
+/// renewed first.
 async fn expect_pods<C: Cloud>(work: &Work<'_, C>, opening: &Opening<'_>, node: &str) {
     let pods = work.claim.planned_pods();
-    let start = Instant::now();
+    let mut start = Instant::now();
     let nominated = nominate(&work.ctx.client, node, &pods).await;
     tracing::info!(claim = work.name(), node, %nominated, "registering");
-    if !pods.is_empty() {
+    if pods.is_empty() {
+        return;
+    }
+    for _ in 0..MOST_LOOKS {
         opening.turn(duration(work.ctx.settings.nomination_settle), start.elapsed()).await;
+        start = Instant::now();
+        if !nominations::renewed(work, node).await {
+            return;
+        }
     }
 }
 
