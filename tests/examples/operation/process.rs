@@ -38,9 +38,12 @@ impl Tenon {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        let tenon = Self { child, folder };
+        let mut tenon = Self { child, folder };
         while !answers(health).await {
-            assert!(tenon.resident() > 0, "it has ended; see {}", tenon.folder.display());
+            if let Some(status) = tenon.child.try_wait().unwrap() {
+                let log = fs::read_to_string(tenon.folder.join("log")).unwrap_or_default();
+                panic!("it has ended with {status}: {log}");
+            }
             sleep(Duration::from_millis(20)).await;
         }
         tenon
