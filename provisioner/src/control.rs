@@ -35,7 +35,10 @@ pub use self::{
     round::Rounds,
 };
 use crate::{
-    act::{Actor, events::Events},
+    act::{
+        Actor,
+        events::{Events, Reason},
+    },
     pipeline,
     refusals::Refusals,
     source::Catalog,
@@ -168,6 +171,9 @@ impl Loop {
             self.gather(&mut wakes).await;
             for landing in self.controller.stores.landings() {
                 self.controller.metrics.landed(landing);
+            }
+            for (pod, note) in self.controller.stores.unreadable() {
+                self.events.tell_about(pod, Reason::FailedScheduling, &note, Timestamp::now());
             }
             if self.controller.stores.has_work(sizes::is_off) {
                 let round = self.rounds.next(Timestamp::now());

@@ -11,6 +11,7 @@ mod constraints;
 mod daemons;
 mod defaults;
 mod groups;
+mod held;
 mod intern;
 mod labels;
 mod market;

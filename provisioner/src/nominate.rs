@@ -4,8 +4,17 @@
 //! A nomination lasts until the scheduler next fails to place the pod: it then clears the field
 //! (1.36: `Evaluator.Preempt` without a candidate, `ErrNoNodesAvailable`), even when the nominated
 //! node will take pods in a moment. So whoever nominates has to [`renew`] until the pod is bound.
+//!
+//! When the scheduler looks at a node, it counts the other pods nominated there as if they were
+//! bound. Two pods that must be spread, both nominated to one node, would therefore keep each other
+//! out of it: of each such family no more are nominated to a node than its skew allows. The others
+//! have their turn when these are bound.
 
-use std::fmt;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Mutex, PoisonError},
+};
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Pod;
@@ -33,6 +42,8 @@ pub struct Nominated {
     pub gone: usize,
     /// Nominated to another node, by somebody else.
     pub taken: usize,
+    /// Left for later, for they would keep others of their family out.
+    pub left: usize,
     /// The server does not keep the field: its feature is off.
     pub ignored: usize,
     /// The server refused or did not answer.
@@ -41,11 +52,11 @@ pub struct Nominated {
 
 impl fmt::Display for Nominated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { nominated, bound, gone, taken, ignored, failed } = self;
+        let Self { nominated, bound, gone, taken, left, ignored, failed } = self;
         write!(
             f,
             "{nominated} nominated, {bound} bound already, {gone} gone, {taken} nominated \
-             elsewhere, {ignored} ignored, {failed} failed"
+             elsewhere, {left} left for later, {ignored} ignored, {failed} failed"
         )
     }
 }
@@ -56,8 +67,34 @@ enum Outcome {
     Bound,
     Gone,
     Taken,
+    Left,
     Ignored,
     Failed,
+}
+
+/// How many pods of each family are nominated to a node. A family has the same hard spreads.
+#[derive(Debug, Default)]
+struct Families(Mutex<BTreeMap<String, usize>>);
+
+impl Families {
+    /// Whether one more pod may be nominated; it counts then.
+    fn admit(&self, pod: &Pod) -> bool {
+        let Some((family, most)) = family(pod) else { return true };
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(family).or_insert(0);
+        *count += 1;
+        *count <= most
+    }
+}
+
+/// A pod's namespace and hard spreads, and the least skew among these; `None` without any.
+fn family(pod: &Pod) -> Option<(String, usize)> {
+    let spec = pod.spec.as_ref()?;
+    let spreads = spec.topology_spread_constraints.iter().flatten();
+    let hard: Vec<_> = spreads.filter(|one| one.when_unsatisfiable == "DoNotSchedule").collect();
+    let most = hard.iter().map(|one| usize::try_from(one.max_skew).unwrap_or(1).max(1)).min()?;
+    let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+    Some((json!([namespace, hard]).to_string(), most))
 }
 
 /// Nominates pods to a node. A pod that is bound, or that changes all the time, is left alone:
@@ -81,8 +118,9 @@ enum Over {
 
 async fn write(client: &Client, node: &str, pods: &[PodRef], over: Over) -> Nominated {
     let mut sum = Nominated::default();
+    let families = Families::default();
     let mut outcomes = stream::iter(pods.to_vec())
-        .map(|pod| nominate_one(client, node, pod, over))
+        .map(|pod| nominate_one(client, node, pod, over, &families))
         .buffer_unordered(AT_ONCE);
     while let Some(outcome) = outcomes.next().await {
         *match outcome {
@@ -90,6 +128,7 @@ async fn write(client: &Client, node: &str, pods: &[PodRef], over: Over) -> Nomi
             Outcome::Bound => &mut sum.bound,
             Outcome::Gone => &mut sum.gone,
             Outcome::Taken => &mut sum.taken,
+            Outcome::Left => &mut sum.left,
             Outcome::Ignored => &mut sum.ignored,
             Outcome::Failed => &mut sum.failed,
         } += 1;
@@ -97,10 +136,21 @@ async fn write(client: &Client, node: &str, pods: &[PodRef], over: Over) -> Nomi
     sum
 }
 
-async fn nominate_one(client: &Client, node: &str, pod: PodRef, over: Over) -> Outcome {
+async fn nominate_one(
+    client: &Client,
+    node: &str,
+    pod: PodRef,
+    over: Over,
+    families: &Families,
+) -> Outcome {
+    let mut admitted = false;
+    let mut admit = |pod: &Pod| {
+        admitted = admitted || families.admit(pod);
+        admitted
+    };
     let api = Api::<Pod>::namespaced(client.clone(), &pod.namespace);
     for _ in 0..MOST_CONFLICTS {
-        match attempt(&api, node, &pod.name, over).await {
+        match attempt(&api, node, &pod.name, over, &mut admit).await {
             Ok(outcome) => return outcome,
             Err(kube::Error::Api(status)) if status.code == 404 => return Outcome::Gone,
             Err(kube::Error::Api(status)) if status.code == 409 => {}
@@ -120,6 +170,7 @@ async fn attempt(
     node: &str,
     name: &str,
     over: Over,
+    admit: &mut (impl FnMut(&Pod) -> bool + Send),
 ) -> Result<Outcome, kube::Error> {
     let pod = api.get(name).await?;
     let nominee = |pod: &Pod| pod.status.as_ref().and_then(|it| it.nominated_node_name.clone());
@@ -131,8 +182,12 @@ async fn attempt(
         return Ok(Outcome::Bound);
     }
     match nominee(&pod) {
-        Some(known) if known == node => return Ok(Outcome::Nominated),
+        Some(known) if known == node => {
+            admit(&pod);
+            return Ok(Outcome::Nominated);
+        }
         Some(_) if over == Over::Nothing => return Ok(Outcome::Taken),
+        _ if !admit(&pod) => return Ok(Outcome::Left),
         _ => {}
     }
     let patch = json!({
@@ -146,4 +201,29 @@ async fn attempt(
     let answer = api.patch_status(name, &params, &Patch::Merge(patch)).await?;
     let kept = nominee(&answer).as_deref() == Some(node);
     Ok(if kept { Outcome::Nominated } else { Outcome::Ignored })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod(app: &str, skew: i32, rule: &str) -> Pod {
+        let spread = json!({
+            "maxSkew": skew, "topologyKey": "topology.kubernetes.io/zone",
+            "whenUnsatisfiable": rule, "labelSelector": { "matchLabels": { "app": app } },
+        });
+        let spec = json!({ "containers": [], "topologySpreadConstraints": [spread] });
+        let pod = json!({ "metadata": { "namespace": "shop", "name": app }, "spec": spec });
+        serde_json::from_value(pod).expect("a pod")
+    }
+
+    #[test]
+    fn no_more_of_a_family_than_its_skew() {
+        let families = Families::default();
+        let admitted = |pod: Pod| (0..4).filter(|_| families.admit(&pod)).count();
+        assert_eq!(admitted(pod("web", 1, "DoNotSchedule")), 1);
+        assert_eq!(admitted(pod("cart", 3, "DoNotSchedule")), 3, "another family");
+        assert_eq!(admitted(pod("web", 1, "ScheduleAnyway")), 4, "a wish keeps nobody out");
+        assert_eq!(admitted(Pod::default()), 4);
+    }
 }

@@ -102,6 +102,8 @@ pub enum SkipReason {
     Nominated,
     /// Planned for a node that is coming up; its room is kept.
     Planned,
+    /// On a node that leaves, and nobody may evict it.
+    Held,
     /// Another scheduler's pod (`spec.schedulerName`).
     OtherScheduler,
     /// Owned by a DaemonSet: follows its node.

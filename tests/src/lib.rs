@@ -7,5 +7,6 @@ pub mod engine;
 pub mod generate;
 pub mod kubelet;
 pub mod process;
+pub mod scenario;
 pub mod scheduler;
 pub mod watch;

@@ -110,9 +110,6 @@ impl Events {
 
     /// Tells of a pod, unless it has been told, or too much has.
     pub fn tell(&mut self, pod: &Pod, reason: Reason, note: &str, now: Timestamp) {
-        if !self.sieve.passes(&pod.uid, reason, note, now) {
-            return;
-        }
         let about = ObjectReference {
             api_version: Some("v1".to_owned()),
             kind: Some("Pod".to_owned()),
@@ -121,6 +118,21 @@ impl Events {
             uid: Some(pod.uid.to_string()),
             ..ObjectReference::default()
         };
+        self.tell_about(about, reason, note, now);
+    }
+
+    /// The same for a pod of which no more than the name is known.
+    pub fn tell_about(
+        &mut self,
+        about: ObjectReference,
+        reason: Reason,
+        note: &str,
+        now: Timestamp,
+    ) {
+        let uid = about.uid.as_deref().unwrap_or_default();
+        if !self.sieve.passes(uid, reason, note, now) {
+            return;
+        }
         // A full queue means that the server is slow; nobody waits for events.
         let _ = self.queue.try_send((about, reason, note.to_owned()));
     }

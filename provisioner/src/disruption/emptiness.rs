@@ -14,7 +14,7 @@ use serde_json::json;
 use super::budget::{self, Reason};
 use crate::{
     api::{
-        duration, names,
+        duration, names, node_pool,
         v1::{NodeClaim, NodePool, is_true},
     },
     cloud::Cloud,
@@ -65,7 +65,8 @@ pub fn choose(world: &World, now: Timestamp) -> Vec<Arc<NodeClaim>> {
     for pool in world.pools() {
         let (nodes, disrupting) = census(&claims, world, &pool.name_any());
         let allowed = budget::allowed(&pool, Reason::Empty, nodes, disrupting, now);
-        left.insert(pool.name_any(), allowed);
+        let spare = staying(&claims, &pool.name_any()) - least(&pool);
+        left.insert(pool.name_any(), allowed.min(spare));
     }
     let mut chosen = vec![];
     for claim in claims.iter().filter(|claim| is_candidate(world, claim, now)) {
@@ -95,6 +96,34 @@ fn census(claims: &[Arc<NodeClaim>], world: &World, pool: &str) -> (i64, i64) {
     (nodes, disrupting)
 }
 
+/// The claims of a pool that nobody has asked to leave.
+fn staying(claims: &[Arc<NodeClaim>], pool: &str) -> i64 {
+    let stays = |claim: &&Arc<NodeClaim>| {
+        claim.pool() == Some(pool)
+            && !claim.is_deleting()
+            && !is_true(claim.conditions(), DISRUPTION_REASON)
+    };
+    i64::try_from(claims.iter().filter(stays).count()).unwrap_or(i64::MAX)
+}
+
+/// The least number of nodes of a pool; a pool that cannot be read keeps what it has.
+fn least(pool: &NodePool) -> i64 {
+    let read = serde_json::to_value(pool).ok().and_then(|it| node_pool::NodePool::read(&it).ok());
+    read.map_or(i64::MAX, |pool| pool.min_nodes)
+}
+
+/// Whether a claim was made for no pod by name while a node was being drained, and that is not
+/// over: the pods that are evicted there will need it.
+fn replaces(world: &World, claim: &NodeClaim) -> bool {
+    let made = claim.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    claim.planned_pods().is_empty()
+        && world.nodes().iter().any(|node| {
+            let left = node.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+            let drains = left.is_some() && left <= made;
+            drains && world.pods_on(&node.name_any()).iter().any(|pod| pod.is_reschedulable())
+        })
+}
+
 fn node_of(world: &World, claim: &NodeClaim) -> Option<Arc<Node>> {
     let name = claim.status.as_ref()?.node_name.as_deref()?;
     world.node(name)
@@ -119,7 +148,7 @@ fn is_candidate(world: &World, claim: &NodeClaim, now: Timestamp) -> bool {
     // A pod whose node was planned and has come up is about to be bound to it.
     let awaited = world.is_nominated(&name)
         || claim.planned_pods().iter().any(|pod| world.is_waiting(&pod.namespace, &pod.name));
-    free_to_go && !awaited && is_empty(&world.pods_on(&name), now)
+    free_to_go && !awaited && !replaces(world, claim) && is_empty(&world.pods_on(&name), now)
 }
 
 /// Whether a pool lets its empty nodes go; static pools keep their number.

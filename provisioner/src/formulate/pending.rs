@@ -3,6 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::{
+    held::Held,
     nodes::{KEPT_SECONDS, Nodes},
     volumes,
 };
@@ -34,9 +35,10 @@ pub(super) struct Sorted {
 /// Sorts the pods by the part they play.
 pub(super) fn sort(snapshot: &Snapshot, nodes: &Nodes<'_>) -> Sorted {
     let mut sorted = Sorted::default();
+    let held = Held::of(snapshot);
     for (index, pod) in snapshot.pods.iter().enumerate() {
         let index = index as PodIndex;
-        match part(pod, nodes) {
+        match part(pod, nodes, &held) {
             Part::Planned => sorted.planned.push(index),
             Part::Bound(node) => sorted.bound.push((index, node)),
             Part::Nominated(node) => {
@@ -73,7 +75,7 @@ fn skipped(reason: SkipReason, detail: &str) -> Part {
     Part::Skipped(reason, detail.to_owned())
 }
 
-fn part(pod: &Pod, nodes: &Nodes<'_>) -> Part {
+fn part(pod: &Pod, nodes: &Nodes<'_>, held: &Held<'_>) -> Part {
     let fates = &nodes.fates;
     if pod.terminal {
         return skipped(SkipReason::Terminal, "has finished");
@@ -87,7 +89,10 @@ fn part(pod: &Pod, nodes: &Nodes<'_>) -> Part {
                 Part::Skipped(SkipReason::MissingReference, detail)
             }
             Some(Fate::Leaves) if follows.is_some() || pod.deleting => Part::Silent,
-            Some(Fate::Leaves) => schedulable(pod),
+            Some(Fate::Leaves) => match held.why(pod) {
+                Some(why) => Part::Skipped(SkipReason::Held, why),
+                None => schedulable(pod),
+            },
         };
     }
     if pod.deleting {

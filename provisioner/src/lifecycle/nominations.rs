@@ -22,13 +22,20 @@ pub(super) async fn keep<C: Cloud>(work: &Work<'_, C>) {
     renewed(work, node).await;
 }
 
-/// Nominates again what lost its nomination; says whether there was any such pod.
+/// Nominates again what lost its nomination, and those whose turn it is now; says whether there was
+/// any such pod.
 pub(super) async fn renewed<C: Cloud>(work: &Work<'_, C>, node: &str) -> bool {
-    let mut adrift: Vec<PodRef> = work.claim.planned_pods();
-    adrift.retain(|pod| work.ctx.world.is_adrift(&pod.namespace, &pod.name));
-    if !adrift.is_empty() {
-        let nominated = renew(&work.ctx.client, node, &adrift).await;
-        tracing::debug!(claim = work.name(), node, %nominated, "nominations renewed");
+    let world = &work.ctx.world;
+    let is_adrift = |pod: &PodRef| world.is_adrift(&pod.namespace, &pod.name);
+    let mut waiting: Vec<PodRef> = work.claim.planned_pods();
+    waiting.retain(|pod| world.is_waiting(&pod.namespace, &pod.name));
+    let kept = waiting.iter().filter(|pod| !is_adrift(pod)).count();
+    if kept == waiting.len() {
+        return false;
     }
-    !adrift.is_empty()
+    // Those that are nominated still come first: they count before others of their family.
+    waiting.sort_by_key(is_adrift);
+    let nominated = renew(&work.ctx.client, node, &waiting).await;
+    tracing::debug!(claim = work.name(), node, %nominated, "nominations renewed");
+    nominated.nominated > kept
 }

@@ -49,6 +49,7 @@ fn snapshot() -> Snapshot {
 
 fn launch(name: &str, pods: Vec<u32>) -> Launch {
     Launch {
+        turn: 0,
         name: name.to_owned(),
         turn: 0,
         node_pool: "general".into(),

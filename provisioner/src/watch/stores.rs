@@ -7,6 +7,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::watcher::Event;
 use rustc_hash::FxHashMap;
 
@@ -62,6 +63,8 @@ struct State {
     /// Where pods are planned, by uid: a node or a claim.
     awaited: FxHashMap<Box<str>, Arc<str>>,
     landings: Vec<Landing>,
+    /// Pods that cannot be read, and why, that nobody has been told of yet.
+    unreadable: Vec<(ObjectReference, String)>,
     sweep_at: usize,
 }
 
@@ -205,6 +208,11 @@ impl Stores {
         std::mem::take(&mut self.lock().landings)
     }
 
+    /// Pods that turned out to be unreadable since the last call, and why.
+    pub fn unreadable(&self) -> Vec<(ObjectReference, String)> {
+        std::mem::take(&mut self.lock().unreadable)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Reading an object does not panic; if it did, the others are still whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -231,8 +239,9 @@ impl State {
             Ok(()) => drop(self.faulty.remove(&identity)),
             Err(fault) => {
                 let (_, namespace, name) = &identity;
+                let known = self.faulty.get(&identity).map(|fault| fault.detail.clone());
                 self.forget(kind, namespace, name);
-                self.note_fault(identity, &fault);
+                self.note_fault(identity, &fault, &uid, known.as_deref());
                 return None;
             }
         }
@@ -275,14 +284,33 @@ impl State {
         None
     }
 
-    fn note_fault(&mut self, identity: Identity, fault: &crate::snapshot::error::Fault) {
+    /// `known` is what was wrong with the object before.
+    fn note_fault(
+        &mut self,
+        identity: Identity,
+        fault: &crate::snapshot::error::Fault,
+        uid: &str,
+        known: Option<&str>,
+    ) {
         let (kind, namespace, name) = &identity;
         let object = match namespace.as_str() {
             "" => format!("{kind} {name}"),
             namespace => format!("{kind} {namespace}/{name}"),
         };
         let detail = format!("{}: {}; {}", fault.field, fault.problem, fault.help);
-        tracing::warn!(object, detail, "an object cannot be read and is left out");
+        if known != Some(&detail) {
+            tracing::warn!(object, detail, "an object cannot be read and is left out");
+            let about = ObjectReference {
+                api_version: Some("v1".to_owned()),
+                kind: Some((*kind).to_owned()),
+                namespace: Some(namespace.clone()),
+                name: Some(name.clone()),
+                uid: Some(uid.to_owned()),
+                ..ObjectReference::default()
+            };
+            let told = (*kind == POD.kind).then(|| (about, detail.clone()));
+            self.unreadable.extend(told);
+        }
         let reason = SkipReason::Malformed;
         self.faulty.insert(identity, Skipped { object, reason, detail });
     }

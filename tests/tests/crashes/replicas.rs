@@ -38,7 +38,7 @@ async fn until_leads(shop: &Shop, name: &str) -> Leader {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn leadership_moves_and_nothing_is_done_twice() {
-    let shop = Shop::new(BINARY, &FLAGS).await;
+    let shop = Shop::new(BINARY, &FLAGS, 1).await;
     let alpha = shop.program.start("alpha").expect("it can be started");
     until_leads(&shop, "alpha").await;
     let beta = shop.program.start("beta").expect("it can be started");

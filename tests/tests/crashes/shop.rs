@@ -2,11 +2,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use catalog::well_known;
+use futures::StreamExt;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Node};
 use kube::{
     Api, ResourceExt,
@@ -20,8 +24,9 @@ use tenon_tests::{
     control_plane::{ControlPlane, trap},
     engine,
     process::{AGENT, Program},
+    watch::{Change, changes},
 };
-use tokio::time::sleep;
+use tokio::{task::JoinSet, time::sleep};
 
 /// Far more than is needed on the slowest day.
 pub const SOON: Duration = Duration::from_secs(240);
@@ -73,19 +78,34 @@ pub type Fleet = Vec<(String, String, usize)>;
 pub struct Shop {
     pub cluster: Cluster,
     pub program: Program,
+    /// Uids of all nodes that ever were, and who notes them.
+    nodes_seen: Arc<Mutex<BTreeSet<String>>>,
+    _watch: JoinSet<()>,
     _folder: TempDir,
 }
 
 impl Shop {
     /// A cluster with everything but the product, which gets these flags when it is started.
-    pub async fn new(binary: &str, flags: &[&str]) -> Self {
-        let cluster = Cluster::start(Options::seeded(1)).await.expect("a free port");
+    pub async fn new(binary: &str, flags: &[&str], seed: u64) -> Self {
+        let cluster = Cluster::start(Options::seeded(seed)).await.expect("a free port");
         engine::install(&cluster).await.expect("the definitions are valid");
         cluster.apply(POOL).await.expect("the objects are valid");
         let folder = tempfile::tempdir().expect("a temporary folder");
         let kubeconfig = cluster.control_plane().expect("a stand-in").kubeconfig();
         let program = Program::new(binary, folder.path(), &kubeconfig, flags);
-        Self { cluster, program: program.expect("the folder can be written to"), _folder: folder }
+        let program = program.expect("the folder can be written to");
+        let nodes_seen: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+        let (seen, mut news) =
+            (nodes_seen.clone(), changes(Api::<Node>::all(cluster.client())).boxed());
+        let mut watch = JoinSet::new();
+        watch.spawn(async move {
+            while let Some(change) = news.next().await {
+                if let Change::Put(node) = change {
+                    seen.lock().expect("nobody panics").extend(node.uid());
+                }
+            }
+        });
+        Self { cluster, program, nodes_seen, _watch: watch, _folder: folder }
     }
 
     pub fn plane(&self) -> &ControlPlane {
@@ -164,11 +184,9 @@ impl Shop {
         Ok(fleet)
     }
 
-    /// How many machines were bought so far. None twice: a second purchase would be seen.
+    /// How many machines were bought so far: every one is a node of its own.
     pub fn bought(&self) -> usize {
-        let records = self.plane().audit().records();
-        let made = records.iter().filter(|one| one.resource == "nodes" && one.code == 201);
-        made.filter(|one| one.verb == "create").count()
+        self.nodes_seen.lock().expect("nobody panics").len()
     }
 
     /// Writes of the product so far that make a moment to be killed at.

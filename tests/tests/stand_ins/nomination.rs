@@ -132,3 +132,19 @@ fn a_nomination_that_changes_moves_the_room() {
     let decisions = decide_all(&mut scheduler, Duration::ZERO);
     assert_eq!(decisions, [("new".to_owned(), Decision::Bind("a".to_owned()))]);
 }
+
+/// Each counts the other as if it were there, and neither may be the second one.
+#[test]
+fn spread_pods_nominated_to_one_node_keep_each_other_out() {
+    let spread = json!({ "topologySpreadConstraints": [{
+        "maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone",
+        "whenUnsatisfiable": "DoNotSchedule", "labelSelector": { "matchLabels": { "app": "x" } },
+    }] });
+    let new = |name: &str| nominated(pod(name, "x", "1", spread.clone()), "a");
+    let nodes = [node("a", "1"), node("b", "2")];
+    let mut full = crate::objects::bound(pod("old", "y", "4", json!({})), "b");
+    full["metadata"]["labels"]["app"] = json!("y");
+    assert_eq!(place(&nodes, &[full.clone()], &new("one")), Ok("a".to_owned()));
+    let refused = place(&nodes, &[full, new("two")], &new("one"));
+    assert!(refused.is_err(), "{refused:?}");
+}

@@ -17,7 +17,7 @@ impl Kwok {
     ///
     /// When the API server does not answer; the next call tries again.
     pub(super) async fn resume(&self) -> Result<(), CloudError> {
-        self.resumed.get_or_try_init(|| self.take_up()).await.map(|()| ())
+        self.resumed.get_or_try_init(|| self.take_up()).await.copied()
     }
 
     async fn take_up(&self) -> Result<(), CloudError> {

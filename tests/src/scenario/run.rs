@@ -1,0 +1,223 @@
+//! A scenario from its first step to its last.
+
+use std::time::Duration;
+
+use kube::{
+    Api, Client, ResourceExt,
+    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams},
+    core::GroupVersionKind,
+};
+use provisioner::api::v1::NodeClaim;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::{Error, Expect, Scenario, Step, objects, report::State};
+use crate::{
+    cluster::{self, Cluster},
+    engine,
+};
+
+/// Far more than is needed on the slowest day.
+const SOON: Duration = Duration::from_secs(180);
+/// What has not changed for so long counts as settled.
+const SETTLED: Duration = Duration::from_millis(1_500);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Plays a scenario on a cluster where the product's controllers run, and gives its reports. Those
+/// that differ from `golden` are waited for, since things may still be on their way.
+///
+/// # Errors
+/// When a step cannot be done, or something does not come true in time.
+pub async fn run(
+    scenario: &Scenario,
+    cluster: &Cluster,
+    golden: Option<&str>,
+) -> Result<String, Error> {
+    let play = Play { scenario, cluster, golden };
+    play.apply("objects", objects::NODE_CLASS).await?;
+    for pool in &scenario.pools {
+        play.apply(&format!("pool {}", pool.name), &objects::pool(pool).to_string()).await?;
+    }
+    for one in &scenario.workloads {
+        let deployment = objects::deployment(one).to_string();
+        play.apply(&format!("workload {}", one.name), &deployment).await?;
+    }
+    if !scenario.objects.is_empty() {
+        play.apply("objects", &scenario.objects).await?;
+    }
+    let mut text = format!("{}\n", scenario.about.trim());
+    for (number, step) in (1..).zip(&scenario.steps) {
+        play.step(&format!("step {number}"), step, &mut text).await?;
+    }
+    Ok(text)
+}
+
+impl Scenario {
+    /// How the product's controllers are set up for it.
+    ///
+    /// # Errors
+    /// When a rule or a time cannot be read.
+    pub fn options(&self) -> Result<engine::Options, Error> {
+        fn read<T: std::str::FromStr<Err: ToString>>(
+            what: &str,
+            rules: &[String],
+        ) -> Result<Vec<T>, Error> {
+            let wrong = |error: T::Err| Error::Content {
+                what: format!("cloud.{what}"),
+                problem: error.to_string(),
+            };
+            rules.iter().map(|rule| rule.parse().map_err(wrong)).collect()
+        }
+        let mut options = engine::Options::default();
+        // All pods of a step make one round, on slow machines too.
+        options.window.idle = Duration::from_secs(2);
+        options.cloud.faults.refuse = read("refuse", &self.cloud.refuse)?;
+        options.cloud.faults.slow = read("slow", &self.cloud.slow)?;
+        if let Some(text) = &self.registration_timeout {
+            let time = provisioner::api::duration::parse(text).ok_or_else(|| Error::Content {
+                what: "registrationTimeout".to_owned(),
+                problem: format!("{text:?} is no duration"),
+            })?;
+            options.lifecycle.registration_timeout = time;
+        }
+        Ok(options)
+    }
+}
+
+struct Play<'a> {
+    scenario: &'a Scenario,
+    cluster: &'a Cluster,
+    golden: Option<&'a str>,
+}
+
+impl Play<'_> {
+    async fn apply(&self, step: &str, yaml: &str) -> Result<(), Error> {
+        let failed = |source| Error::Cluster { step: step.to_owned(), source };
+        self.cluster.apply(yaml).await.map_err(failed)
+    }
+
+    async fn step(&self, name: &str, step: &Step, text: &mut String) -> Result<(), Error> {
+        let client = self.cluster.client();
+        let done: Result<(), kube::Error> = match step {
+            Step::Apply(yaml) => return self.apply(name, yaml).await,
+            Step::Scale(workloads) => self.scale(workloads).await,
+            Step::Delete(object) => delete(&client, object).await,
+            Step::Drain(number) => drain(&client, *number).await,
+            Step::Cordon(number) => cordon(&client, *number).await,
+            Step::Expect(expect) => return self.expect(name, expect).await,
+            Step::Report(title) => return self.report(name, title, text).await,
+        };
+        done.map_err(|error| Error::Cluster { step: name.to_owned(), source: error.into() })
+    }
+
+    async fn scale(
+        &self,
+        workloads: &std::collections::BTreeMap<String, u32>,
+    ) -> Result<(), kube::Error> {
+        for (workload, pods) in workloads {
+            let api = Api::<k8s_openapi::api::apps::v1::Deployment>::namespaced(
+                self.cluster.client(),
+                "default",
+            );
+            let patch = Patch::Merge(json!({ "spec": { "replicas": pods } }));
+            api.patch(workload, &PatchParams::default(), &patch).await?;
+        }
+        Ok(())
+    }
+
+    async fn expect(&self, name: &str, expect: &Expect) -> Result<(), Error> {
+        let start = Instant::now();
+        loop {
+            let state = State::read(&self.cluster.client()).await;
+            let holds = state.as_ref().is_ok_and(|state| holds(state, expect));
+            if holds {
+                return Ok(());
+            }
+            if start.elapsed() > SOON {
+                let found = state.map_or_else(|error| error.to_string(), |state| state.text());
+                let what = format!("{expect:?}; instead:\n{found}");
+                let source = cluster::Error::Deadline { what, waited: start.elapsed() };
+                return Err(Error::Cluster { step: name.to_owned(), source });
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Adds the report when it is the golden one or, if it never is, when time is up.
+    async fn report(&self, name: &str, title: &str, text: &mut String) -> Result<(), Error> {
+        let start = Instant::now();
+        let (mut last, mut since) = (String::new(), start);
+        loop {
+            let failed =
+                |error: kube::Error| Error::Cluster { step: name.to_owned(), source: error.into() };
+            let now = State::read(&self.cluster.client()).await.map_err(failed)?.text();
+            if now != last {
+                (last, since) = (now, Instant::now());
+            }
+            let whole = format!("{text}\n# {title}\n{last}");
+            let as_before = self.golden.is_none_or(|golden| golden.starts_with(&whole));
+            let settled = since.elapsed() >= SETTLED;
+            if settled && (as_before || start.elapsed() > SOON / 6) {
+                *text = whole;
+                return Ok(());
+            }
+            if start.elapsed() > SOON {
+                let what = format!("{} settles; last:\n{last}", self.scenario.about);
+                let source = cluster::Error::Deadline { what, waited: start.elapsed() };
+                return Err(Error::Cluster { step: name.to_owned(), source });
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+fn holds(state: &State, expect: &Expect) -> bool {
+    let counts = state.counts();
+    let count = |workload: &str, at: usize| counts.get(workload).map_or(0, |counts| counts[at]);
+    let events = state.events();
+    let told = |reason: &str| {
+        events.iter().filter(|((one, _), _)| one == reason).map(|(_, count)| count).sum::<usize>()
+    };
+    expect.running.iter().all(|(workload, pods)| count(workload, 0) == *pods)
+        && expect.waiting.iter().all(|(workload, pods)| count(workload, 1) == *pods)
+        && expect.nodes.is_none_or(|nodes| state.nodes.len() == nodes)
+        && expect.events.iter().all(|(reason, objects)| told(reason) >= *objects)
+        && expect.conditions.iter().all(|(object, it)| state.has_condition(object, it))
+}
+
+/// `Kind/name` or `Kind/namespace/name`, of the kinds that scenarios delete.
+async fn delete(client: &Client, object: &str) -> Result<(), kube::Error> {
+    let parts: Vec<&str> = object.split('/').collect();
+    let kind = parts.first().copied().unwrap_or_default();
+    let (group, version) = match kind {
+        "PodDisruptionBudget" => ("policy", "v1"),
+        "NodePool" => ("karpenter.sh", "v1"),
+        "Deployment" => ("apps", "v1"),
+        _ => ("", "v1"),
+    };
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+    let (api, name): (Api<DynamicObject>, _) = match parts[..] {
+        [_, namespace, name] => (Api::namespaced_with(client.clone(), namespace, &resource), name),
+        _ => (Api::all_with(client.clone(), &resource), parts.last().copied().unwrap_or_default()),
+    };
+    api.delete(name, &DeleteParams::default()).await.map(|_| ())
+}
+
+async fn drain(client: &Client, number: usize) -> Result<(), kube::Error> {
+    let state = State::read(client).await?;
+    let node = state.nodes.get(number).map(ResourceExt::name_any).unwrap_or_default();
+    let of_node = |claim: &&NodeClaim| {
+        claim.status.as_ref().and_then(|status| status.node_name.as_deref()) == Some(&node)
+    };
+    let claim = state.claims.iter().find(of_node).map(ResourceExt::name_any).unwrap_or_default();
+    let api = Api::<NodeClaim>::all(client.clone());
+    api.delete(&claim, &DeleteParams::default()).await.map(|_| ())
+}
+
+async fn cordon(client: &Client, number: usize) -> Result<(), kube::Error> {
+    let state = State::read(client).await?;
+    let node = state.nodes.get(number).map(ResourceExt::name_any).unwrap_or_default();
+    let api = Api::<k8s_openapi::api::core::v1::Node>::all(client.clone());
+    let patch: Patch<Value> = Patch::Merge(json!({ "spec": { "unschedulable": true } }));
+    api.patch(&node, &PatchParams::default(), &patch).await.map(|_| ())
+}
