@@ -56,15 +56,15 @@ async fn nothing_left(cluster: &Cluster) {
 /// Every planned pod is bound to its planned node, and the counter says so too.
 async fn all_landed_where_planned(cluster: &Cluster, engine: &Engine, pods: usize) {
     let claims = Api::<NodeClaim>::all(cluster.client());
-    let claims = claims.list(&ListParams::default()).await.unwrap();
+    let claims = claims.list(&ListParams::default()).await.expect("an answer");
     let planned: usize = claims.iter().map(|claim| claim.planned_pods().len()).sum();
     assert_eq!(planned, pods);
-    for pod in cluster.pods("shop=web").await.unwrap() {
-        let host = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap();
+    for pod in cluster.pods("shop=web").await.expect("an answer") {
+        let host = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).expect("it runs");
         let claim = claims.iter().find(|claim| {
             claim.planned_pods().iter().any(|planned| planned.name == pod.name_any())
         });
-        let status = claim.and_then(|claim| claim.status.as_ref()).unwrap();
+        let status = claim.and_then(|claim| claim.status.as_ref()).expect("it is planned");
         assert_eq!(status.node_name.as_deref(), Some(host.as_str()), "{}", pod.name_any());
     }
     let landed = |place| engine.metric("tenon_pods_landed_total", Some(("where", place)));
@@ -72,14 +72,14 @@ async fn all_landed_where_planned(cluster: &Cluster, engine: &Engine, pods: usiz
         let count = landed("planned") + landed("elsewhere");
         async move { Ok(count >= pods as f64) }
     });
-    counted.await.unwrap();
+    counted.await.expect("they are");
     assert_eq!((landed("planned"), landed("elsewhere")), (pods as f64, 0.0));
 }
 
 async fn scale(cluster: &Cluster, name: &str, replicas: u32) {
     let deployments = Api::<Deployment>::namespaced(cluster.client(), cluster.namespace());
     let patch = Patch::Merge(json!({ "spec": { "replicas": replicas } }));
-    deployments.patch(name, &PatchParams::default(), &patch).await.unwrap();
+    deployments.patch(name, &PatchParams::default(), &patch).await.expect("it is there");
 }
 
 /// Nodes of three sizes come up at the same time, some of them with room to spare: no pod takes
