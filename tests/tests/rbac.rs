@@ -261,7 +261,7 @@ async fn the_roles_suffice_and_hold_nothing_more() {
     let mut options = engine::Options::default();
     // Events that come again are counted in the first one.
     options.lifecycle.event_every = SignedDuration::ZERO;
-    let engine = Engine::start(&scene.cluster, plane.client(TENON), options).await.unwrap();
+    let engine = Engine::start(&scene.cluster, options).await.unwrap();
 
     scene.apply([engine::POOL.to_owned(), deployment("web", 6)]).await;
     scene.cluster.pods_running("shop=web", 6, SOON).await.unwrap();

@@ -100,8 +100,7 @@ async fn rounds_and_launches_are_told_to_a_collector() {
     telemetry::start("error", Format::Text, log, Some(&spans)).unwrap();
 
     let cluster = Cluster::start(Options::seeded(1)).await.unwrap();
-    let client = cluster.control_plane().unwrap().client("tenon");
-    let engine = Engine::start(&cluster, client, engine::Options::default()).await.unwrap();
+    let engine = Engine::start(&cluster, engine::Options::default()).await.unwrap();
     cluster.apply(engine::POOL).await.unwrap();
     cluster.apply(PODS).await.unwrap();
     cluster.pods_running("app=web", 3, SOON).await.unwrap();
