@@ -67,8 +67,7 @@ async fn report(file: &Path, golden: Option<&str>) -> Result<String, String> {
     // Pods of daemons go with their node instead of 40 s later.
     setup.control_plane.orphaned_pods_after = Duration::from_secs(1);
     let cluster = Cluster::start(setup).await.map_err(|error| error.to_string())?;
-    let client = cluster.control_plane().map_or(cluster.client(), |plane| plane.client("tenon"));
-    let engine = Engine::start(&cluster, client, options).await;
+    let engine = Engine::start(&cluster, options).await;
     let engine = engine.map_err(|error| error.to_string())?;
     let report = scenario::run(&scenario, &cluster, golden).await;
     engine.stop().await;
