@@ -125,7 +125,7 @@ pub struct Cluster {
 
 enum Place {
     Here(ControlPlane),
-    Real(Guest),
+    Real(Box<Guest>),
 }
 
 impl Cluster {
@@ -178,7 +178,7 @@ impl Cluster {
         let lost = Lost::default();
         let mut tasks = JoinSet::new();
         tasks.spawn(kubelet::run(guest.client()?, options, lost.clone()));
-        Ok(Self { client, product, place: Place::Real(guest), lost, tasks })
+        Ok(Self { client, product, place: Place::Real(Box::new(guest)), lost, tasks })
     }
 
     /// Stops the stand-ins in good order: those that ask before the one that answers.

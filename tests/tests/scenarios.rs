@@ -5,16 +5,15 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
+use futures::{StreamExt, future::ready, stream};
 use tenon_tests::{
     cluster::{Cluster, Options},
     engine::Engine,
     scenario,
 };
-use tokio::{sync::Semaphore, task::JoinSet};
 
 /// Scenarios that are played side by side; they mostly wait.
 const AT_ONCE: usize = 4;
@@ -30,18 +29,11 @@ async fn scenarios_end_as_they_did() {
         .collect();
     files.sort();
     assert!(!files.is_empty(), "no scenario in {}", folder.display());
-    let places = Arc::new(Semaphore::new(AT_ONCE));
-    let mut plays = JoinSet::new();
-    for file in files {
-        let places = Arc::clone(&places);
-        plays.spawn(async move {
-            let _place = places.acquire_owned().await.expect("it is never closed");
-            play(&file).await.map_err(|problem| format!("{}: {problem}", file.display()))
-        });
-    }
-    let mut wrong: Vec<String> =
-        plays.join_all().await.into_iter().filter_map(Result::err).collect();
-    wrong.sort();
+    let plays = files.iter().map(|file| async move {
+        play(file).await.map_err(|problem| format!("{}: {problem}", file.display()))
+    });
+    let plays = stream::iter(plays.collect::<Vec<_>>()).buffered(AT_ONCE);
+    let wrong: Vec<String> = plays.filter_map(|played| ready(played.err())).collect().await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 

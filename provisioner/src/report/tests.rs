@@ -51,7 +51,6 @@ fn launch(name: &str, pods: Vec<u32>) -> Launch {
     Launch {
         turn: 0,
         name: name.to_owned(),
-        turn: 0,
         node_pool: "general".into(),
         instance_type: "Standard_D4s_v5".into(),
         zone: "eastus-1".into(),

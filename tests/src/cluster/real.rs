@@ -185,7 +185,7 @@ async fn refuse_occupied(client: &Client) -> Result<(), Error> {
         if kubelet::is_fake(&node) {
             return occupied(format!("fake node {name}; delete it"));
         }
-        if !node.spec.is_some_and(|spec| spec.unschedulable == Some(true)) {
+        if node.spec.is_none_or(|spec| spec.unschedulable != Some(true)) {
             return occupied(format!("node {name}, which takes pods; cordon it"));
         }
     }

@@ -5,10 +5,8 @@
 //! any more; then the process is killed. `TENON_KILLS` says how many moments are tried (4),
 //! `TENON_KILLS_SEED` which (1), `TENON_KILLS_AT_ONCE` how many clusters work side by side (4).
 
-use std::sync::Arc;
-
+use futures::{StreamExt, stream};
 use tenon_tests::{cluster::Error, generate::Rng, process::AGENT};
-use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::shop::{Fleet, PODS, Shop};
 
@@ -58,20 +56,14 @@ async fn a_kill_at_any_moment_changes_nothing() {
 
     let kills = number("TENON_KILLS", 4);
     let mut rng = Rng::new(number("TENON_KILLS_SEED", 1));
-    let places = Arc::new(Semaphore::new(number("TENON_KILLS_AT_ONCE", 4) as usize));
-    let mut days = JoinSet::new();
-    for _ in 0..kills {
-        let write = 1 + rng.below(writes);
-        let moment = Moment { write, carried_out: rng.chance(50) };
-        let places = Arc::clone(&places);
-        days.spawn(async move {
-            let _place = places.acquire_owned().await.expect("it is never closed");
-            (moment, killed(moment).await)
-        });
-    }
+    let moments =
+        (0..kills).map(|_| Moment { write: 1 + rng.below(writes), carried_out: rng.chance(50) });
+    let days = moments.map(|moment| async move { (moment, killed(moment).await) });
+    let at_once = number("TENON_KILLS_AT_ONCE", 4) as usize;
+    let mut days = stream::iter(days.collect::<Vec<_>>()).buffer_unordered(at_once);
     let (mut sprung, mut wrong) = (0, vec![]);
-    while let Some(done) = days.join_next().await {
-        match done.expect("a day does not panic") {
+    while let Some(done) = days.next().await {
+        match done {
             (_, Ok((end, killed))) if end == usual() => sprung += usize::from(killed),
             (moment, Ok((end, _))) => wrong.push(format!("{moment:?}: {end:?}")),
             (moment, Err(problem)) => wrong.push(format!("{moment:?}: {problem}")),
