@@ -46,22 +46,22 @@ struct Collector(Arc<Mutex<Vec<ExportTraceServiceRequest>>>);
 impl Collector {
     /// Opens a port, and returns its address.
     async fn listen(&self) -> String {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
         let router = Router::new().route("/v1/traces", post(take)).with_state(self.clone());
         tokio::spawn(axum::serve(listener, router).into_future());
         format!("http://{address}")
     }
 
     fn spans(&self) -> Vec<Span> {
-        let requests = self.0.lock().unwrap();
+        let requests = self.0.lock().expect("nobody panics");
         let resources = requests.iter().flat_map(|request| &request.resource_spans);
         resources.flat_map(|one| &one.scope_spans).flat_map(|one| one.spans.clone()).collect()
     }
 
     /// The name of whoever has sent them.
     fn services(&self) -> Vec<String> {
-        let requests = self.0.lock().unwrap();
+        let requests = self.0.lock().expect("nobody panics");
         let resources = requests.iter().flat_map(|request| &request.resource_spans);
         let named =
             resources.filter_map(|one| text(&one.resource.as_ref()?.attributes, "service.name"));
@@ -72,7 +72,7 @@ impl Collector {
 async fn take(State(collector): State<Collector>, body: Bytes) -> StatusCode {
     match ExportTraceServiceRequest::decode(body) {
         Ok(request) => {
-            collector.0.lock().unwrap().push(request);
+            collector.0.lock().expect("nobody panics").push(request);
             StatusCode::OK
         }
         Err(_) => StatusCode::BAD_REQUEST,
