@@ -32,8 +32,8 @@ const TENON: &str = "tenon";
 
 fn roles() -> Vec<Value> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/manifests/tenon.yaml");
-    let text = std::fs::read_to_string(path).unwrap();
-    let objects: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+    let text = std::fs::read_to_string(path).expect("the manifests are there");
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&text).expect("they are YAML");
     let is_role = |one: &Value| matches!(one["kind"].as_str(), Some("ClusterRole" | "Role"));
     objects.into_iter().filter(is_role).collect()
 }
@@ -136,19 +136,24 @@ impl Scene {
 
     async fn apply(&self, documents: impl IntoIterator<Item = String>) {
         for document in documents {
-            self.cluster.apply(&document).await.unwrap();
+            self.cluster.apply(&document).await.expect("the server takes it");
         }
     }
 
     /// The claim of a node on which a pod of the shop runs, and the node.
     async fn busy(&self) -> (String, String) {
-        let pods = self.cluster.pods("shop=web").await.unwrap();
-        let node = pods.iter().find_map(|pod| pod.spec.as_ref()?.node_name.clone()).unwrap();
-        let claims = self.all::<NodeClaim>().list(&ListParams::default()).await.unwrap();
+        let pods = self.cluster.pods("shop=web").await.expect("the server takes it");
+        let node =
+            pods.iter().find_map(|pod| pod.spec.as_ref()?.node_name.clone()).expect("one runs");
+        let claims = self
+            .all::<NodeClaim>()
+            .list(&ListParams::default())
+            .await
+            .expect("the server takes it");
         let of_node = |claim: &&NodeClaim| {
             claim.status.as_ref().is_some_and(|status| status.node_name.as_deref() == Some(&node))
         };
-        (claims.iter().find(of_node).unwrap().name_any(), node)
+        (claims.iter().find(of_node).expect("every node has a claim").name_any(), node)
     }
 
     /// Waits until `condition` holds; what was refused may tell why it does not.
@@ -157,13 +162,17 @@ impl Scene {
         F: Future<Output = Result<bool, kube::Error>>,
     {
         if let Err(error) = self.cluster.wait_until(what, SOON, condition).await {
-            let permissions = self.cluster.control_plane().unwrap().authorizer().permissions(TENON);
-            panic!("{error}; refused were {:?}", permissions.unwrap().refused);
+            let permissions =
+                self.cluster.control_plane().expect("a stand-in").authorizer().permissions(TENON);
+            panic!("{error}; refused were {:?}", permissions.expect("it is bound").refused);
         }
     }
 
     async fn delete_claim(&self, name: &str) {
-        self.all::<NodeClaim>().delete(name, &DeleteParams::default()).await.unwrap();
+        self.all::<NodeClaim>()
+            .delete(name, &DeleteParams::default())
+            .await
+            .expect("the server takes it");
     }
 
     async fn claim_is_gone(&self, name: &str) {
@@ -195,8 +204,15 @@ impl Scene {
         // Claims from now on do not wait for ever; this one does, so that its volume counts.
         let soon = json!({"spec": {"template": {"spec": {"terminationGracePeriod": "1s"}}}});
         let pools = self.all::<NodePool>();
-        pools.patch("general", &PatchParams::default(), &Patch::Merge(soon)).await.unwrap();
-        let old = self.all::<NodeClaim>().list(&ListParams::default()).await.unwrap();
+        pools
+            .patch("general", &PatchParams::default(), &Patch::Merge(soon))
+            .await
+            .expect("the server takes it");
+        let old = self
+            .all::<NodeClaim>()
+            .list(&ListParams::default())
+            .await
+            .expect("the server takes it");
         for claim in &old {
             self.delete_claim(&claim.name_any()).await;
         }
@@ -210,7 +226,10 @@ impl Scene {
         })
         .await;
         let attachments = self.all::<VolumeAttachment>();
-        attachments.delete("attached", &DeleteParams::default()).await.unwrap();
+        attachments
+            .delete("attached", &DeleteParams::default())
+            .await
+            .expect("the server takes it");
         for claim in &old {
             self.claim_is_gone(&claim.name_any()).await;
         }
@@ -218,8 +237,8 @@ impl Scene {
 
     /// A budget that never gives way holds a drain up until the claim's time is over.
     async fn drain_against_a_budget(&self) {
-        self.cluster.pods_running("shop=web", 6, SOON).await.unwrap();
-        self.cluster.apply(BUDGET).await.unwrap();
+        self.cluster.pods_running("shop=web", 6, SOON).await.expect("the server takes it");
+        self.cluster.apply(BUDGET).await.expect("the server takes it");
         let (claim, _) = self.busy().await;
         self.delete_claim(&claim).await;
         self.claim_is_gone(&claim).await;
@@ -229,7 +248,10 @@ impl Scene {
     async fn scale_to_nothing(&self) {
         let deployments = Api::<Deployment>::namespaced(self.cluster.client(), "default");
         let none = Patch::Merge(json!({ "spec": { "replicas": 0 } }));
-        deployments.patch("web", &PatchParams::default(), &none).await.unwrap();
+        deployments
+            .patch("web", &PatchParams::default(), &none)
+            .await
+            .expect("the server takes it");
         self.until("all nodes are gone", |client| async move {
             Ok(Api::<Node>::all(client).list(&ListParams::default()).await?.items.is_empty())
         })

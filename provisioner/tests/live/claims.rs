@@ -25,6 +25,7 @@ fn order(pool: &v1::NodePool) -> Order<'_> {
         pool,
         name: "general-0a".to_owned(),
         round: "0123456789",
+        turn: 2,
         offerings: vec![offering("big", "b"), offering("huge", "b"), offering("big", "a")],
         pods: vec![PodRef { namespace: "shop".to_owned(), name: "web-0".to_owned() }],
         labels: [("team".to_owned(), "shop".to_owned())].into(),
@@ -60,7 +61,7 @@ fn a_claim_has_karpenters_shape() {
                 "tenon.sh/planned-pods": "shop/web-0",
                 "tenon.sh/promise": "{\"capacity\":{\"cpu\":\"4\",\"memory\":\"16Gi\",\"pods\":\"30\"},\
                     \"allocatable\":{\"cpu\":\"3900m\",\"memory\":\"15Gi\",\"pods\":\"30\"}}",
-                "tenon.sh/round": "0123456789"
+                "tenon.sh/round": "0123456789", "tenon.sh/turn": "2"
             },
             "finalizers": ["karpenter.sh/termination"],
             "ownerReferences": [{
