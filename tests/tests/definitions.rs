@@ -1,5 +1,5 @@
-//! What the custom resource definitions fill in and refuse, as an API server sees it. The embedded
-//! one knows schemas but no rules in CEL; a real one is asked for those too.
+//! What the custom resource definitions fill in and refuse, as an API server sees it: by their
+//! schemas and by their rules in CEL.
 
 use kube::{
     Api, ResourceExt,
@@ -11,14 +11,6 @@ use tenon_tests::{
     cluster::{Cluster, Options},
     engine,
 };
-
-/// What refuses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum By {
-    Schema,
-    Rule,
-}
-use By::{Rule, Schema};
 
 const CLASS: &str = "/spec/template/spec/nodeClassRef";
 const REQUIREMENTS: &str = "/spec/template/spec/requirements";
@@ -40,7 +32,7 @@ fn pool() -> Value {
 }
 
 /// Pools that nobody may make: the field that is wrong, its value, a part of the answer.
-fn bad_pools() -> Vec<(By, &'static str, Value, &'static str)> {
+fn bad_pools() -> Vec<(&'static str, Value, &'static str)> {
     let one = |key: &str, operator: &str, values: Value| json!([{ "key": key, "operator": operator, "values": values }]);
     let at_least = json!([{ "key": "a", "operator": "In", "values": ["b"], "minValues": 2 }]);
     let replicas = |field: &str, value: Value| {
@@ -50,49 +42,33 @@ fn bad_pools() -> Vec<(By, &'static str, Value, &'static str)> {
         spec
     };
     vec![
-        (Schema, "/spec", json!({}), "spec.template"),
-        (Schema, "/spec/template/spec", json!({ "requirements": [] }), "nodeClassRef"),
-        (Schema, CLASS, json!({ "group": "a/b", "kind": "Class", "name": "c" }), "group"),
+        ("/spec", json!({}), "spec.template"),
+        ("/spec/template/spec", json!({ "requirements": [] }), "nodeClassRef"),
+        (CLASS, json!({ "group": "a/b", "kind": "Class", "name": "c" }), "group"),
+        (CLASS, json!({ "group": "", "kind": "Class", "name": "c" }), "group may not be empty"),
+        (CLASS, json!({ "group": "g", "kind": "", "name": "c" }), "kind may not be empty"),
+        (CLASS, json!({ "group": "g", "kind": "Class", "name": "" }), "name may not be empty"),
+        (REQUIREMENTS, one("a", "Near", json!(["b"])), "operator"),
+        (REQUIREMENTS, one("not a key", "In", json!(["b"])), "key"),
+        (REQUIREMENTS, one("karpenter.sh/a", "In", json!(["b"])), "is restricted"),
+        (REQUIREMENTS, one("karpenter.sh/nodepool", "In", json!(["b"])), "is restricted"),
+        (REQUIREMENTS, one("kubernetes.io/hostname", "In", json!(["b"])), "is restricted"),
+        (REQUIREMENTS, one("a", "In", json!([])), "must have a value defined"),
+        (REQUIREMENTS, one("a", "Gt", json!(["1", "2"])), "single positive integer"),
+        (REQUIREMENTS, at_least, "at least that many values"),
+        ("/spec/template/metadata/labels", json!({ "karpenter.sh/a": "b" }), "is restricted"),
+        ("/spec/template/metadata/labels", json!({ "a": "no value" }), "labels"),
+        ("/spec/disruption", json!({ "consolidateAfter": "1d" }), "consolidateAfter"),
+        ("/spec/disruption", json!({ "consolidationPolicy": "Never" }), "consolidationPolicy"),
+        ("/spec/disruption/budgets", json!([{ "nodes": "110%" }]), "nodes"),
         (
-            Rule,
-            CLASS,
-            json!({ "group": "", "kind": "Class", "name": "c" }),
-            "group may not be empty",
-        ),
-        (Rule, CLASS, json!({ "group": "g", "kind": "", "name": "c" }), "kind may not be empty"),
-        (
-            Rule,
-            CLASS,
-            json!({ "group": "g", "kind": "Class", "name": "" }),
-            "name may not be empty",
-        ),
-        (Schema, REQUIREMENTS, one("a", "Near", json!(["b"])), "operator"),
-        (Schema, REQUIREMENTS, one("not a key", "In", json!(["b"])), "key"),
-        (Rule, REQUIREMENTS, one("karpenter.sh/a", "In", json!(["b"])), "is restricted"),
-        (Rule, REQUIREMENTS, one("karpenter.sh/nodepool", "In", json!(["b"])), "is restricted"),
-        (Rule, REQUIREMENTS, one("kubernetes.io/hostname", "In", json!(["b"])), "is restricted"),
-        (Rule, REQUIREMENTS, one("a", "In", json!([])), "must have a value defined"),
-        (Rule, REQUIREMENTS, one("a", "Gt", json!(["1", "2"])), "single positive integer"),
-        (Rule, REQUIREMENTS, at_least, "at least that many values"),
-        (Rule, "/spec/template/metadata/labels", json!({ "karpenter.sh/a": "b" }), "is restricted"),
-        (Schema, "/spec/template/metadata/labels", json!({ "a": "no value" }), "labels"),
-        (Schema, "/spec/disruption", json!({ "consolidateAfter": "1d" }), "consolidateAfter"),
-        (
-            Schema,
-            "/spec/disruption",
-            json!({ "consolidationPolicy": "Never" }),
-            "consolidationPolicy",
-        ),
-        (Schema, "/spec/disruption/budgets", json!([{ "nodes": "110%" }]), "nodes"),
-        (
-            Rule,
             "/spec/disruption/budgets",
             json!([{ "nodes": "1", "schedule": "@daily" }]),
             "must be set with 'duration'",
         ),
-        (Schema, "/spec", replicas("weight", json!(101)), "weight"),
-        (Rule, "/spec", replicas("weight", json!(10)), "not supported on static"),
-        (Rule, "/spec", replicas("limits", json!({ "cpu": 4 })), "only 'limits.nodes'"),
+        ("/spec", replicas("weight", json!(101)), "weight"),
+        ("/spec", replicas("weight", json!(10)), "not supported on static"),
+        ("/spec", replicas("limits", json!({ "cpu": 4 })), "only 'limits.nodes'"),
     ]
 }
 
@@ -115,10 +91,6 @@ impl Definitions {
 
     fn pools(&self) -> Api<DynamicObject> {
         self.api("NodePool", "nodepools")
-    }
-
-    fn asks(&self, by: By) -> bool {
-        by == Schema || self.cluster.control_plane().is_none()
     }
 }
 
@@ -156,14 +128,12 @@ async fn bad_pools_are_refused_with_a_reason() {
     let at = Definitions::start().await;
     let dry = PostParams { dry_run: true, ..PostParams::default() };
     at.pools().create(&dry, &object(pool())).await.expect("without the fault it is valid");
-    for (by, field, value, reason) in bad_pools() {
+    for (field, value, reason) in bad_pools() {
         let mut bad = pool();
         *bad.pointer_mut(field).expect("the field is there") = value.clone();
-        if at.asks(by) {
-            let message = refusal(at.pools().create(&dry, &object(bad)).await);
-            let message = message.unwrap_or_else(|| panic!("{field} = {value} is accepted"));
-            assert!(message.contains(reason), "{field} = {value}: {message}");
-        }
+        let message = refusal(at.pools().create(&dry, &object(bad)).await);
+        let message = message.unwrap_or_else(|| panic!("{field} = {value} is accepted"));
+        assert!(message.contains(reason), "{field} = {value}: {message}");
     }
     at.cluster.stop().await;
 }
@@ -189,12 +159,8 @@ async fn what_must_not_change_does_not() {
     ] {
         let patch = Patch::Merge(json!({ "spec": spec }));
         let answer = api.patch("a", &PatchParams::default(), &patch).await;
-        if at.asks(Rule) {
-            let message = refusal(answer).unwrap_or_else(|| panic!("{spec} is accepted"));
-            assert!(message.contains(reason), "{spec}: {message}");
-        } else {
-            answer.expect("the embedded server knows no rules");
-        }
+        let message = refusal(answer).unwrap_or_else(|| panic!("{spec} is accepted"));
+        assert!(message.contains(reason), "{spec}: {message}");
     }
     at.cluster.stop().await;
 }

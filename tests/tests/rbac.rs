@@ -115,6 +115,19 @@ fn volumes(node: &str) -> Vec<String> {
     [volume("kept"), volume("other"), claim, pod, attachment].map(|one| one.to_string()).into()
 }
 
+/// A node that is lost as soon as it is there.
+const DOOMED_POOL: &str = "
+apiVersion: karpenter.sh/v1
+kind: NodePool
+metadata: {name: doomed}
+spec:
+  replicas: 1
+  template:
+    spec:
+      nodeClassRef: {group: karpenter.kwok.sh, kind: KWOKNodeClass, name: default}
+      requirements: [{key: karpenter.sh/capacity-type, operator: In, values: [spot]}]
+";
+
 const BUDGET: &str = "
 apiVersion: policy/v1
 kind: PodDisruptionBudget
@@ -258,6 +271,18 @@ impl Scene {
         .await;
     }
 
+    /// A machine is taken from under its node, on purpose, and the node says so.
+    async fn lose_a_machine(&self) {
+        self.apply([DOOMED_POOL.to_owned()]).await;
+        self.until("the kubelet is silent", |client| async move {
+            let nodes = Api::<Node>::all(client).list(&ListParams::default()).await?;
+            let conditions = |node: Node| node.status?.conditions;
+            let mut conditions = nodes.items.into_iter().filter_map(conditions).flatten();
+            Ok(conditions.any(|one| one.type_ == "Ready" && one.status == "Unknown"))
+        })
+        .await;
+    }
+
     /// A candidate takes the lease, renews it once and gives it back.
     async fn hold_the_lease(&self, client: kube::Client) {
         let timing = Timing { retry_period: Duration::from_millis(50), ..Timing::default() };
@@ -283,6 +308,8 @@ async fn the_roles_suffice_and_hold_nothing_more() {
     let mut options = engine::Options::default();
     // Events that come again are counted in the first one.
     options.lifecycle.event_every = SignedDuration::ZERO;
+    options.lifecycle.collect_every = SignedDuration::from_secs(1);
+    options.cloud.faults.lose = vec!["*/*/spot=1@1s".parse().unwrap()];
     let engine = Engine::start(&scene.cluster, options).await.unwrap();
 
     scene.apply([engine::POOL.to_owned(), deployment("web", 6)]).await;
@@ -290,6 +317,7 @@ async fn the_roles_suffice_and_hold_nothing_more() {
     scene.drain_with_volumes().await;
     scene.drain_against_a_budget().await;
     scene.scale_to_nothing().await;
+    scene.lose_a_machine().await;
     scene.apply([foreign_pool("aks", "karpenter.azure.com", "AKSNodeClass")]).await;
     scene.pool_says("aks", "NodeClassNotFound").await;
     scene.hold_the_lease(plane.client(TENON)).await;

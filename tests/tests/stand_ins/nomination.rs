@@ -133,7 +133,8 @@ fn a_nomination_that_changes_moves_the_room() {
     assert_eq!(decisions, [("new".to_owned(), Decision::Bind("a".to_owned()))]);
 }
 
-/// Each counts the other as if it were there, and neither may be the second one.
+/// Each counts the other as if it were there, and neither may be the second one: whoever is tried
+/// first is refused and loses its nomination, and only then the other fits.
 #[test]
 fn spread_pods_nominated_to_one_node_keep_each_other_out() {
     let spread = json!({ "topologySpreadConstraints": [{
@@ -142,9 +143,13 @@ fn spread_pods_nominated_to_one_node_keep_each_other_out() {
     }] });
     let new = |name: &str| nominated(pod(name, "x", "1", spread.clone()), "a");
     let nodes = [node("a", "1"), node("b", "2")];
-    let mut full = crate::objects::bound(pod("old", "y", "4", json!({})), "b");
-    full["metadata"]["labels"]["app"] = json!("y");
-    assert_eq!(place(&nodes, &[full.clone()], &new("one")), Ok("a".to_owned()));
-    let refused = place(&nodes, &[full, new("two")], &new("one"));
-    assert!(refused.is_err(), "{refused:?}");
+    let full = crate::objects::bound(pod("old", "y", "4", json!({})), "b");
+    assert_eq!(place(&nodes, std::slice::from_ref(&full), &new("one")), Ok("a".to_owned()));
+    let mut scheduler = scheduler(1, &nodes, &[full, new("one"), new("two")]);
+    let decisions: Vec<Decision> =
+        decide_all(&mut scheduler, Duration::ZERO).into_iter().map(|(_, it)| it).collect();
+    let [Decision::Unschedulable(_), Decision::Bind(node)] = &decisions[..] else {
+        panic!("{decisions:?}");
+    };
+    assert_eq!(node, "a");
 }
