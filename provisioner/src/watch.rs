@@ -27,6 +27,9 @@ pub use self::{
     stores::{Landing, PoolObject, Stores},
 };
 
+/// Objects of a page. A pod takes some 20 KiB while it is read.
+const PAGE: u32 = 100;
+
 /// Something has changed that may call for a round.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wake {
@@ -60,7 +63,7 @@ async fn follow(
     stores: Arc<Stores>,
     wake: mpsc::UnboundedSender<Wake>,
 ) {
-    let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff());
+    let mut events = pin!(watcher(api, listing()).default_backoff());
     while let Some(event) = events.next().await {
         let woken = match event {
             Ok(event) => stores.take(kind, event),
@@ -79,6 +82,12 @@ async fn follow(
             return;
         }
     }
+}
+
+/// How lists are read: page by page, and the pages small. Several kinds are listed at once when the
+/// process starts, and what their pages take is the most that it ever needs.
+pub(crate) fn listing() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE)
 }
 
 /// Whether the server has no such kind (its definition is not installed).

@@ -17,7 +17,7 @@ use kube::{
     runtime::{
         WatchStreamExt,
         reflector::{ObjectRef, Store, store::Writer},
-        watcher::{self, Event, watcher},
+        watcher::{Event, watcher},
     },
 };
 use serde::de::DeserializeOwned;
@@ -29,6 +29,7 @@ use super::{
 use crate::{
     api::v1::{NodeClaim, NodePool},
     clock::Clock,
+    watch::listing,
 };
 
 /// The watches of one lifecycle.
@@ -73,8 +74,7 @@ where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
     // Page by page: with "any version will do" a server sends a list of 150,000 pods in one piece.
-    let mut events =
-        watcher(Api::<K>::all(client), watcher::Config::default()).default_backoff().boxed();
+    let mut events = watcher(Api::<K>::all(client), listing()).default_backoff().boxed();
     while let Some(event) = events.next().await {
         match event {
             Ok(event) => take(event.modify(|object| {
