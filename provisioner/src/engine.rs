@@ -107,7 +107,7 @@ impl Engine {
             tracing::info!("the caches are synced");
             pending::<()>().await;
         };
-        let pools = Pools::new(self.client);
+        let pools = Pools::new(self.client, lifecycle.world());
         Ok(async move {
             let all = async {
                 tokio::join!(

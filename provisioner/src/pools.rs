@@ -4,7 +4,7 @@
 mod hashes;
 mod status;
 
-use std::{collections::BTreeMap, future::Future, time::Duration};
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -17,9 +17,12 @@ use kube::{
 use serde_json::{Value, json};
 
 pub use self::status::{NodeClass, status};
-use crate::api::{
-    names,
-    v1::{NodeClaim, NodeClassReference, NodePool},
+use crate::{
+    api::{
+        names,
+        v1::{NodeClaim, NodeClassReference, NodePool},
+    },
+    lifecycle::World,
 };
 
 /// How often all pools are looked at (Karpenter counts every 5 s).
@@ -28,14 +31,16 @@ pub const EVERY: Duration = Duration::from_secs(5);
 /// The controller of all node pools.
 pub struct Pools {
     client: Client,
+    /// Where the claims are read: to list a thousand of them every time costs more than all else.
+    world: Arc<World>,
     /// What is known of the kinds of node classes.
     kinds: BTreeMap<(String, String), ApiResource>,
 }
 
 impl Pools {
     /// A controller that is not running yet.
-    pub fn new(client: Client) -> Self {
-        Self { client, kinds: BTreeMap::new() }
+    pub fn new(client: Client, world: Arc<World>) -> Self {
+        Self { client, world, kinds: BTreeMap::new() }
     }
 
     /// Looks at all pools again and again until `shutdown`.
@@ -54,23 +59,22 @@ impl Pools {
         }
     }
 
-    /// Looks at all pools once.
+    /// Looks at all pools once, if the claims have been read.
     ///
     /// # Errors
-    /// When pools or claims cannot be listed. A pool that cannot be written is logged and left to
-    /// the next pass.
+    /// When pools cannot be listed. A pool that cannot be written is logged and left to the next
+    /// pass.
     pub async fn pass(&mut self, now: Timestamp) -> Result<(), kube::Error> {
-        let every = ListParams::default();
+        if !self.world.is_ready() {
+            return Ok(());
+        }
         let pools = Api::<DynamicObject>::all_with(self.client.clone(), &resource::<NodePool>());
-        let pools = pools.list(&every).await?;
-        let claims = Api::<NodeClaim>::all(self.client.clone()).list(&every).await?;
+        let pools = pools.list(&ListParams::default()).await?;
+        let claims = self.world.claims();
         for object in pools {
             let name = object.name_any();
-            let own: Vec<&NodeClaim> = claims
-                .items
-                .iter()
-                .filter(|claim| claim.labels().get(names::NODE_POOL) == Some(&name))
-                .collect();
+            let own = claims.iter().map(Arc::as_ref);
+            let own: Vec<&NodeClaim> = own.filter(|claim| claim.pool() == Some(&name)).collect();
             if let Err(error) = self.look_at(object, &own, now).await {
                 tracing::warn!(%error, pool = name, "the node pool's status is not written");
             }

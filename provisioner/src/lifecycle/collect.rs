@@ -33,8 +33,9 @@ pub(super) async fn collect<C: Cloud>(
     let machines = ctx.call(ctx.cloud.list()).await?;
     let claims = ctx.world.claims();
     let now = ctx.clock.now();
+    let listed = machines.iter().map(|machine| machine.provider_id.as_str()).collect();
     for claim in &claims {
-        if is_lost(ctx, claim, &machines, now) && is_missing(ctx, claim).await? {
+        if is_lost(ctx, claim, &listed, now) && is_missing(ctx, claim).await? {
             tracing::warn!(claim = claim.name_any(), "the machine is gone");
             ctx.end_claim(claim, "garbage_collected").await?;
         }
@@ -56,11 +57,11 @@ pub(super) async fn collect<C: Cloud>(
 fn is_lost<C: Cloud>(
     ctx: &Context<C>,
     claim: &NodeClaim,
-    machines: &[Instance],
+    listed: &FxHashSet<&str>,
     now: Timestamp,
 ) -> bool {
     let Some(id) = claim.provider_id() else { return false };
-    if claim.is_deleting() || machines.iter().any(|machine| machine.provider_id == id) {
+    if claim.is_deleting() || listed.contains(id) {
         return false;
     }
     if is_true(claim.conditions(), REGISTERED) {

@@ -76,7 +76,7 @@ impl World {
     /// All claims, in order of name.
     pub fn claims(&self) -> Vec<Arc<NodeClaim>> {
         let mut claims = self.claims.state();
-        claims.sort_by_key(|claim| claim.name_any());
+        claims.sort_unstable_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
         claims
     }
 
@@ -94,7 +94,9 @@ impl World {
 
     /// All nodes, in order of name.
     pub fn nodes(&self) -> Vec<Arc<Node>> {
-        sorted(&self.read().nodes)
+        let mut nodes: Vec<Arc<Node>> = self.read().nodes.all().cloned().collect();
+        nodes.sort_unstable_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+        nodes
     }
 
     /// A node by name.
@@ -121,16 +123,20 @@ impl World {
 
     /// Whether a pod is still without a node.
     pub fn is_waiting(&self, namespace: &str, name: &str) -> bool {
-        let tables = self.read();
-        let pod = tables.pods.get(&format!("{namespace}/{name}"));
-        pod.is_some_and(|pod| pod.node.is_none() && !pod.terminal && pod.deleting.is_none())
+        self.unbound(namespace, name).is_some()
     }
 
     /// Whether a pod is without a node, and nominated to none.
     pub fn is_adrift(&self, namespace: &str, name: &str) -> bool {
+        self.unbound(namespace, name).is_some_and(|pod| pod.nominated.is_none())
+    }
+
+    /// A pod, if it is without a node and means to have one.
+    fn unbound(&self, namespace: &str, name: &str) -> Option<Arc<Pod>> {
         let tables = self.read();
-        let pod = tables.pods.get(&format!("{namespace}/{name}"));
-        pod.is_some_and(|pod| pod.index().is_none() && !pod.terminal && pod.deleting.is_none())
+        let pod = tables.pods.get(&format!("{namespace}/{name}"))?;
+        let unbound = pod.node.is_none() && !pod.terminal && pod.deleting.is_none();
+        unbound.then(|| Arc::clone(pod))
     }
 
     /// The volume attachments of a node.
@@ -145,7 +151,9 @@ impl World {
 
     /// All node pools, in order of name.
     pub fn pools(&self) -> Vec<Arc<NodePool>> {
-        sorted(&self.read().pools)
+        let mut pools: Vec<Arc<NodePool>> = self.read().pools.all().cloned().collect();
+        pools.sort_unstable_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+        pools
     }
 
     /// When a pod last came to a node, ended on it or began to leave it, as far as this process saw.
@@ -159,12 +167,6 @@ impl World {
         let claims = provider_id(&node).map(|id| self.claims_of(id)).unwrap_or_default();
         claims.iter().map(|claim| claim.name_any()).collect()
     }
-}
-
-fn sorted<K: Row>(table: &Table<K>) -> Vec<Arc<K>> {
-    let mut rows: Vec<Arc<K>> = table.all().cloned().collect();
-    rows.sort_by_key(|row| row.name());
-    rows
 }
 
 /// spec.providerID of a node, where it has one.
