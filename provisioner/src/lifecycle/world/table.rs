@@ -48,18 +48,16 @@ impl<K: Row> Table<K> {
     /// Takes one event of a watch and tells what changed by it.
     pub fn apply(&mut self, event: Event<K>) -> Vec<Change<K>> {
         match event {
-            Event::Apply(row) => vec![self.put(row)],
+            Event::Apply(row) => vec![self.put(row).1],
             Event::Delete(row) => self.remove(&row.name()).into_iter().collect(),
             Event::Init => {
                 self.relisted = Some(FxHashSet::default());
                 vec![]
             }
             Event::InitApply(row) => {
-                let name: Arc<str> = row.name().into();
-                let change = self.put(row);
+                let (name, change) = self.put(row);
                 if let Some(relisted) = &mut self.relisted {
-                    let kept = self.rows.get_key_value(&name).map(|(kept, _)| kept.clone());
-                    relisted.insert(kept.unwrap_or(name));
+                    relisted.insert(name);
                 }
                 vec![change]
             }
@@ -76,7 +74,8 @@ impl<K: Row> Table<K> {
         gone.iter().filter_map(|name| self.remove(name)).collect()
     }
 
-    fn put(&mut self, row: K) -> Change<K> {
+    /// The name comes back as the table keeps it.
+    fn put(&mut self, row: K) -> (Arc<str>, Change<K>) {
         let name = row.name();
         // A hash map keeps the key that it has; the index must share that one.
         let known = self.rows.get_key_value(name.as_str()).map(|(known, _)| known.clone());
@@ -87,10 +86,10 @@ impl<K: Row> Table<K> {
         if was != row.index() {
             self.unindex(old.as_deref(), &name);
             if let Some(key) = row.index() {
-                self.index.entry(key.into()).or_default().insert(name);
+                self.index.entry(key.into()).or_default().insert(name.clone());
             }
         }
-        Change { old, new: Some(row) }
+        (name, Change { old, new: Some(row) })
     }
 
     fn remove(&mut self, name: &str) -> Option<Change<K>> {
