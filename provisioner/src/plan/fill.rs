@@ -77,11 +77,9 @@ fn finished(problem: &Problem, solution: &Solution, mut nodes: Vec<Bought>) -> S
 
 /// Groups of which nothing counts how many are where.
 fn movable(problem: &Problem) -> BitSet {
-    let mut held = vec![false; problem.groups.len()];
+    let mut held = BitSet::empty(problem.groups.len());
     for set in &problem.sets {
-        for (group, held) in held.iter_mut().enumerate() {
-            *held |= set.groups.contains(group);
-        }
+        held.union_with(&set.groups);
     }
     let stated = (problem.spreads.iter().flat_map(|one| &one.groups))
         .chain(problem.affinities.iter().flat_map(|one| &one.groups))
@@ -89,13 +87,9 @@ fn movable(problem: &Problem) -> BitSet {
         .chain(problem.preferences.iter().flat_map(|one| &one.groups))
         .chain(problem.conflicts.iter().flat_map(|(one, other)| [one, other]));
     for &group in stated {
-        held[group as usize] = true;
+        held.insert(group as usize);
     }
-    let mut free = BitSet::empty(held.len());
-    for (group, _) in held.iter().enumerate().filter(|(_, held)| !**held) {
-        free.insert(group);
-    }
-    free
+    held.complement()
 }
 
 fn room(problem: &Problem, node: &Bought) -> Vec<i64> {
