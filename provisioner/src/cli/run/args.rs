@@ -189,7 +189,6 @@ impl RunArgs {
     }
 
     fn check_log(&self) -> Result<(), Failure> {
-        self.log_outputs()?;
         if self.log_error_output_paths != "stderr" {
             return Err(Failure::usage(
                 "--log-error-output-paths: faults of the log itself can only go to stderr; leave \
