@@ -15,6 +15,7 @@ const PER_WORKLOAD: usize = 100;
 const SHAPES: usize = 40;
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
+const OWNERS: &str = "/apis/apps/v1/namespaces/default/replicasets";
 const CLAIMS: &str = "/apis/karpenter.sh/v1/nodeclaims";
 
 /// Writes objects.
@@ -26,7 +27,7 @@ impl Filler {
         Self(client)
     }
 
-    async fn send(&self, method: &str, path: &str, body: &Value) {
+    async fn send(&self, method: &str, path: &str, body: &Value) -> Value {
         let kind = match method {
             "PATCH" => "application/merge-patch+json",
             _ => "application/json",
@@ -34,7 +35,7 @@ impl Filler {
         let request = Request::builder().method(method).uri(path).header("Content-Type", kind);
         let request = request.body(body.to_string().into_bytes()).unwrap();
         let answer: Result<Value, _> = self.0.request(request).await;
-        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
     /// Definitions, node class and pool.
@@ -56,11 +57,39 @@ impl Filler {
     /// Nodes with claims, and pods bound to them.
     pub async fn fill(&self, nodes: usize, pods: usize) {
         stream::iter(0..nodes).for_each_concurrent(WIDTH, |at| self.node(at)).await;
+        let owners = self.owners("service", pods.div_ceil(PER_WORKLOAD)).await;
+        let owners = &owners;
         let bound = |at: usize| async move {
-            let pod = pod(&format!("service-{}", at / PER_WORKLOAD), at, Some(at % nodes), 500);
-            self.send("POST", PODS, &pod).await;
+            let mut pod = pod(&owners[at / PER_WORKLOAD], at, 500);
+            pod["spec"]["nodeName"] = format!("node-{}", at % nodes).into();
+            let status = json!({"status": {"phase": "Running",
+                "conditions": [condition("PodScheduled", "True", "")]}});
+            self.pod(&pod, &status).await;
         };
         stream::iter(0..pods).for_each_concurrent(WIDTH, bound).await;
+    }
+
+    /// The sets that own the pods: what has no owner any more is collected as garbage.
+    async fn owners(&self, kind: &str, count: usize) -> Vec<Owner> {
+        let owner = |at: usize| async move {
+            let name = format!("{kind}-{at}");
+            let labels = json!({"app.kubernetes.io/name": name});
+            let body = json!({
+                "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": name},
+                "spec": {"replicas": 0, "selector": {"matchLabels": labels},
+                         "template": {"metadata": {"labels": labels}, "spec": {"containers": []}}}
+            });
+            let made = self.send("POST", OWNERS, &body).await;
+            Owner { name, uid: made["metadata"]["uid"].as_str().unwrap().to_owned() }
+        };
+        stream::iter(0..count).map(owner).buffered(WIDTH).collect().await
+    }
+
+    /// A pod as its scheduler and kubelet would leave it.
+    async fn pod(&self, pod: &Value, status: &Value) {
+        self.send("POST", PODS, pod).await;
+        let name = pod["metadata"]["name"].as_str().unwrap();
+        self.send("PATCH", &format!("{PODS}/{name}/status"), status).await;
     }
 
     async fn node(&self, at: usize) {
@@ -80,22 +109,28 @@ impl Filler {
         self.send("PATCH", &format!("/api/v1/nodes/node-{at}/status"), &status).await;
     }
 
-    /// Pods without a node.
-    pub async fn burst(&self, count: usize) {
+    /// Owners of the pods of a burst.
+    pub async fn shapes(&self) -> Vec<Owner> {
+        self.owners("burst", SHAPES).await
+    }
+
+    /// Pods that the scheduler has found no node for.
+    pub async fn burst(&self, owners: &[Owner], count: usize) {
         let waiting = |at: usize| async move {
-            let milli = 1000 + 50 * (at % SHAPES);
-            let pod = pod(&format!("burst-{}", at % SHAPES), at, None, milli);
-            self.send("POST", PODS, &pod).await;
+            let pod = pod(&owners[at % SHAPES], at, 1000 + 50 * (at % SHAPES));
+            let status = json!({"status": {"phase": "Pending",
+                "conditions": [condition("PodScheduled", "False", "Unschedulable")]}});
+            self.pod(&pod, &status).await;
         };
         stream::iter(0..count).for_each_concurrent(WIDTH, waiting).await;
     }
 
     /// Takes away the pods of [`Filler::burst`] and what they were given.
-    pub async fn clean(&self, count: usize, claims: &[NodeClaim]) {
+    pub async fn clean(&self, owners: &[Owner], count: usize, claims: &[NodeClaim]) {
         let none = json!({"gracePeriodSeconds": 0});
         let none = &none;
         let gone = |at: usize| async move {
-            let path = format!("{PODS}/{}", pod_name(&format!("burst-{}", at % SHAPES), at));
+            let path = format!("{PODS}/{}", pod_name(&owners[at % SHAPES], at));
             self.send("DELETE", &path, none).await;
         };
         stream::iter(0..count).for_each_concurrent(WIDTH, gone).await;
@@ -107,11 +142,22 @@ impl Filler {
     }
 }
 
-fn pod_name(workload: &str, at: usize) -> String {
-    format!("{workload}-7d9f8c6b5-{at:06}")
+/// A ReplicaSet that pods belong to.
+pub struct Owner {
+    name: String,
+    uid: String,
 }
 
-fn pod(workload: &str, at: usize, node: Option<usize>, milli: usize) -> Value {
+fn pod_name(owner: &Owner, at: usize) -> String {
+    format!("{}-7d9f8c6b5-{at:06}", owner.name)
+}
+
+fn condition(kind: &str, status: &str, reason: &str) -> Value {
+    json!({"type": kind, "status": status, "reason": reason,
+           "lastTransitionTime": "2026-01-01T00:00:00Z"})
+}
+
+fn pod(owner: &Owner, at: usize, milli: usize) -> Value {
     let container = |nth: usize, milli: usize| {
         json!({
             "name": format!("container-{nth}"), "image": "registry.example/service:1.2.3",
@@ -120,21 +166,17 @@ fn pod(workload: &str, at: usize, node: Option<usize>, milli: usize) -> Value {
             "resources": {"requests": {"cpu": format!("{milli}m"), "memory": "512Mi"}},
         })
     };
-    let mut pod = json!({
+    json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {
-            "name": pod_name(workload, at),
-            "labels": {"app.kubernetes.io/name": workload, "pod-template-hash": "7d9f8c6b5"},
+            "name": pod_name(owner, at),
+            "labels": {"app.kubernetes.io/name": owner.name, "pod-template-hash": "7d9f8c6b5"},
             "annotations": {"cni.projectcalico.org/podIP": format!("10.0.{}.{}", at / 250, at % 250)},
-            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "uid": "rs",
-                                 "name": workload, "controller": true}]
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "uid": owner.uid,
+                                 "name": owner.name, "controller": true}]
         },
         "spec": {"containers": [container(0, milli / 2), container(1, milli / 2)]},
-    });
-    if let Some(node) = node {
-        pod["spec"]["nodeName"] = format!("node-{node}").into();
-    }
-    pod
+    })
 }
 
 fn labels() -> Map<String, Value> {

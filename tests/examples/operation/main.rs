@@ -27,7 +27,10 @@ use provisioner::api::v1::NodeClaim;
 use serde_json::json;
 use tenon_tests::control_plane::{ControlPlane, Object, Options};
 
-use self::{fill::Filler, process::Tenon};
+use self::{
+    fill::{Filler, Owner},
+    process::Tenon,
+};
 
 /// What to measure.
 struct Asked {
@@ -78,9 +81,10 @@ async fn main() {
     if asked.idle > 0 {
         rest(&filler, &tenon, &asked).await;
     }
+    let owners = filler.shapes().await;
     let mut all = vec![];
     for _ in 0..asked.times.min(asked.burst) {
-        all.push(burst(&plane, &filler, asked.burst).await);
+        all.push(burst(&plane, &filler, &owners, asked.burst).await);
     }
     all.sort();
     if let (Some(median), Some(worst)) = (all.get(all.len() / 2), all.last()) {
@@ -112,15 +116,16 @@ async fn rest(filler: &Filler, tenon: &Tenon, asked: &Asked) {
 }
 
 /// From the last of the pods to the last claim for them; cleans up behind itself.
-async fn burst(plane: &ControlPlane, filler: &Filler, count: usize) -> Duration {
+async fn burst(plane: &ControlPlane, filler: &Filler, owners: &[Owner], count: usize) -> Duration {
     const CLAIMS: &str = "nodeclaims.karpenter.sh";
     let name = |claim: &Object| claim.value["metadata"]["name"].to_string();
     let before: BTreeSet<String> = plane.store().all(CLAIMS).iter().map(|it| name(it)).collect();
-    filler.burst(count).await;
+    filler.burst(owners, count).await;
     let start = Instant::now();
     let mut known = before.len();
     loop {
         tokio::time::sleep(Duration::from_millis(2)).await;
+        assert!(start.elapsed() < Duration::from_secs(120), "{}", json!({"claims": known}));
         if plane.store().count(CLAIMS) == known {
             continue;
         }
@@ -133,7 +138,7 @@ async fn burst(plane: &ControlPlane, filler: &Filler, count: usize) -> Duration 
         let planned: usize = new.iter().map(|claim| claim.planned_pods().len()).sum();
         if planned == count {
             println!("{count} pods, {} claims after {:.3} s", new.len(), took.as_secs_f64());
-            filler.clean(count, &new).await;
+            filler.clean(owners, count, &new).await;
             while plane.store().count(CLAIMS) > before.len() {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
@@ -141,6 +146,5 @@ async fn burst(plane: &ControlPlane, filler: &Filler, count: usize) -> Duration 
             tokio::time::sleep(Duration::from_secs(5)).await;
             return took;
         }
-        assert!(start.elapsed() < Duration::from_secs(120), "{}", json!({"planned": planned}));
     }
 }
