@@ -42,7 +42,7 @@ use crate::{
     pipeline,
     refusals::Refusals,
     source::Catalog,
-    watch::{self, Stores, Wake},
+    watch::{self, Listener, Stores, Wake},
 };
 
 /// How the loop behaves.
@@ -89,6 +89,7 @@ pub struct Controller {
     catalog: Arc<Catalog>,
     refusals: Arc<Refusals>,
     stores: Arc<Stores>,
+    listeners: Vec<Arc<dyn Listener>>,
     metrics: Metrics,
 }
 
@@ -108,7 +109,15 @@ impl Controller {
         let metrics = Metrics::new(registry)?;
         let stores = Arc::new(Stores::new(settings.visibility));
         let settings = Arc::new(settings);
-        Ok(Self { client, settings, catalog, refusals, stores, metrics })
+        let listeners = vec![];
+        Ok(Self { client, settings, catalog, refusals, stores, listeners, metrics })
+    }
+
+    /// Lets somebody hear what is watched.
+    #[must_use]
+    pub fn heard_by(mut self, listener: Arc<dyn Listener>) -> Self {
+        self.listeners.push(listener);
+        self
     }
 
     /// The stores: for readiness ([`Stores::synced`]) and for others who need to see the cluster.
@@ -129,7 +138,7 @@ impl Controller {
         shutdown: impl Future<Output = ()>,
     ) {
         let (wake, wakes) = mpsc::unbounded_channel();
-        let _streams = watch::start(&self.client, &self.stores, &wake);
+        let _streams = watch::start(&self.client, &self.stores, &self.listeners, &wake);
         let stop = Arc::new(AtomicBool::new(false));
         let actor = Actor {
             client: self.client.clone(),

@@ -89,7 +89,7 @@ impl Engine {
             Arc::clone(&refusals),
             &self.registry,
         )?;
-        let lifecycle = Lifecycle::new(
+        let mut lifecycle = Lifecycle::new(
             self.client.clone(),
             cloud,
             catalog,
@@ -98,6 +98,7 @@ impl Engine {
             self.clock,
             &self.registry,
         )?;
+        let control = control.heard_by(lifecycle.listener());
         let (stores, world, synced) = (control.stores(), lifecycle.world(), self.synced);
         let report = async move {
             while !(stores.synced() && world.is_ready()) {

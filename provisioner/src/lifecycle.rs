@@ -64,7 +64,8 @@ pub use self::{
     world::{Pod, Protection, World, provider_id},
 };
 use crate::{
-    api::v1::NodeClaim, clock::Clock, cloud::Cloud, disruption, refusals::Refusals, source::Catalog,
+    api::v1::NodeClaim, clock::Clock, cloud::Cloud, disruption, refusals::Refusals,
+    source::Catalog, watch::Listener,
 };
 
 /// The lifecycle of all claims of a cluster.
@@ -98,7 +99,7 @@ impl<C: Cloud> Lifecycle<C> {
             cloud,
             catalog,
             refusals,
-            world: Arc::clone(&watches.world),
+            world: watches.world(),
             clock,
             settings,
             metrics: Metrics::new(registry)?,
@@ -113,6 +114,11 @@ impl<C: Cloud> Lifecycle<C> {
     /// What it has read, for others to read too.
     pub fn world(&self) -> Arc<World> {
         Arc::clone(&self.ctx.world)
+    }
+
+    /// Leaves the watching of claims, nodes, pods and pools to whoever tells this listener of it.
+    pub fn listener(&mut self) -> Arc<dyn Listener> {
+        self.watches.listen()
     }
 
     /// Works until `shutdown`. Work in hand is dropped where it stands; the next process goes on

@@ -4,7 +4,8 @@
 //! An object that cannot be read is logged and left out; a kind that the server does not know
 //! counts as empty. Streams start over by themselves, with a growing pause, for as long as the
 //! returned handle lives. Events carry nothing into decisions: a [`Wake`] only says that there may
-//! be something to decide.
+//! be something to decide. Who else keeps up with some of the kinds is a [`Listener`], so that a
+//! cluster's pods travel once.
 
 mod expectations;
 mod kind;
@@ -16,18 +17,22 @@ use std::{pin::pin, sync::Arc};
 use futures::StreamExt;
 use kube::{
     Api, Client,
-    runtime::{WatchStreamExt, watcher},
+    runtime::{
+        WatchStreamExt,
+        watcher::{self, Event, watcher},
+    },
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
 pub use self::{
     expectations::DEFAULT_TIMEOUT,
-    kind::{Kind, NODE, NODE_CLAIM, NODE_POOL, POD, WATCHED},
+    kind::{Kind, NODE, NODE_CLAIM, NODE_POOL, POD, VOLUME_ATTACHMENT, WATCHED},
     object::Object,
     stores::{Landing, PoolObject, Stores},
 };
 
-/// Objects of a page. A pod takes some 20 KiB while it is read.
+/// Objects of a page. Several kinds are listed at once when the process starts, and what their pages
+/// take while they are read is the most that it ever needs.
 const PAGE: u32 = 100;
 
 /// Something has changed that may call for a round.
@@ -43,51 +48,64 @@ pub enum Wake {
     Synced,
 }
 
-/// Watches every kind until the handle is dropped. `wake` is told what may need attention.
+/// Somebody who keeps up with the cluster from the same streams.
+pub trait Listener: Send + Sync {
+    /// Something was shown of a kind. Is called for every event of every kind, in their order, and
+    /// must not wait for anything.
+    fn hear(&self, kind: Kind, event: &Event<Object>);
+}
+
+/// Watches every kind until the handle is dropped. `listeners` hear of an event before the stores
+/// have it; `wake` is told what may need attention.
 pub fn start(
     client: &Client,
     stores: &Arc<Stores>,
+    listeners: &[Arc<dyn Listener>],
     wake: &mpsc::UnboundedSender<Wake>,
 ) -> JoinSet<()> {
     let mut streams = JoinSet::new();
     for kind in WATCHED {
-        let api: Api<Object> = Api::all_with(client.clone(), &kind.resource());
-        streams.spawn(follow(kind, api, stores.clone(), wake.clone()));
+        let (client, stores, wake) = (client.clone(), stores.clone(), wake.clone());
+        let listeners = listeners.to_vec();
+        streams.spawn(async move {
+            follow(client, kind, |shown| {
+                let woken = match shown {
+                    Some(event) => {
+                        listeners.iter().for_each(|one| one.hear(kind, &event));
+                        stores.take(kind, event)
+                    }
+                    None => stores.absent(kind),
+                };
+                // Nobody plans any more when the process ends.
+                let _ = woken.map(|woken| wake.send(woken));
+            })
+            .await;
+        });
     }
     streams
 }
 
-async fn follow(
+/// Hands on what is shown of a kind, event by event, and `None` while the server does not know the
+/// kind; ends only when dropped.
+pub(crate) async fn follow(
+    client: Client,
     kind: Kind,
-    api: Api<Object>,
-    stores: Arc<Stores>,
-    wake: mpsc::UnboundedSender<Wake>,
+    mut take: impl FnMut(Option<Event<Object>>),
 ) {
-    let mut events = pin!(watcher(api, listing()).default_backoff());
+    let api: Api<Object> = Api::all_with(client, &kind.resource());
+    // Page by page: with "any version will do" a server sends a list of 150,000 pods in one piece.
+    let config = watcher::Config::default().page_size(PAGE);
+    let mut events = pin!(watcher(api, config).default_backoff());
     while let Some(event) = events.next().await {
-        let woken = match event {
-            Ok(event) => stores.take(kind, event),
+        match event {
+            Ok(event) => take(Some(event)),
             Err(error) if is_unknown(&error) => {
                 tracing::debug!(kind = kind.kind, "the server does not know this kind");
-                stores.absent(kind)
+                take(None);
             }
-            Err(error) => {
-                tracing::warn!(kind = kind.kind, %error, "watching was interrupted");
-                None
-            }
-        };
-        if let Some(woken) = woken
-            && wake.send(woken).is_err()
-        {
-            return;
+            Err(error) => tracing::warn!(kind = kind.kind, %error, "watching was interrupted"),
         }
     }
-}
-
-/// How lists are read: page by page, and the pages small. Several kinds are listed at once when the
-/// process starts, and what their pages take is the most that it ever needs.
-pub(crate) fn listing() -> watcher::Config {
-    watcher::Config::default().page_size(PAGE)
 }
 
 /// Whether the server has no such kind (its definition is not installed).

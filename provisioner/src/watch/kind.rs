@@ -50,6 +50,10 @@ pub const NODE_POOL: Kind = Kind::new("karpenter.sh", "v1", "NodePool", "nodepoo
 /// Node claims.
 pub const NODE_CLAIM: Kind = Kind::new("karpenter.sh", "v1", "NodeClaim", "nodeclaims");
 
+/// Attachments of volumes, which only a node's end has to wait for.
+pub const VOLUME_ATTACHMENT: Kind =
+    Kind::new("storage.k8s.io", "v1", "VolumeAttachment", "volumeattachments");
+
 /// Everything that `formulate` reads, and what admission would have filled in.
 pub const WATCHED: [Kind; 15] = [
     POD,

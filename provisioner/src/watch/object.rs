@@ -1,6 +1,8 @@
 //! Objects as they arrive: whatever the server sends is taken in, so that one bad object does not
 //! spoil the list it stands in.
 
+mod trim;
+
 use std::borrow::Cow;
 
 use kube::{
@@ -15,7 +17,8 @@ use crate::snapshot::nomination;
 /// An object of any kind and any form.
 #[derive(Clone, Debug, Default)]
 pub struct Object {
-    /// As sent; of `metadata.managedFields` only what tells of tenon's nomination.
+    /// As sent, but for what nobody looks at; of `metadata.managedFields` only what tells of tenon's
+    /// nomination.
     pub value: Value,
     /// Name, namespace, uid and resource version, as far as they can be read.
     meta: ObjectMeta,
@@ -60,7 +63,7 @@ impl Object {
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Value::deserialize(deserializer).map(Self::new)
+        trim::read(deserializer).map(Self::new)
     }
 }
 

@@ -1,23 +1,20 @@
 //! The watches that keep the [`World`] up to date and tell which claims to look at.
 
-use std::{collections::BTreeSet, fmt::Debug, sync::Arc};
-
-use futures::{
-    StreamExt,
-    channel::mpsc::UnboundedSender,
-    future::{BoxFuture, FutureExt},
-    stream::FuturesUnordered,
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+
+use futures::{channel::mpsc::UnboundedSender, future::join_all};
 use k8s_openapi::api::{
     core::v1::{Node, Pod as FullPod},
     storage::v1::VolumeAttachment,
 };
 use kube::{
-    Api, Client, Resource, ResourceExt,
+    Client, ResourceExt,
     runtime::{
-        WatchStreamExt,
         reflector::{ObjectRef, Store, store::Writer},
-        watcher::{Event, watcher},
+        watcher::Event,
     },
 };
 use serde::de::DeserializeOwned;
@@ -29,16 +26,14 @@ use super::{
 use crate::{
     api::v1::{NodeClaim, NodePool},
     clock::Clock,
-    watch::listing,
+    watch::{Kind, Listener, NODE, NODE_CLAIM, NODE_POOL, Object, POD, VOLUME_ATTACHMENT, follow},
 };
 
 /// The watches of one lifecycle.
 pub struct Watches {
-    /// What they fill.
-    pub world: Arc<World>,
-    claims: Writer<NodeClaim>,
-    clock: Clock,
-    wake: UnboundedSender<ObjectRef<NodeClaim>>,
+    feed: Arc<Feed>,
+    /// What nobody else watches for it.
+    own: Vec<Kind>,
 }
 
 impl Watches {
@@ -46,74 +41,86 @@ impl Watches {
     /// names, so what waits there is bounded by the number of claims.
     pub fn new(clock: Clock, wake: UnboundedSender<ObjectRef<NodeClaim>>) -> Self {
         let claims: Writer<NodeClaim> = Writer::new(());
-        Self { world: Arc::new(World::new(claims.as_reader())), claims, clock, wake }
+        let world = Arc::new(World::new(claims.as_reader()));
+        let feed = Feed { world, claims: Mutex::new(claims), clock, wake };
+        let own = vec![NODE_CLAIM, NODE, POD, NODE_POOL, VOLUME_ATTACHMENT];
+        Self { feed: Arc::new(feed), own }
+    }
+
+    /// What they fill.
+    pub fn world(&self) -> Arc<World> {
+        Arc::clone(&self.feed.world)
     }
 
     /// The claims as kube's queue reads them.
     pub fn claims(&self) -> Store<NodeClaim> {
-        self.claims.as_reader()
+        self.feed.claims().as_reader()
+    }
+
+    /// Leaves what plans depend on to somebody who watches it anyway.
+    pub fn listen(&mut self) -> Arc<dyn Listener> {
+        self.own = vec![VOLUME_ATTACHMENT];
+        self.feed.clone()
     }
 
     /// Follows the API server; ends only when dropped.
     pub async fn run(self, client: Client) {
-        let Self { world, claims, clock, wake } = self;
-        let feed = Feed { world, clock, wake };
-        let mut all: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
-        all.push(follow_claims(&feed, client.clone(), claims).boxed());
-        all.push(follow(client.clone(), trim_node, |event| feed.node(event)).boxed());
-        all.push(follow(client.clone(), |_: &mut FullPod| (), |event| feed.pod(event)).boxed());
-        all.push(follow(client.clone(), trim_attachment, |event| feed.attachment(event)).boxed());
-        all.push(follow(client, |_: &mut NodePool| (), |event| feed.pool(event)).boxed());
-        while all.next().await.is_some() {}
+        let Self { feed, own } = self;
+        let all = own.into_iter().map(|kind| {
+            let feed = &feed;
+            follow(client.clone(), kind, move |shown| {
+                if let Some(event) = shown {
+                    feed.hear(kind, &event);
+                }
+            })
+        });
+        join_all(all).await;
     }
 }
 
-/// A watch with backoff, handed on event by event.
-async fn follow<K>(client: Client, trim: fn(&mut K), mut take: impl FnMut(Event<K>))
-where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
-{
-    // Page by page: with "any version will do" a server sends a list of 150,000 pods in one piece.
-    let mut events = watcher(Api::<K>::all(client), listing()).default_backoff().boxed();
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(event) => take(event.modify(|object| {
-                object.meta_mut().managed_fields = None;
-                trim(object);
-            })),
-            Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "watch failed; retrying"),
+impl Listener for Feed {
+    fn hear(&self, kind: Kind, event: &Event<Object>) {
+        match kind {
+            NODE_CLAIM => tell(kind, event, |event| self.claim(event)),
+            NODE => tell(kind, event, |event| self.node(event)),
+            POD => tell(kind, event, |event| self.pod(event)),
+            NODE_POOL => tell(kind, event, |event| self.pool(event)),
+            VOLUME_ATTACHMENT => tell(kind, event, |event| self.attachment(event)),
+            _ => {}
         }
     }
 }
 
-async fn follow_claims(feed: &Feed, client: Client, mut writer: Writer<NodeClaim>) {
-    follow(
-        client,
-        |_: &mut NodeClaim| (),
-        |event| {
-            writer.apply_watcher_event(&event);
-            feed.claim(event);
-        },
-    )
-    .await;
-}
-
-/// What nodes carry that the lifecycle never looks at.
-fn trim_node(node: &mut Node) {
-    if let Some(status) = &mut node.status {
-        status.images = None;
-        status.volumes_in_use = None;
-        status.volumes_attached = None;
-        status.addresses = None;
+/// Tells of an event with the object in the form of its kind. One that does not have it is as if it
+/// were not there.
+fn tell<K: DeserializeOwned>(kind: Kind, event: &Event<Object>, take: impl FnOnce(Event<K>)) {
+    if let Some(event) = typed(kind, event) {
+        take(event);
     }
 }
 
-fn trim_attachment(attachment: &mut VolumeAttachment) {
-    attachment.status = None;
+fn typed<K: DeserializeOwned>(kind: Kind, event: &Event<Object>) -> Option<Event<K>> {
+    let read = |object: &Object| {
+        K::deserialize(&object.value)
+            .inspect_err(|error| {
+                let (namespace, name) = object.key();
+                tracing::warn!(kind = kind.kind, namespace, name, %error, "not read");
+            })
+            .ok()
+    };
+    Some(match event {
+        Event::Apply(object) => Event::Apply(read(object)?),
+        Event::Delete(object) => Event::Delete(read(object)?),
+        Event::InitApply(object) => Event::InitApply(read(object)?),
+        Event::Init => Event::Init,
+        Event::InitDone => Event::InitDone,
+    })
 }
 
+/// Where what is shown goes.
 struct Feed {
     world: Arc<World>,
+    claims: Mutex<Writer<NodeClaim>>,
     clock: Clock,
     wake: UnboundedSender<ObjectRef<NodeClaim>>,
 }
@@ -126,7 +133,13 @@ impl Feed {
         }
     }
 
+    fn claims(&self) -> MutexGuard<'_, Writer<NodeClaim>> {
+        // An event is taken in whole or not at all.
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn claim(&self, event: Event<NodeClaim>) {
+        self.claims().apply_watcher_event(&event);
         let event = map(event, |claim| ClaimRow {
             name: claim.name_any(),
             provider_id: claim.provider_id().map(str::to_owned),
