@@ -35,13 +35,14 @@ pub(crate) mod typed;
 pub(crate) mod volumes;
 mod workload;
 
-/// A cluster at one moment.
+/// A cluster at one moment. Pods and nodes are shared with whoever took it, so that the next one
+/// copies none of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// Pods, in order of namespace and name.
-    pub pods: Vec<Pod>,
+    pub pods: Vec<Arc<Pod>>,
     /// Nodes, in order of name.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<Arc<Node>>,
     /// Node pools, in order of name.
     pub node_pools: Vec<NodePool>,
     /// Node claims, in order of name.

@@ -7,6 +7,7 @@
 //! making it twice makes one; and it can be sold out, slow, or lost ([`Faults`]).
 
 mod faults;
+mod pages;
 mod resume;
 mod shape;
 
@@ -27,7 +28,10 @@ use serde_json::json;
 use tokio::{sync::OnceCell, task::AbortHandle};
 
 pub use self::faults::{FaultError, Faults, Lose, Refuse, Slow};
-use self::shape::{FAKE, GONE, KWOK_NODE};
+use self::{
+    pages::for_each,
+    shape::{FAKE, GONE, KWOK_NODE},
+};
 use super::{Cloud, CloudError, Instance};
 use crate::{
     api::{
@@ -242,14 +246,17 @@ impl Cloud for Kwok {
     async fn list(&self) -> Result<Vec<Instance>, CloudError> {
         self.resume().await?;
         let selected = ListParams::default().labels(&format!("{KWOK_NODE}={FAKE}"));
-        let nodes = self.nodes().list(&selected).await.map_err(transient)?;
-        let mut machines = vec![];
-        for node in nodes.items.iter().filter(|node| is_live(node)) {
-            if self.is_due_to_be_lost(node) {
-                self.lose(node).await?;
-            } else {
-                machines.push(instance(node));
+        let (mut machines, mut lost) = (vec![], vec![]);
+        for_each(&self.nodes(), selected, |node| {
+            if is_live(&node) && self.is_due_to_be_lost(&node) {
+                lost.push(node);
+            } else if is_live(&node) {
+                machines.push(instance(&node));
             }
+        })
+        .await?;
+        for node in lost {
+            self.lose(&node).await?;
         }
         let listed: Vec<&str> = machines.iter().map(|one| one.provider_id.as_str()).collect();
         let mut starting: Vec<Instance> = self

@@ -208,7 +208,12 @@ pub(super) fn unplaced(report: &Report<'_>) -> String {
     }
     let mut groups: BTreeMap<_, BTreeMap<(String, &str), usize>> = BTreeMap::new();
     for entry in unplaced {
-        let name = report.snapshot.pods.get(entry.pod as usize).map(workload).unwrap_or_default();
+        let name = report
+            .snapshot
+            .pods
+            .get(entry.pod as usize)
+            .map(|pod| workload(pod))
+            .unwrap_or_default();
         let workloads = groups.entry(entry.reason).or_default();
         *workloads.entry((name, entry.detail.as_ref())).or_default() += 1;
     }

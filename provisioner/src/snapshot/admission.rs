@@ -57,7 +57,9 @@ pub fn admit(store: &mut Store) {
             rules.apply(&pod.namespace, &mut template.spec, new);
             [pod.template.clone(), store.interner.template(template)]
         });
-        pod.template = admitted.clone();
+        if !Arc::ptr_eq(&pod.template, admitted) {
+            Arc::make_mut(pod).template = admitted.clone();
+        }
     }
     for (name, template) in &mut store.daemon_sets {
         let namespace = name.split_once('/').map_or("default", |(namespace, _)| namespace);

@@ -59,12 +59,12 @@ fn owners(store: &Store) -> Owners {
     };
     for PodEntry { pod, owner } in store.pods.values() {
         let Some((kind, name)) = owner else { continue };
-        if pod.terminal && kind != "Job" {
+        if pod.terminal && &**kind != "Job" {
             continue;
         }
         count(&pod.namespace, kind, name);
-        let key = |kind| (kind, pod.namespace.to_string(), name.clone());
-        let recorded = match kind.as_str() {
+        let key = |kind| (kind, pod.namespace.to_string(), name.to_string());
+        let recorded = match &**kind {
             "ReplicaSet" => store.workloads.get(&key("ReplicaSet")),
             "Job" => store.workloads.get(&key("Job")),
             _ => None,
@@ -133,7 +133,7 @@ fn add_pods(store: &mut Store, workload: &Workload, label: &Arc<str>) {
             expanded_from: Some(label.clone()),
         };
         let key = (pod.namespace.clone(), pod.name.clone());
-        store.pods.insert(key, PodEntry { pod, owner: None });
+        store.pods.insert(key, PodEntry { pod: Arc::new(pod), owner: None });
     }
 }
 

@@ -55,9 +55,9 @@ const ANYWHERE: [&str; 9] = [
 /// A pod as it stood in the input, and who owns it.
 #[derive(Clone, Debug)]
 pub struct PodEntry {
-    pub pod: Pod,
+    pub pod: Arc<Pod>,
     /// Kind and name of the controlling owner.
-    pub owner: Option<(String, String)>,
+    pub owner: Option<(Arc<str>, Arc<str>)>,
 }
 
 /// Reads a Pod. `nth` names a pod that has only a `generateName`.
@@ -73,9 +73,10 @@ pub fn read(object: &mut Value, nth: usize, interner: &mut Interner) -> Result<P
     let phase = text(object, "status", "phase")?;
     let terminal = matches!(phase, Some("Succeeded" | "Failed"));
     let status = object.get_mut("status").map(Value::take).unwrap_or_default();
-    let owner = meta.controller().map(|owner| (owner.kind.clone(), owner.name.clone()));
+    let owner = meta.controller();
+    let owner = owner.map(|owner| (interner.text(&owner.kind), interner.text(&owner.name)));
     let spec = object.get_mut("spec").map(Value::take).unwrap_or_default();
-    let owner_kind = owner.as_ref().map(|(kind, _)| kind.as_str());
+    let owner_kind = owner.as_ref().map(|(kind, _)| &**kind);
     let template = template(&meta, spec, owner_kind, interner)?;
     let resized = match node {
         Some(_) => resize::resized(&template.spec, &status)?,
@@ -94,7 +95,7 @@ pub fn read(object: &mut Value, nth: usize, interner: &mut Interner) -> Result<P
         resized: resized.map(Box::new),
         expanded_from: None,
     };
-    Ok(PodEntry { pod, owner })
+    Ok(PodEntry { pod: Arc::new(pod), owner })
 }
 
 /// A text that may be absent or empty.

@@ -50,7 +50,7 @@ struct Saved<'a> {
     templates: Vec<Cow<'a, PodTemplate>>,
     pods: Vec<SavedPod<'a>>,
     daemon_sets: Vec<(Cow<'a, str>, usize)>,
-    nodes: Cow<'a, [Node]>,
+    nodes: Cow<'a, [Arc<Node>]>,
     node_pools: Cow<'a, [NodePool]>,
     node_claims: Cow<'a, [NodeClaim]>,
     node_classes: Cow<'a, [AksNodeClass]>,
@@ -183,7 +183,7 @@ pub fn from_json(text: &str) -> Result<Snapshot, SaveError> {
     let templates: Vec<_> =
         templates.map(|template| interner.template(template.into_owned())).collect();
     let pods = saved.pods.into_iter().map(|pod| load_pod(pod, &templates, &mut interner));
-    let pods = pods.collect::<Result<_, _>>()?;
+    let pods = pods.map(|pod| pod.map(Arc::new)).collect::<Result<_, _>>()?;
     let daemon_sets = saved.daemon_sets.into_iter().map(|(name, template)| {
         Ok((name.to_string(), find(&templates, template, || format!("of DaemonSet {name}"))?))
     });

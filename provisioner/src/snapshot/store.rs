@@ -37,7 +37,7 @@ pub struct Store {
     pub cron_jobs: bool,
     pub interner: Interner,
     pub pods: BTreeMap<(Arc<str>, Box<str>), PodEntry>,
-    pub nodes: BTreeMap<String, Node>,
+    pub nodes: BTreeMap<String, Arc<Node>>,
     pub node_pools: BTreeMap<String, NodePool>,
     pub node_claims: BTreeMap<String, NodeClaim>,
     pub node_classes: BTreeMap<String, AksNodeClass>,
@@ -215,7 +215,10 @@ impl Store {
     fn take(&mut self, group: &str, kind: &str, it: &mut Value) -> Result<Outcome, Fault> {
         match (group, kind) {
             ("", "Pod") => self.pod(it),
-            ("", "Node") => put(&mut self.nodes, cluster_wide(it, node)?),
+            ("", "Node") => {
+                let (name, node) = cluster_wide(it, node)?;
+                put(&mut self.nodes, (name, Arc::new(node)))
+            }
             ("", "Namespace") => put(&mut self.namespaces, cluster_wide(it, any)?),
             ("", "PersistentVolume") => put(&mut self.volumes, cluster_wide(it, any)?),
             ("", "PersistentVolumeClaim") => put(&mut self.volume_claims, namespaced(it, claim)?),

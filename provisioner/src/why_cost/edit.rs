@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Pods that shared a template share the edited one: what is shared is looked at once.
-pub(super) fn pods(pods: &mut [Pod], workload: &str, part: &InPods) {
+pub(super) fn pods(pods: &mut [Arc<Pod>], workload: &str, part: &InPods) {
     let mut edited: FxHashMap<usize, Arc<PodTemplate>> = FxHashMap::default();
     for pod in pods.iter_mut().filter(|pod| owner(pod) == workload) {
         let shared = &pod.template;
@@ -21,7 +21,7 @@ pub(super) fn pods(pods: &mut [Pod], workload: &str, part: &InPods) {
             take_out(&mut template.spec, part);
             Arc::new(template)
         });
-        pod.template = template.clone();
+        Arc::make_mut(pod).template = template.clone();
     }
 }
 

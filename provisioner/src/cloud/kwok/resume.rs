@@ -4,7 +4,7 @@
 use jiff::SignedDuration;
 use kube::{Api, ResourceExt, api::ListParams};
 
-use super::{Kwok, amounts, shape, transient};
+use super::{Kwok, amounts, pages::for_each, shape};
 use crate::{
     api::v1::{NodeClaim, is_true},
     cloud::{CloudError, Instance},
@@ -22,8 +22,12 @@ impl Kwok {
 
     async fn take_up(&self) -> Result<(), CloudError> {
         let claims = Api::<NodeClaim>::all(self.client.clone());
-        let claims = claims.list(&ListParams::default()).await.map_err(transient)?;
-        for claim in claims.items.iter().filter(|claim| is_coming(claim)) {
+        let mut coming = vec![];
+        for_each(&claims, ListParams::default(), |claim| {
+            coming.extend(is_coming(&claim).then_some(claim));
+        })
+        .await?;
+        for claim in &coming {
             let delay = match self.registration_delay(claim).await {
                 // The machine is bought; its class does not matter any more.
                 Err(CloudError::NodeClassNotReady { .. }) => self.settings.node_registration_delay,
