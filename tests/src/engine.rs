@@ -24,28 +24,6 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::cluster::{Cluster, Error};
 
-/// A pool of regular amd64 nodes on kwok, which all may leave as soon as they are empty.
-pub const POOL: &str = r#"
-apiVersion: karpenter.kwok.sh/v1alpha1
-kind: KWOKNodeClass
-metadata: {name: default}
----
-apiVersion: karpenter.sh/v1
-kind: NodePool
-metadata: {name: general}
-spec:
-  template:
-    spec:
-      nodeClassRef: {group: karpenter.kwok.sh, kind: KWOKNodeClass, name: default}
-      requirements:
-        - {key: kubernetes.io/os, operator: In, values: [linux]}
-        - {key: kubernetes.io/arch, operator: In, values: [amd64]}
-        - {key: karpenter.sh/capacity-type, operator: In, values: [on-demand]}
-  disruption:
-    consolidateAfter: 0s
-    budgets: [{nodes: "100%"}]
-"#;
-
 /// What the controllers work with.
 #[derive(Clone, Debug)]
 pub struct Options {

@@ -6,6 +6,7 @@ pub mod controllers;
 pub mod engine;
 pub mod generate;
 pub mod kubelet;
+pub mod objects;
 pub mod process;
 pub mod scenario;
 pub mod scheduler;

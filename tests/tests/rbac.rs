@@ -23,6 +23,7 @@ use tenon_tests::{
     cluster::{Cluster, Options},
     control_plane::Grant,
     engine::{self, Engine},
+    objects,
 };
 
 /// Generous, for a slow machine; nothing waits that long when all is well.
@@ -65,22 +66,10 @@ fn foreign_pool(name: &str, group: &str, kind: &str) -> String {
     .to_string()
 }
 
-fn deployment(name: &str, replicas: u32) -> String {
-    json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": name, "namespace": "default"},
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": {"app": name}},
-            "template": {
-                "metadata": {"labels": {"app": name, "shop": "web"}},
-                "spec": {"containers": [{
-                    "name": "app", "image": "shop", "resources": {"requests": {"cpu": "700m"}}
-                }]}
-            }
-        }
-    })
-    .to_string()
+/// The shop.
+fn web(replicas: usize) -> String {
+    let labels = json!({"app": "web", "shop": "web"});
+    objects::deployment("web", &labels, replicas, &json!({"cpu": "700m"})).to_string()
 }
 
 /// A pod that stays on a node to its end, with a volume; and another volume that is attached.
@@ -115,18 +104,15 @@ fn volumes(node: &str) -> Vec<String> {
     [volume("kept"), volume("other"), claim, pod, attachment].map(|one| one.to_string()).into()
 }
 
-/// A node that is lost as soon as it is there.
-const DOOMED_POOL: &str = "
-apiVersion: karpenter.sh/v1
-kind: NodePool
-metadata: {name: doomed}
-spec:
-  replicas: 1
-  template:
-    spec:
-      nodeClassRef: {group: karpenter.kwok.sh, kind: KWOKNodeClass, name: default}
-      requirements: [{key: karpenter.sh/capacity-type, operator: In, values: [spot]}]
-";
+/// A static pool of one node, which is lost as soon as it is there.
+fn doomed_pool() -> String {
+    let mut pool = objects::pool("doomed", &[]);
+    let spot = json!({"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["spot"]});
+    pool["spec"]["template"]["spec"]["requirements"] = json!([spot]);
+    pool["spec"]["disruption"] = json!({});
+    pool["spec"]["replicas"] = json!(1);
+    pool.to_string()
+}
 
 const BUDGET: &str = "
 apiVersion: policy/v1
@@ -273,7 +259,7 @@ impl Scene {
 
     /// A machine is taken from under its node, on purpose, and the node says so.
     async fn lose_a_machine(&self) {
-        self.apply([DOOMED_POOL.to_owned()]).await;
+        self.apply([doomed_pool()]).await;
         self.until("the kubelet is silent", |client| async move {
             let nodes = Api::<Node>::all(client).list(&ListParams::default()).await?;
             let conditions = |node: Node| node.status?.conditions;
@@ -312,7 +298,7 @@ async fn the_roles_suffice_and_hold_nothing_more() {
     options.cloud.faults.lose = vec!["*/*/spot=1@1s".parse().unwrap()];
     let engine = Engine::start(&scene.cluster, options).await.unwrap();
 
-    scene.apply([engine::POOL.to_owned(), deployment("web", 6)]).await;
+    scene.apply([objects::general_pool(), web(6)]).await;
     scene.cluster.pods_running("shop=web", 6, SOON).await.unwrap();
     scene.drain_with_volumes().await;
     scene.drain_against_a_budget().await;

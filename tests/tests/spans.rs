@@ -18,26 +18,16 @@ use provisioner::{
     api::v1::NodeClaim,
     telemetry::{self, Format, Spans},
 };
+use serde_json::json;
 use tenon_tests::{
     cluster::{Cluster, Options},
     engine::{self, Engine},
+    objects,
 };
 use tokio::{net::TcpListener, runtime::Handle};
 
 /// Generous, for a slow machine; nothing waits that long when all is well.
 const SOON: Duration = Duration::from_secs(120);
-
-const PODS: &str = "
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web, namespace: default}
-spec:
-  replicas: 3
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec: {containers: [{name: app, image: app, resources: {requests: {cpu: 700m}}}]}
-";
 
 /// What a collector has been sent.
 #[derive(Clone, Default)]
@@ -101,8 +91,10 @@ async fn rounds_and_launches_are_told_to_a_collector() {
 
     let cluster = Cluster::start(Options::seeded(1)).await.unwrap();
     let engine = Engine::start(&cluster, engine::Options::default()).await.unwrap();
-    cluster.apply(engine::POOL).await.unwrap();
-    cluster.apply(PODS).await.unwrap();
+    cluster.apply(&objects::general_pool()).await.unwrap();
+    let (labels, requests) = (json!({ "app": "web" }), json!({ "cpu": "700m" }));
+    let web = objects::deployment("web", &labels, 3, &requests);
+    cluster.apply(&web.to_string()).await.unwrap();
     cluster.pods_running("app=web", 3, SOON).await.unwrap();
     let claims =
         Api::<NodeClaim>::all(cluster.client()).list(&ListParams::default()).await.unwrap();

@@ -14,29 +14,16 @@ use tenon_tests::{
     cluster::{Cluster, Options},
     engine::{self, Engine},
     kubelet::is_fake,
+    objects,
 };
 
 /// Generous, for a slow machine; nothing waits that long when all is well.
 const SOON: Duration = Duration::from_secs(120);
 
-fn shop(name: &str, replicas: u32, cpu: &str, memory: &str) -> String {
-    format!(
-        r#"
-apiVersion: apps/v1
-kind: Deployment
-metadata: {{name: {name}}}
-spec:
-  replicas: {replicas}
-  selector: {{matchLabels: {{app: {name}, shop: web}}}}
-  template:
-    metadata: {{labels: {{app: {name}, shop: web}}}}
-    spec:
-      containers:
-        - name: app
-          image: shop
-          resources: {{requests: {{cpu: {cpu}, memory: {memory}}}}}
-"#
-    )
+fn shop(name: &str, replicas: usize, cpu: &str, memory: &str) -> String {
+    let labels = json!({ "app": name, "shop": "web" });
+    let requests = json!({ "cpu": cpu, "memory": memory });
+    objects::deployment(name, &labels, replicas, &requests).to_string()
 }
 
 /// The nodes of kwok's making; a real cluster may have others.
@@ -88,7 +75,7 @@ async fn scale(cluster: &Cluster, name: &str, replicas: u32) {
 async fn a_shop_gets_its_nodes_and_gives_them_back() {
     let cluster = Cluster::open(Options::seeded(1)).await.unwrap();
     let engine = Engine::start(&cluster, engine::Options::default()).await.unwrap();
-    cluster.apply(engine::POOL).await.unwrap();
+    cluster.apply(&objects::general_pool()).await.unwrap();
     let trades = [
         ("frontend", 6, 40, "500m", "512Mi"),
         ("cart", 4, 16, "250m", "1Gi"),

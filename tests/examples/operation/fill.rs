@@ -5,7 +5,7 @@ use hyper::Request;
 use kube::{Client, ResourceExt};
 use provisioner::api::{crd, v1::NodeClaim};
 use serde_json::{Map, Value, json};
-use tenon_tests::engine::POOL;
+use tenon_tests::objects::general_pool;
 
 /// Requests at a time.
 const WIDTH: usize = 16;
@@ -44,7 +44,7 @@ impl Filler {
             let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
             self.send("POST", path, &definition).await;
         }
-        let objects: Vec<Value> = serde_saphyr::from_multiple(POOL).unwrap();
+        let objects: Vec<Value> = serde_saphyr::from_multiple(&general_pool()).unwrap();
         for object in objects {
             let path = match object["kind"].as_str() {
                 Some("NodePool") => "/apis/karpenter.sh/v1/nodepools",

@@ -21,12 +21,13 @@ use serde_json::json;
 use tenon_tests::{
     cluster::{Cluster, Options, is_running},
     engine::{self, Engine},
+    objects,
 };
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// What runs in the shop: name, replicas in the morning and at noon, CPU, memory.
-const SHOP: [(&str, u32, u32, &str, &str); 4] = [
+const SHOP: [(&str, usize, usize, &str, &str); 4] = [
     ("frontend", 6, 40, "500m", "512Mi"),
     ("cart", 4, 16, "250m", "1Gi"),
     ("checkout", 3, 12, "900m", "2Gi"),
@@ -79,7 +80,7 @@ async fn main() -> Result<()> {
     std::fs::write(&kubeconfig, plane.kubeconfig())?;
     println!("kubectl --kubeconfig {} get nodes,pods -A\n", kubeconfig.display());
     let engine = Engine::start(&cluster, engine::Options::default()).await?;
-    cluster.apply(engine::POOL).await?;
+    cluster.apply(&objects::general_pool()).await?;
     let (start, waits) = (Instant::now(), Waits::default());
     let mut demo = Demo { cluster, engine, start, waits, prices: prices(), last: String::new() };
     println!("{:>7}  {:<22} {:>7} {:>7} {:>7} {:>10}", "", "", "pods", "running", "nodes", "$/h");
@@ -100,11 +101,11 @@ impl Demo {
     async fn act(
         &mut self,
         name: &str,
-        replicas: impl Fn(&(&str, u32, u32, &str, &str)) -> u32,
+        replicas: impl Fn(&(&str, usize, usize, &str, &str)) -> usize,
     ) -> Result<()> {
         let mut wanted = 0;
         for shop in &SHOP {
-            wanted += replicas(shop) as usize;
+            wanted += replicas(shop);
             self.scale(shop, replicas(shop)).await?;
         }
         let deadline = Instant::now() + Duration::from_secs(120);
@@ -124,8 +125,8 @@ impl Demo {
 
     async fn scale(
         &self,
-        &(name, _, _, cpu, memory): &(&str, u32, u32, &str, &str),
-        replicas: u32,
+        &(name, _, _, cpu, memory): &(&str, usize, usize, &str, &str),
+        replicas: usize,
     ) -> Result<()> {
         let deployments = Api::<Deployment>::namespaced(self.cluster.client(), "default");
         if deployments.get_opt(name).await?.is_some() {
@@ -133,23 +134,8 @@ impl Demo {
             deployments.patch(name, &PatchParams::default(), &patch).await?;
             return Ok(());
         }
-        let deployment = json!({
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": { "name": name, "namespace": "default" },
-            "spec": {
-                "replicas": replicas,
-                "selector": { "matchLabels": { "app": name } },
-                "template": {
-                    "metadata": { "labels": { "app": name } },
-                    "spec": { "containers": [{
-                        "name": "app",
-                        "image": name,
-                        "resources": { "requests": { "cpu": cpu, "memory": memory } },
-                    }] },
-                },
-            },
-        });
+        let requests = json!({ "cpu": cpu, "memory": memory });
+        let deployment = objects::deployment(name, &json!({ "app": name }), replicas, &requests);
         self.cluster.apply(&deployment.to_string()).await?;
         Ok(())
     }
@@ -194,9 +180,9 @@ impl Demo {
 
     /// Waits until the landings of so many pods have been counted, which is done round by round; at
     /// most a quarter of a minute.
-    async fn landed(&self, pods: u32) {
+    async fn landed(&self, pods: usize) {
         let deadline = Instant::now() + Duration::from_secs(15);
-        while self.engine.metric("tenon_pods_landed_total", None) < f64::from(pods)
+        while self.engine.metric("tenon_pods_landed_total", None) < pods as f64
             && Instant::now() < deadline
         {
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -15,6 +15,7 @@ use super::{Error, Expect, Scenario, Step, objects, report::State};
 use crate::{
     cluster::{self, Cluster},
     engine,
+    objects::NODE_CLASS,
 };
 
 /// Far more than is needed on the slowest day.
@@ -34,7 +35,7 @@ pub async fn run(
     golden: Option<&str>,
 ) -> Result<String, Error> {
     let play = Play { scenario, cluster, golden };
-    play.apply("objects", objects::NODE_CLASS).await?;
+    play.apply("objects", NODE_CLASS).await?;
     for pool in &scenario.pools {
         play.apply(&format!("pool {}", pool.name), &objects::pool(pool).to_string()).await?;
     }

@@ -17,12 +17,12 @@ use kube::{
     api::{DeleteParams, ListParams, Patch, PatchParams},
 };
 use provisioner::api::v1::{NodeClaim, is_true};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenon_tests::{
     cluster::{Cluster, Error, Options, is_running},
     control_plane::{ControlPlane, trap},
-    engine,
+    engine, objects,
     process::{AGENT, Program},
     watch::{Change, changes},
 };
@@ -33,44 +33,32 @@ pub const SOON: Duration = Duration::from_secs(240);
 /// Pods of the shop; two of them fill a node.
 pub const PODS: usize = 8;
 
-const POOL: &str = r#"
-apiVersion: karpenter.kwok.sh/v1alpha1
-kind: KWOKNodeClass
-metadata: {name: default}
----
-apiVersion: karpenter.sh/v1
-kind: NodePool
-metadata: {name: general}
-spec:
-  template:
-    spec:
-      nodeClassRef: {group: karpenter.kwok.sh, kind: KWOKNodeClass, name: default}
-      requirements:
-        - {key: node.kubernetes.io/instance-type, operator: In, values: [c-4x-amd64-linux]}
-        - {key: topology.kubernetes.io/zone, operator: In, values: [test-zone-a]}
-        - {key: karpenter.sh/capacity-type, operator: In, values: [on-demand]}
-  disruption:
-    consolidateAfter: 0s
-    budgets: [{nodes: "100%"}]
----
+const BUDGET: &str = "
 apiVersion: policy/v1
 kind: PodDisruptionBudget
-metadata: {name: web, namespace: default}
+metadata: {name: web}
 spec: {maxUnavailable: 1, selector: {matchLabels: {app: web}}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web, namespace: default}
-spec:
-  replicas: 0
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers:
-        - {name: web, image: web, resources: {requests: {cpu: 1500m, memory: 1Gi}}}
-"#;
+";
+
+/// A pool that buys one type in one zone, so that every day ends alike.
+fn pool() -> Value {
+    let only = |key: &str, value: &str| json!({ "key": key, "operator": "In", "values": [value] });
+    objects::pool(
+        "general",
+        &[
+            only(well_known::INSTANCE_TYPE, "c-4x-amd64-linux"),
+            only(well_known::ZONE, "test-zone-a"),
+        ],
+    )
+}
+
+/// The shop before it opens.
+fn web() -> Value {
+    let (labels, requests) = (json!({ "app": "web" }), json!({ "cpu": "1500m", "memory": "1Gi" }));
+    let mut web = objects::deployment("web", &labels, 0, &requests);
+    web["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = json!(1);
+    web
+}
 
 /// Nodes by type and zone with the number of pods on each, in order.
 pub type Fleet = Vec<(String, String, usize)>;
@@ -89,7 +77,9 @@ impl Shop {
     pub async fn new(binary: &str, flags: &[&str], seed: u64) -> Self {
         let cluster = Cluster::start(Options::seeded(seed)).await.expect("a free port");
         engine::install(&cluster).await.expect("the definitions are valid");
-        cluster.apply(POOL).await.expect("the objects are valid");
+        for object in [objects::NODE_CLASS, BUDGET, &pool().to_string(), &web().to_string()] {
+            cluster.apply(object).await.expect("the object is valid");
+        }
         let folder = tempfile::tempdir().expect("a temporary folder");
         let kubeconfig = cluster.control_plane().expect("a stand-in").kubeconfig();
         let program = Program::new(binary, folder.path(), &kubeconfig, flags);

@@ -25,18 +25,15 @@ use tenon_tests::{
     cluster::{Cluster, Options, is_running},
     engine,
     kubelet::is_fake,
+    objects::NODE_CLASS,
 };
 use tokio::task::JoinHandle;
 
 /// Nothing here takes nearly so long unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A node class and a pool, both named `default`.
+/// A pool without requirements, named `default`.
 const POOL: &str = r#"
-apiVersion: karpenter.kwok.sh/v1alpha1
-kind: KWOKNodeClass
-metadata: {name: default}
----
 apiVersion: karpenter.sh/v1
 kind: NodePool
 metadata: {name: default}
@@ -66,10 +63,11 @@ impl Drop for Running {
 }
 
 impl Scene {
-    /// A cluster with the definitions and [`POOL`].
+    /// A cluster with the definitions, the node class and [`POOL`].
     pub async fn start() -> Self {
         let cluster = Cluster::open(Options::seeded(1)).await.expect("a cluster");
         engine::install(&cluster).await.expect("the definitions are valid");
+        cluster.apply(NODE_CLASS).await.expect("the class is valid");
         cluster.apply(POOL).await.expect("the pool is valid");
         let quick = SignedDuration::from_millis;
         let settings = Settings {
