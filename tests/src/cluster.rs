@@ -12,7 +12,7 @@ mod real;
 
 use std::{convert::Infallible, future::Future, path::Path, time::Duration};
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use kube::{
     Api, Client, ResourceExt,
     api::{
@@ -21,7 +21,7 @@ use kube::{
     core::discovery::Scope,
     discovery::pinned_kind,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, timeout},
@@ -266,7 +266,7 @@ impl Cluster {
             Err(error) => return Err(refused(error)),
         }
         if let Some(status) = object.data.get("status") {
-            let patch = Patch::Merge(serde_json::json!({ "status": status }));
+            let patch = Patch::Merge(json!({ "status": status }));
             api.patch_status(&name, &params, &patch).await.map_err(refused)?;
         }
         Ok(())
@@ -285,6 +285,17 @@ impl Cluster {
                 Api::namespaced_with(self.client.clone(), namespace, resource)
             }
         }
+    }
+
+    /// Asks for so many replicas of a Deployment in [`Self::namespace`].
+    ///
+    /// # Errors
+    ///
+    /// When there is none of this name, or the request fails.
+    pub async fn scale(&self, deployment: &str, replicas: usize) -> Result<(), kube::Error> {
+        let api = Api::<Deployment>::namespaced(self.client(), self.namespace());
+        let patch = Patch::Merge(json!({ "spec": { "replicas": replicas } }));
+        api.patch(deployment, &PatchParams::default(), &patch).await.map(|_| ())
     }
 
     /// Asks again and again until `condition` holds; failed requests count as "not yet".

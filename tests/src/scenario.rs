@@ -103,7 +103,7 @@ pub struct Workload {
 #[serde(rename_all = "camelCase")]
 pub enum Step {
     /// Workloads by name, and how many pods they are to have.
-    Scale(BTreeMap<String, u32>),
+    Scale(BTreeMap<String, usize>),
     /// Makes objects, or changes them.
     Apply(String),
     /// Deletes an object: `Kind/name` or `Kind/namespace/name`.

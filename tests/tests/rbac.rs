@@ -5,7 +5,6 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::SignedDuration;
 use k8s_openapi::api::{
-    apps::v1::Deployment,
     coordination::v1::Lease,
     core::v1::{Node, Pod},
     storage::v1::VolumeAttachment,
@@ -245,12 +244,7 @@ impl Scene {
 
     /// Nothing is left to do for the nodes, so they leave.
     async fn scale_to_nothing(&self) {
-        let deployments = Api::<Deployment>::namespaced(self.cluster.client(), "default");
-        let none = Patch::Merge(json!({ "spec": { "replicas": 0 } }));
-        deployments
-            .patch("web", &PatchParams::default(), &none)
-            .await
-            .expect("the server takes it");
+        self.cluster.scale("web", 0).await.expect("the server takes it");
         self.until("all nodes are gone", |client| async move {
             Ok(Api::<Node>::all(client).list(&ListParams::default()).await?.items.is_empty())
         })

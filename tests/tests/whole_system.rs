@@ -3,11 +3,8 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Node};
-use kube::{
-    Api, Client, ResourceExt,
-    api::{ListParams, Patch, PatchParams},
-};
+use k8s_openapi::api::core::v1::Node;
+use kube::{Api, Client, ResourceExt, api::ListParams};
 use provisioner::api::v1::NodeClaim;
 use serde_json::json;
 use tenon_tests::{
@@ -63,12 +60,6 @@ async fn all_landed_where_planned(cluster: &Cluster, engine: &Engine, pods: usiz
     assert_eq!((landed("planned"), landed("elsewhere")), (pods as f64, 0.0));
 }
 
-async fn scale(cluster: &Cluster, name: &str, replicas: u32) {
-    let deployments = Api::<Deployment>::namespaced(cluster.client(), cluster.namespace());
-    let patch = Patch::Merge(json!({ "spec": { "replicas": replicas } }));
-    deployments.patch(name, &PatchParams::default(), &patch).await.expect("it is there");
-}
-
 /// Nodes of three sizes come up at the same time, some of them with room to spare: no pod takes
 /// room on one that is planned for another.
 #[tokio::test(flavor = "multi_thread")]
@@ -87,7 +78,7 @@ async fn a_shop_gets_its_nodes_and_gives_them_back() {
     }
     cluster.pods_running("shop=web", 15, SOON).await.unwrap();
     for (name, _, noon, ..) in trades {
-        scale(&cluster, name, noon).await;
+        cluster.scale(name, noon).await.unwrap();
     }
     cluster.pods_running("shop=web", 78, SOON).await.unwrap();
 
@@ -97,7 +88,7 @@ async fn a_shop_gets_its_nodes_and_gives_them_back() {
     all_landed_where_planned(&cluster, &engine, 78).await;
 
     for (name, ..) in trades {
-        scale(&cluster, name, 0).await;
+        cluster.scale(name, 0).await.unwrap();
     }
     nothing_left(&cluster).await;
     engine.stop().await;

@@ -8,14 +8,8 @@ use std::{
 };
 
 use catalog::{CapacityType, InstanceType, well_known};
-use k8s_openapi::api::{
-    apps::v1::Deployment,
-    core::v1::{Node, Pod},
-};
-use kube::{
-    Api, ResourceExt,
-    api::{ListParams, Patch, PatchParams},
-};
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::{Api, ResourceExt, api::ListParams};
 use provisioner::api::v1::NodeClaim;
 use serde_json::json;
 use tenon_tests::{
@@ -81,6 +75,10 @@ async fn main() -> Result<()> {
     println!("kubectl --kubeconfig {} get nodes,pods -A\n", kubeconfig.display());
     let engine = Engine::start(&cluster, engine::Options::default()).await?;
     cluster.apply(&objects::general_pool()).await?;
+    for (name, _, _, cpu, memory) in SHOP {
+        let (labels, requests) = (json!({ "app": name }), json!({ "cpu": cpu, "memory": memory }));
+        cluster.apply(&objects::deployment(name, &labels, 0, &requests).to_string()).await?;
+    }
     let (start, waits) = (Instant::now(), Waits::default());
     let mut demo = Demo { cluster, engine, start, waits, prices: prices(), last: String::new() };
     println!("{:>7}  {:<22} {:>7} {:>7} {:>7} {:>10}", "", "", "pods", "running", "nodes", "$/h");
@@ -106,7 +104,7 @@ impl Demo {
         let mut wanted = 0;
         for shop in &SHOP {
             wanted += replicas(shop);
-            self.scale(shop, replicas(shop)).await?;
+            self.cluster.scale(shop.0, replicas(shop)).await?;
         }
         let deadline = Instant::now() + Duration::from_secs(120);
         loop {
@@ -121,23 +119,6 @@ impl Demo {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-    }
-
-    async fn scale(
-        &self,
-        &(name, _, _, cpu, memory): &(&str, usize, usize, &str, &str),
-        replicas: usize,
-    ) -> Result<()> {
-        let deployments = Api::<Deployment>::namespaced(self.cluster.client(), "default");
-        if deployments.get_opt(name).await?.is_some() {
-            let patch = Patch::Merge(json!({ "spec": { "replicas": replicas } }));
-            deployments.patch(name, &PatchParams::default(), &patch).await?;
-            return Ok(());
-        }
-        let requests = json!({ "cpu": cpu, "memory": memory });
-        let deployment = objects::deployment(name, &json!({ "app": name }), replicas, &requests);
-        self.cluster.apply(&deployment.to_string()).await?;
-        Ok(())
     }
 
     /// Prints a line when anything has changed: pods, of these running, nodes.

@@ -1,6 +1,6 @@
 //! A scenario from its first step to its last.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use kube::{
     Api, Client, ResourceExt,
@@ -111,17 +111,9 @@ impl Play<'_> {
         done.map_err(|error| Error::Cluster { step: name.to_owned(), source: error.into() })
     }
 
-    async fn scale(
-        &self,
-        workloads: &std::collections::BTreeMap<String, u32>,
-    ) -> Result<(), kube::Error> {
+    async fn scale(&self, workloads: &BTreeMap<String, usize>) -> Result<(), kube::Error> {
         for (workload, pods) in workloads {
-            let api = Api::<k8s_openapi::api::apps::v1::Deployment>::namespaced(
-                self.cluster.client(),
-                "default",
-            );
-            let patch = Patch::Merge(json!({ "spec": { "replicas": pods } }));
-            api.patch(workload, &PatchParams::default(), &patch).await?;
+            self.cluster.scale(workload, *pods).await?;
         }
         Ok(())
     }

@@ -11,10 +11,10 @@ use std::{
 
 use catalog::well_known;
 use futures::StreamExt;
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Node};
+use k8s_openapi::api::core::v1::Node;
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, ListParams, Patch, PatchParams},
+    api::{DeleteParams, ListParams},
 };
 use provisioner::api::v1::{NodeClaim, is_true};
 use serde_json::{Value, json};
@@ -104,9 +104,7 @@ impl Shop {
 
     /// Scales the shop and waits until its pods run and every node is ready for more.
     pub async fn scale(&self, pods: usize) -> Result<(), Error> {
-        let deployments = Api::<Deployment>::namespaced(self.cluster.client(), "default");
-        let patch = Patch::Merge(json!({ "spec": { "replicas": pods } }));
-        deployments.patch("web", &PatchParams::default(), &patch).await?;
+        self.cluster.scale("web", pods).await?;
         self.cluster.pods_running("app=web", pods, SOON).await?;
         let what = if pods == 0 { "no node is left" } else { "all nodes are initialised" };
         let calm = |client| async move {
