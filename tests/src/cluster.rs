@@ -312,14 +312,7 @@ impl Cluster {
     where
         F: Future<Output = Result<bool, kube::Error>>,
     {
-        let start = Instant::now();
-        let tries = async {
-            while !condition(self.client()).await.unwrap_or(false) {
-                sleep(LOOK_EVERY).await;
-            }
-        };
-        let late = || Error::Deadline { what: what.to_owned(), waited: start.elapsed() };
-        timeout(deadline, tries).await.map_err(|_| late())
+        until(what, deadline, || condition(self.client())).await
     }
 
     /// The pods of a label selector in all namespaces.
@@ -358,6 +351,26 @@ impl Cluster {
 
 /// Between two looks at a condition.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Asks again and again until `condition` holds. A failed request counts as "not yet", for the
+/// server may be starting.
+async fn until<F>(
+    what: &str,
+    deadline: Duration,
+    mut condition: impl FnMut() -> F,
+) -> Result<(), Error>
+where
+    F: Future<Output = Result<bool, kube::Error>>,
+{
+    let start = Instant::now();
+    let tries = async {
+        while !condition().await.unwrap_or(false) {
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    let late = |_| Error::Deadline { what: what.to_owned(), waited: start.elapsed() };
+    timeout(deadline, tries).await.map_err(late)
+}
 
 /// Whether a pod runs and is not being deleted.
 pub fn is_running(pod: &Pod) -> bool {

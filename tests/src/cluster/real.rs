@@ -17,9 +17,8 @@ use kube::{
 use provisioner::engine;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
 
-use super::{Error, LOOK_EVERY};
+use super::{Error, until};
 use crate::kubelet;
 
 /// Label of everything the tests make themselves, so that it is found after a crash too.
@@ -94,7 +93,7 @@ impl Guest {
         let mut config = self.config.clone();
         config.auth_info = AuthInfo { token, ..AuthInfo::default() };
         let product = engine::client(config)?;
-        until("the product's roles are in force", async || {
+        until("the product's roles are in force", PATIENCE, async || {
             Api::<Node>::all(product.clone()).list(&ListParams::default()).await.map(|_| true)
         })
         .await?;
@@ -200,7 +199,7 @@ async fn make_namespace(client: &Client) -> Result<String, Error> {
     let name = namespaces.create(&PostParams::default(), &namespace).await?.name_any();
     let accounts = Api::<ServiceAccount>::namespaced(client.clone(), &name);
     // Pods are refused before their account is there.
-    until(&format!("namespace {name} has its account"), async || {
+    until(&format!("namespace {name} has its account"), PATIENCE, async || {
         Ok(accounts.get_opt("default").await?.is_some())
     })
     .await?;
@@ -214,7 +213,7 @@ async fn sweep(client: &Client) -> Result<(), Error> {
     for namespace in &namespaces {
         delete(&Api::<Namespace>::all(client.clone()), &namespace.name_any()).await?;
     }
-    until("the tests' objects are gone", async || {
+    until("the tests' objects are gone", PATIENCE, async || {
         let mut left = 0;
         for custom in CUSTOM {
             let api = api_of(client, custom);
@@ -296,18 +295,4 @@ fn there<T>(answer: Result<T, kube::Error>) -> Result<Option<T>, kube::Error> {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// Tries again and again. A failed request counts as "not yet", for the server may be starting.
-async fn until(
-    what: &str,
-    mut holds: impl AsyncFnMut() -> Result<bool, kube::Error>,
-) -> Result<(), Error> {
-    let tries = async {
-        while !holds().await.unwrap_or(false) {
-            sleep(LOOK_EVERY).await;
-        }
-    };
-    let late = |_| Error::Deadline { what: what.to_owned(), waited: PATIENCE };
-    timeout(PATIENCE, tries).await.map_err(late)
 }
