@@ -12,6 +12,8 @@ use tokio::time::{Instant, sleep};
 
 /// What its requests begin their `User-Agent` with.
 pub const AGENT: &str = "tenon";
+/// Between two looks at a process or its log.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// How to start one.
 #[derive(Clone, Debug)]
@@ -87,9 +89,35 @@ impl Process {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
             }
-            sleep(Duration::from_millis(20)).await;
+            sleep(LOOK_EVERY).await;
         }
         Err(io::Error::other(format!("process {pid} does not end")))
+    }
+
+    /// Waits until its log has a line with `text`.
+    ///
+    /// # Errors
+    /// When it has ended before, or does not say so `within` this time; what it did say is told.
+    pub async fn says(&mut self, text: &str, within: Duration) -> io::Result<()> {
+        let start = Instant::now();
+        loop {
+            // Looked at before the log, so that last words count.
+            let ended = self.child.try_wait()?;
+            let log = self.log();
+            if log.contains(text) {
+                return Ok(());
+            }
+            let never = |why: String| {
+                Err(io::Error::other(format!("it never said {text:?}, {why}:\n{log}")))
+            };
+            if let Some(status) = ended {
+                return never(format!("and ended with {status}"));
+            }
+            if start.elapsed() > within {
+                return never(format!("after {within:?}"));
+            }
+            sleep(LOOK_EVERY).await;
+        }
     }
 
     /// What it and its predecessors of the same name have said so far.

@@ -59,8 +59,8 @@ async fn leadership_moves_and_nothing_is_done_twice() {
     assert_eq!(shop.fleet().await.expect("an answer").len(), PODS / 2);
     assert_eq!(shop.bought(), PODS / 2, "every machine is bought once");
 
-    let gamma = shop.program.start("gamma").expect("it can be started");
-    until_says(&gamma, "waiting for the lease").await;
+    let mut gamma = shop.program.start("gamma").expect("it can be started");
+    gamma.says("waiting for the lease", SOON).await.expect("it stands for election");
     let renewed = leader(&shop).await.expect("beta leads").renewed;
     let status = beta.terminate(Duration::from_secs(60)).await.expect("it ends when asked");
     assert!(status.success(), "{status}");
@@ -70,14 +70,4 @@ async fn leadership_moves_and_nothing_is_done_twice() {
     shop.scale(0).await.unwrap_or_else(|error| panic!("{error}\n{}", gamma.log()));
     assert_eq!(shop.bought(), PODS / 2);
     shop.cluster.stop().await;
-}
-
-async fn until_says(process: &tenon_tests::process::Process, text: &str) {
-    let says = async {
-        while !process.log().contains(text) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let said = tokio::time::timeout(SOON, says).await;
-    assert!(said.is_ok(), "it never said {text:?}:\n{}", process.log());
 }
