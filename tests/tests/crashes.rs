@@ -8,3 +8,5 @@ mod killed;
 mod replicas;
 #[path = "crashes/shop.rs"]
 mod shop;
+#[path = "crashes/starting.rs"]
+mod starting;
