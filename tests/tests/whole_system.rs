@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Node;
 use kube::{Api, Client, ResourceExt, api::ListParams};
-use provisioner::api::v1::NodeClaim;
-use serde_json::json;
+use provisioner::api::{
+    crd,
+    v1::{NodeClaim, NodePool},
+};
+use serde_json::{Value, json};
 use tenon_tests::{
     cluster::{Cluster, Options},
     engine::{self, Engine},
@@ -21,6 +24,15 @@ fn shop(name: &str, replicas: usize, cpu: &str, memory: &str) -> String {
     let labels = json!({ "app": name, "shop": "web" });
     let requests = json!({ "cpu": cpu, "memory": memory });
     objects::deployment(name, &labels, replicas, &requests).to_string()
+}
+
+/// Takes the rules in CEL out of a definition, as definitions were before they had any.
+fn forget_rules(schema: &mut Value) {
+    if let Some(fields) = schema.as_object_mut() {
+        fields.remove("x-kubernetes-validations");
+        fields.values_mut().for_each(forget_rules);
+    }
+    schema.as_array_mut().into_iter().flatten().for_each(forget_rules);
 }
 
 /// The nodes of kwok's making; a real cluster may have others.
@@ -91,6 +103,50 @@ async fn a_shop_gets_its_nodes_and_gives_them_back() {
         cluster.scale(name, 0).await.unwrap();
     }
     nothing_left(&cluster).await;
+    engine.stop().await;
+    cluster.stop().await;
+}
+
+/// The definitions do not look at objects that they are older than, so that the pool itself has to
+/// tell. It would be preferred if it could be used.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_from_before_the_rules_says_what_is_wrong_and_holds_up_no_other() {
+    let cluster = Cluster::start(Options::seeded(1)).await.unwrap();
+    for (_, mut definition) in crd::all() {
+        forget_rules(&mut definition);
+        cluster.apply(&crd::to_yaml(&definition)).await.unwrap();
+    }
+    let own = json!({ "key": "karpenter.sh/own", "operator": "Exists" });
+    let mut old = objects::pool("old", &[own]);
+    old["spec"]["weight"] = json!(100);
+    cluster.apply(&old.to_string()).await.unwrap();
+    let engine = Engine::start(&cluster, engine::Options::default()).await.unwrap();
+    old["metadata"]["name"] = json!("new");
+    cluster.apply(&old.to_string()).await.expect_err("by now there are rules");
+
+    cluster.apply(&objects::general_pool()).await.unwrap();
+    cluster.apply(&shop("web", 3, "1", "1Gi")).await.unwrap();
+    cluster.pods_running("shop=web", 3, SOON).await.unwrap();
+    let claims = Api::<NodeClaim>::all(cluster.client());
+    for claim in claims.list(&ListParams::default()).await.unwrap() {
+        assert_eq!(claim.pool(), Some("general"));
+    }
+    let pools = Api::<NodePool>::all(cluster.client());
+    let (field, key) = ("spec.template.spec.requirements[3].key", "\"karpenter.sh/own\"");
+    let told = cluster.wait_until("the pool says what is wrong", SOON, |_| async {
+        let conditions = pools.get_status("old").await?.status.unwrap_or_default().conditions;
+        let says = |kind: &str, reason: &str| {
+            let mut found = conditions.iter().filter(|one| one.type_ == kind);
+            found.any(|one| {
+                (one.status.as_str(), one.reason.as_str()) == ("False", reason)
+                    && one.message.contains(field)
+                    && one.message.contains(key)
+            })
+        };
+        Ok(says("ValidationSucceeded", "NodePoolValidationFailed")
+            && says("Ready", "UnhealthyDependents"))
+    });
+    told.await.unwrap();
     engine.stop().await;
     cluster.stop().await;
 }

@@ -38,7 +38,8 @@ impl Rules {
     }
 
     /// The rules that an object breaks. Those that compare with what was before hold only where
-    /// something was: entries of lists have no before, for they have no identity.
+    /// something was: entries of lists have no before, for they have no identity. What has not
+    /// changed may go on breaking rules, so that definitions can become stricter (KEP-4008).
     pub fn check(&self, schema: &Value, object: &Value, old: Option<&Value>) -> Vec<Cause> {
         let mut causes = Vec::new();
         if !self.0.is_empty() {
@@ -55,6 +56,9 @@ impl Rules {
         path: &str,
         causes: &mut Vec<Cause>,
     ) {
+        if old == Some(value) {
+            return;
+        }
         for (text, message) in stated(schema) {
             if text.contains("oldSelf") && old.is_none() {
                 continue;
@@ -171,5 +175,14 @@ mod tests {
         assert!(!broken(rule, json!({"a": [1]}), Some(json!({"a": [1]}))));
         assert!(broken(rule, json!({"a": [1]}), Some(json!({"a": [2]}))));
         assert!(Rules::new(&json!({RULES: [{"rule": "self ="}]})).is_err());
+    }
+
+    #[test]
+    fn what_was_wrong_before_may_stay_and_nothing_else() {
+        let rule = "self.all(x, x > 1)";
+        assert!(broken(rule, json!([0, 2]), None));
+        assert!(!broken(rule, json!([0, 2]), Some(json!([0, 2]))));
+        assert!(broken(rule, json!([0, 3]), Some(json!([0, 2]))));
+        assert!(!broken(rule, json!([3]), Some(json!([0, 2]))));
     }
 }
