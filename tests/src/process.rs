@@ -38,7 +38,12 @@ impl Program {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn new(path: &str, folder: &Path, kubeconfig: &str, flags: &[&str]) -> io::Result<Self> {
+    pub fn new(
+        path: impl Into<PathBuf>,
+        folder: &Path,
+        kubeconfig: &str,
+        flags: &[&str],
+    ) -> io::Result<Self> {
         std::fs::write(folder.join("kubeconfig"), kubeconfig)?;
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         Ok(Self { path: path.into(), folder: folder.to_owned(), flags })
@@ -65,6 +70,11 @@ impl Program {
 }
 
 impl Process {
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL: it has no time for anything.
     ///
     /// # Errors
