@@ -21,6 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::stream;
 use jiff::Timestamp;
 use kube::Client;
 use prometheus::Registry;
@@ -42,6 +43,7 @@ use crate::{
     pipeline,
     refusals::Refusals,
     source::Catalog,
+    standby::drop_until,
     watch::{self, Listener, Stores, Wake},
 };
 
@@ -137,7 +139,7 @@ impl Controller {
         leads: impl Future<Output = ()>,
         shutdown: impl Future<Output = ()>,
     ) {
-        let (wake, wakes) = mpsc::unbounded_channel();
+        let (wake, mut wakes) = mpsc::unbounded_channel();
         let _streams = watch::start(&self.client, &self.stores, &self.listeners, &wake);
         let stop = Arc::new(AtomicBool::new(false));
         let actor = Actor {
@@ -153,7 +155,9 @@ impl Controller {
             stop: stop.clone(),
         };
         let work = async {
-            leads.await;
+            drop_until(leads, &mut stream::poll_fn(|context| wakes.poll_recv(context))).await;
+            // The first round is due for whatever there was; `wakes` is listened to here.
+            let _ = wake.send(Wake::Synced);
             rounds.run(wakes).await;
         };
         tokio::select! {

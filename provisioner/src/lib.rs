@@ -27,6 +27,7 @@ pub mod saved;
 pub mod serve;
 pub mod snapshot;
 pub mod source;
+mod standby;
 pub mod telemetry;
 pub mod timer;
 pub mod watch;

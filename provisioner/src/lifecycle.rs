@@ -36,12 +36,13 @@ mod world;
 use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 
 use futures::{
-    StreamExt,
+    Stream, StreamExt,
     channel::mpsc::{UnboundedReceiver, unbounded},
     future::BoxFuture,
+    stream,
 };
 use kube::{
-    Client,
+    Client, ResourceExt,
     runtime::{
         controller::{self, applier},
         reflector::{ObjectRef, Store},
@@ -65,7 +66,7 @@ pub use self::{
 };
 use crate::{
     api::v1::NodeClaim, clock::Clock, cloud::Cloud, disruption, refusals::Refusals,
-    source::Catalog, watch::Listener,
+    source::Catalog, standby::drop_until, watch::Listener,
 };
 
 /// The lifecycle of all claims of a cluster.
@@ -133,15 +134,17 @@ impl<C: Cloud> Lifecycle<C> {
         leads: impl Future<Output = ()>,
         shutdown: impl Future<Output = ()>,
     ) {
-        let Self { ctx, watches, claims, woken } = self;
+        let Self { ctx, watches, claims, mut woken } = self;
         let watching = watches.run(ctx.client.clone());
         let work = async {
             while !ctx.world.is_ready() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            leads.await;
+            drop_until(leads, &mut woken).await;
+            let all: Vec<_> =
+                ctx.world.claims().iter().map(|claim| ObjectRef::new(&claim.name_any())).collect();
             tokio::join!(
-                reconcile_all(Arc::clone(&ctx), claims, woken),
+                reconcile_all(Arc::clone(&ctx), claims, stream::iter(all).chain(woken)),
                 collect_forever(&ctx),
                 disruption::empty_forever(&ctx),
                 pools::report_forever(&ctx),
@@ -158,7 +161,7 @@ impl<C: Cloud> Lifecycle<C> {
 async fn reconcile_all<C: Cloud>(
     ctx: Arc<Context<C>>,
     claims: Store<NodeClaim>,
-    woken: UnboundedReceiver<ObjectRef<NodeClaim>>,
+    woken: impl Stream<Item = ObjectRef<NodeClaim>> + Send + 'static,
 ) {
     let config = controller::Config::default().concurrency(ctx.settings.concurrency);
     let reconcile =
