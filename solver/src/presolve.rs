@@ -16,12 +16,13 @@
 //! (hostname spreads start from an empty node) or is wanted (preferences, tiers of pools), and its pods may be bound to their places ([`places`]).
 
 pub(crate) mod places;
+pub(crate) mod twins;
 
 use rustc_hash::FxHashMap;
 
 use crate::{
     BitSet, Problem,
-    presolve::places::Parts,
+    presolve::{places::Parts, twins::Twins},
     problem::{Money, NODE_KEY, Spread},
 };
 
@@ -96,6 +97,8 @@ pub(crate) struct Core {
     pub conflicts: Vec<Vec<u32>>,
     /// What remains of each limit.
     pub limits: Vec<i64>,
+    /// What differs only in where it stands.
+    pub twins: Twins,
 }
 
 /// Why pods of a group keep others of a set of groups off their node.
@@ -123,7 +126,8 @@ impl Core {
         kinds.extend(offerings(problem, &items, parts, &wants, view));
         let limits = problem.limits.iter().map(|limit| limit.remaining).collect();
         let (rules, caps) = caps.into_iter().unzip();
-        Self { dims: problem.dims, items, kinds, caps, rules, conflicts, limits }
+        let twins = Twins::new(&items, &kinds);
+        Self { dims: problem.dims, items, kinds, caps, rules, conflicts, limits, twins }
     }
 
     /// Pods to place, per item.

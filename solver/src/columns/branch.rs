@@ -21,6 +21,8 @@ use crate::{
 
 /// One node of a kind is worth branching on when its price is this share of the whole cost.
 const GRAIN: f64 = 0.002;
+/// And when its best pattern comes this close to its price at the root: every number has a row.
+const NEAR: f64 = 0.97;
 /// Columns per item to start with.
 const START: usize = 8;
 /// Rounds of pricing per branch at most, and pricings of the near kinds alone in each.
@@ -61,6 +63,7 @@ impl<'a> Tree<'a> {
             .filter(|&k| {
                 matches!(core.kinds[k as usize].source, Source::Offerings(_))
                     && price(core, k) >= GRAIN * root.bound
+                    && root.worth[k as usize] >= NEAR
             })
             .collect();
         let point = Arc::new(Point::of_root(root));

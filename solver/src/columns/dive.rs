@@ -22,6 +22,8 @@ pub(crate) struct Style {
     pub large: f64,
     /// Kinds take part whose best pattern comes this close to their price at the root.
     pub kinds: f64,
+    /// What is rounded up at a time costs at most this share of the whole, or is a single node.
+    pub batch: f64,
     /// A fix that raises the cost of the whole by less than this share calls for no new columns.
     pub harmless: f64,
     /// How much chance plays in the choice of columns, and its seed.
@@ -35,9 +37,6 @@ const DEAR: f64 = 0.2;
 const ROUNDS: u32 = 3;
 /// Rounds of pricing before a dive is given up.
 const PATIENCE: u32 = 16;
-/// What is rounded up at a time costs at most this share of the whole, or is a single node: one by
-/// one is best, and takes too long where single nodes do not matter.
-const BATCH: f64 = 1e-3;
 /// Columns per item to start with.
 const START: usize = 5;
 /// Branches per pricing in a dive.
@@ -70,6 +69,10 @@ struct Dive<'a> {
     master: Master<'a>,
     /// Kinds that are priced.
     kinds: Vec<u32>,
+    /// The same, twins together.
+    families: Vec<Vec<u32>>,
+    /// Rounds of pricing so far.
+    rounds: usize,
     fixed: Vec<(Column, u32)>,
     /// Price of what is fixed.
     paid: f64,
@@ -83,14 +86,17 @@ impl<'a> Dive<'a> {
         let core = root.core;
         let least = core.kinds.iter().map(|kind| kind.price).filter(|&price| price > 0).min();
         let cheap = least.unwrap_or(0) as f64 * CHEAP;
-        let kinds: Vec<u32> = (0..core.kinds.len() as u32)
-            .filter(|&k| {
-                let kind = &core.kinds[k as usize];
-                matches!(kind.source, Source::Nodes(_))
-                    || kind.price as f64 <= cheap
-                    || root.worth[k as usize] >= style.kinds
-            })
-            .collect();
+        let takes_part = |k: u32| {
+            let kind = &core.kinds[k as usize];
+            matches!(kind.source, Source::Nodes(_))
+                || kind.price as f64 <= cheap
+                || root.worth[k as usize] >= style.kinds
+        };
+        let families = core.twins.kinds.iter();
+        let families: Vec<Vec<u32>> =
+            families.filter(|kinds| kinds.iter().any(|&k| takes_part(k))).cloned().collect();
+        let mut kinds: Vec<u32> = families.iter().flatten().copied().collect();
+        kinds.sort_unstable();
         let counted: Vec<u32> = if style.counts {
             let grain = root.value * GRAIN;
             kinds.iter().copied().filter(|&k| price(core, k) >= grain).collect()
@@ -104,6 +110,8 @@ impl<'a> Dive<'a> {
             pool: Pool::default(),
             master: Master::new(core, root.master.demand(), &counted, &[]),
             kinds,
+            families,
+            rounds: 0,
             fixed: Vec::new(),
             paid: 0.0,
             random: style.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
@@ -170,29 +178,44 @@ impl<'a> Dive<'a> {
         self.master.solve(budget)
     }
 
-    /// One round of pricing; false when no column came.
+    /// One round of pricing; false when no column came. Of twins the first with a good pattern will
+    /// do; they take turns.
     fn price(&mut self, budget: &mut Budget) -> bool {
         let duals = self.master.duals();
         let mut added = false;
-        for at in 0..self.kinds.len() {
-            let kind = self.kinds[at];
-            if self.master.range(kind as usize).is_some_and(|range| range.most == Some(0)) {
-                continue;
-            }
-            let cost = price(self.core, kind) + self.master.surcharge(kind as usize);
-            let priced = self.root.pricers[kind as usize].price(&Ask {
-                profits: &duals,
-                limits: self.master.demand(),
-                enough: cost * (1.0 + 1e-4),
-                nodes: NODES,
-                keep: 1,
-                exact: false,
-            });
-            budget.prices(priced.nodes.into());
-            for (value, pattern) in priced.patterns {
-                if value > cost * (1.0 + 1e-6) + 1e-6 {
-                    added |= self.add(Column { kind, pattern }).1;
+        self.rounds += 1;
+        for at in 0..self.families.len() {
+            let count = self.families[at].len();
+            for step in 0..count {
+                let kind = self.families[at][(self.rounds + step) % count];
+                if self.price_kind(kind, &duals, budget) {
+                    added = true;
+                    break;
                 }
+            }
+        }
+        added
+    }
+
+    /// Prices one kind; false when no column came.
+    fn price_kind(&mut self, kind: u32, duals: &[f64], budget: &mut Budget) -> bool {
+        if self.master.affordable(kind as usize) == 0 {
+            return false;
+        }
+        let cost = price(self.core, kind) + self.master.surcharge(kind as usize);
+        let priced = self.root.pricers[kind as usize].price(&Ask {
+            profits: duals,
+            limits: self.master.demand(),
+            enough: cost * (1.0 + 1e-4),
+            nodes: NODES,
+            keep: 1,
+            exact: false,
+        });
+        budget.prices(priced.nodes.into());
+        let mut added = false;
+        for (value, pattern) in priced.patterns {
+            if value > cost * (1.0 + 1e-6) + 1e-6 {
+                added |= self.add(Column { kind, pattern }).1;
             }
         }
         added
@@ -223,7 +246,7 @@ impl<'a> Dive<'a> {
                 .map(|&(_, at, value)| (value + self.style.noise * self.chance(), at))
                 .collect();
             scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            let spare = self.paid + BATCH * (self.paid + self.master.value());
+            let spare = self.paid + self.style.batch * (self.paid + self.master.value());
             let mut taken = false;
             for (score, at) in scored {
                 // A column of which next to nothing is used is not worth a node of it yet.
@@ -239,26 +262,45 @@ impl<'a> Dive<'a> {
         self.close_improper();
     }
 
-    /// Fixes copies of a column, no more than what remains can fill; false when none.
+    /// Fixes copies of a column, no more than what remains can fill; false when none. Twins take
+    /// turns, so that no place runs dry before the others.
     fn take(&mut self, at: u32, copies: u32) -> bool {
         let column = self.pool.get(at).clone();
-        let demand = self.master.demand();
-        let fill = column.pattern.iter().map(|&(item, pods)| demand[item as usize] / pods);
-        // The relaxation may pay for nodes that are not there when pods have nowhere else to go.
-        let there = match &self.core.kinds[column.kind as usize].source {
-            Source::Nodes(_) => {
-                self.master.range(column.kind as usize).and_then(|range| range.most)
+        let share = copies.div_ceil(self.core.twins.of_kind(column.kind).len() as u32);
+        let mut left = copies;
+        while left > 0 {
+            let (column, most) = self.roomiest(&column);
+            let taken = most.min(left).min(share);
+            if taken == 0 {
+                break;
             }
-            Source::Offerings(_) => None,
-        };
-        let copies = fill.min().unwrap_or(0).min(copies).min(there.unwrap_or(u32::MAX));
-        if copies == 0 {
-            return false;
+            self.master.fix(&column, taken);
+            self.paid += column.cost(self.core) * f64::from(taken);
+            self.fixed.push((column, taken));
+            left -= taken;
         }
-        self.master.fix(&column, copies);
-        self.paid += column.cost(self.core) * f64::from(copies);
-        self.fixed.push((column, copies));
-        true
+        left < copies
+    }
+
+    /// A column or its twin, whichever what remains fills most often, and how often that is.
+    fn roomiest(&self, column: &Column) -> (Column, u32) {
+        let demand = self.master.demand();
+        let times = |pattern: &Pattern| {
+            let fill = pattern.iter().map(|&(item, pods)| demand[item as usize] / pods);
+            fill.min().unwrap_or(0)
+        };
+        let mut best = (column.clone(), times(&column.pattern));
+        for &kind in self.core.twins.of_kind(column.kind) {
+            let pattern = remainder(self.core, kind, &column.pattern, demand);
+            let pods = |pattern: &Pattern| pattern.iter().map(|(_, pods)| pods).sum::<u32>();
+            if pods(&pattern) == pods(&column.pattern) && times(&pattern) > best.1 {
+                let times = times(&pattern);
+                best = (Column { kind, pattern }, times);
+            }
+        }
+        // The relaxation may pay for nodes that are not there when pods have nowhere else to go.
+        best.1 = best.1.min(self.master.affordable(best.0.kind as usize));
+        best
     }
 
     /// The relaxation offers nothing that fits: a node for the first item that remains.
@@ -268,12 +310,20 @@ impl<'a> Dive<'a> {
         let offered = self.core.kinds.iter().enumerate().filter(|(_, kind)| {
             matches!(kind.source, Source::Offerings(_)) && kind.items.contains(item)
         });
-        let Some((kind, _)) = offered.min_by_key(|(at, kind)| (kind.price, *at)) else {
+        let offered = offered.map(|(at, kind)| (self.master.affordable(at) == 0, kind.price, at));
+        let Some((unaffordable, _, kind)) = offered.min() else {
             // Nothing for sale holds it; the caller sees an uncovered item.
             self.master.fix(&Column { kind: 0, pattern: vec![(item as u32, demand[item])] }, 1);
             return;
         };
         let column = Column { kind: kind as u32, pattern: vec![(item as u32, 1)] };
+        if unaffordable {
+            // Beyond a limit; the caller finds other nodes for what is on it.
+            self.master.fix(&column, 1);
+            self.paid += column.cost(self.core);
+            self.fixed.push((column, 1));
+            return;
+        }
         let (at, _) = self.add(column);
         self.take(at, 1);
     }
@@ -283,28 +333,51 @@ impl<'a> Dive<'a> {
     /// come back cut down to what remains, on the cheapest kind that holds it.
     fn close_improper(&mut self) {
         let demand = self.master.demand().to_vec();
+        let duals = self.master.duals();
         let over =
             |pattern: &Pattern| pattern.iter().any(|&(item, pods)| pods > demand[item as usize]);
+        let dear: Vec<bool> =
+            (0..self.core.kinds.len()).map(|kind| self.master.affordable(kind) == 0).collect();
+        let improper = |column: &Column| dear[column.kind as usize] || over(&column.pattern);
         let improper: Vec<(u32, u32)> =
-            self.master.open().filter(|(_, at)| over(&self.pool.get(*at).pattern)).collect();
+            self.master.open().filter(|(_, at)| improper(self.pool.get(*at))).collect();
         let mut cut = Vec::new();
         for (column, at) in improper {
             let old = self.pool.get(at);
             let good = self.master.reduced_cost(column) <= DEAR * price(self.core, old.kind);
             self.master.close(column);
-            let mut pattern = old.pattern.clone();
-            pattern.iter_mut().for_each(|(item, pods)| *pods = (*pods).min(demand[*item as usize]));
-            pattern.retain(|(_, pods)| *pods > 0);
-            if good && !pattern.is_empty() {
-                let mut new = Column { kind: old.kind, pattern };
-                new.kind = cheapest(self.core, &new);
-                cut.push(new);
+            if good {
+                let mut new = self.elsewhere(old, &duals);
+                if !new.pattern.is_empty() {
+                    new.kind = cheapest(self.core, &new);
+                }
+                if !new.pattern.is_empty() && !dear[new.kind as usize] {
+                    cut.push(new);
+                }
             }
         }
         self.master.compact();
         for column in cut {
             self.add(column);
         }
+    }
+
+    /// A column cut down to what remains, on the one of its kind's twins where most of it is left.
+    fn elsewhere(&self, column: &Column, duals: &[f64]) -> Column {
+        let worth = |pattern: &Pattern| -> f64 {
+            pattern.iter().map(|&(item, pods)| duals[item as usize] * f64::from(pods)).sum()
+        };
+        let mut best = Column { kind: column.kind, pattern: Pattern::new() };
+        let mut most = f64::NEG_INFINITY;
+        for &kind in self.core.twins.of_kind(column.kind) {
+            let pattern = remainder(self.core, kind, &column.pattern, self.master.demand());
+            let worth = worth(&pattern);
+            if worth > most {
+                most = worth;
+                best = Column { kind, pattern };
+            }
+        }
+        best
     }
 
     /// Between 0 and 1, from the dive's own seed (xorshift, Marsaglia 2003).
@@ -338,11 +411,12 @@ impl<'a> Dive<'a> {
         }
     }
 
-    /// Numbers of nodes per kind in the relaxation.
+    /// Numbers of nodes per kind in the relaxation, those of twins with the first of them.
     fn numbers(&self) -> Vec<f64> {
         let mut numbers = vec![0.0; self.core.kinds.len()];
         for (_, at, value) in self.master.used() {
-            numbers[self.pool.get(at).kind as usize] += value;
+            let kind = self.core.twins.first[self.pool.get(at).kind as usize];
+            numbers[kind as usize] += value;
         }
         numbers
     }
@@ -351,6 +425,7 @@ impl<'a> Dive<'a> {
     fn undecided(&self, kind: u32) -> bool {
         let core = &self.core.kinds[kind as usize];
         matches!(core.source, Source::Offerings(_))
+            && self.core.twins.first[kind as usize] == kind
             && self.master.range(kind as usize).is_some_and(|range| range.most != Some(range.least))
     }
 
@@ -412,4 +487,25 @@ impl<'a> Dive<'a> {
         }
         self.reprice(1, budget);
     }
+}
+
+/// What remains to be placed of a pattern, on a twin of its kind: each item, or the twin of it that
+/// is left most often among those that may be there.
+fn remainder(core: &Core, kind: u32, pattern: &Pattern, demand: &[u32]) -> Pattern {
+    let accepted = &core.kinds[kind as usize].items;
+    let mut left = Pattern::new();
+    for &(item, pods) in pattern {
+        let twins = core.twins.of_item(item).iter().filter(|&&twin| {
+            accepted.contains(twin as usize)
+                && !left.iter().any(|(other, _): &(u32, u32)| {
+                    *other == twin || core.conflicts[twin as usize].binary_search(other).is_ok()
+                })
+        });
+        let twin = twins.max_by_key(|&&twin| (demand[twin as usize], std::cmp::Reverse(twin)));
+        if let Some(&twin) = twin.filter(|&&twin| demand[twin as usize] > 0) {
+            left.push((twin, pods.min(demand[twin as usize])));
+        }
+    }
+    left.sort_unstable();
+    left
 }

@@ -24,6 +24,8 @@ pub(crate) struct Master<'a> {
     limits: Vec<i64>,
     /// Pods to cover, per item.
     demand: Vec<u32>,
+    /// Pods to cover, per row: items that differ only in their place share one.
+    rows: Vec<u32>,
 }
 
 /// The row that counts a kind's nodes: nodes − `over` + `under` = its right-hand side.
@@ -72,8 +74,13 @@ impl<'a> Master<'a> {
     /// `twice` two, so that they can be bounded from both sides.
     pub(crate) fn new(core: &'a Core, demand: &[u32], counted: &[u32], twice: &[u32]) -> Self {
         let mut lp = Simplex::new();
-        for (item, &pods) in demand.iter().enumerate() {
-            lp.add_row(Sense::AtLeast, f64::from(pods), dearest(core, item) * ELASTIC);
+        let mut rows = Vec::with_capacity(core.twins.items.len());
+        for items in &core.twins.items {
+            let items = items.iter().map(|&item| item as usize);
+            let pods = items.clone().map(|item| demand[item]).fold(0, u32::saturating_add);
+            let dearest = items.map(|item| dearest(core, item)).fold(0.0, f64::max);
+            lp.add_row(Sense::AtLeast, f64::from(pods), dearest * ELASTIC);
+            rows.push(pods);
         }
         let top = core.kinds.iter().map(|kind| kind.price).max().unwrap_or(0).max(1) as f64;
         let limit_rows = core
@@ -89,12 +96,13 @@ impl<'a> Master<'a> {
             limit_rows,
             limits: core.limits.clone(),
             demand: demand.to_vec(),
+            rows,
         };
         for (at, kind) in core.kinds.iter().enumerate() {
             if matches!(kind.source, Source::Nodes(_)) {
                 let range = Range { least: 0, most: Some(kind.most) };
                 master.count(at, range, top * ELASTIC, false);
-            } else if counted.contains(&(at as u32)) {
+            } else if counted.contains(&(at as u32)) && core.twins.first[at] == at as u32 {
                 master.count(at, Range::ANY, top * ELASTIC, twice.contains(&(at as u32)));
             }
         }
@@ -111,9 +119,23 @@ impl<'a> Master<'a> {
         self.set_range(kind, range);
     }
 
-    /// What a counted kind's number of nodes may be.
+    /// What a counted kind's number of nodes may be, its twins' included.
     pub(crate) fn range(&self, kind: usize) -> Option<Range> {
-        self.counts[kind].map(|count| count.range)
+        self.counted(kind).map(|count| count.range)
+    }
+
+    /// How many more nodes of a kind its range and what is left of the limits allow.
+    pub(crate) fn affordable(&self, kind: usize) -> u32 {
+        let range = self.range(kind).and_then(|range| range.most).unwrap_or(u32::MAX);
+        let limits = self.core.kinds[kind].limits.iter().filter(|(_, amount)| *amount > 0);
+        let nodes = limits.map(|&(limit, amount)| self.limits[limit as usize].max(0) / amount);
+        let nodes = nodes.map(|nodes| u32::try_from(nodes).unwrap_or(u32::MAX));
+        nodes.fold(range, u32::min)
+    }
+
+    /// The row that counts a kind's nodes together with its twins'.
+    fn counted(&self, kind: usize) -> Option<Count> {
+        self.counts[self.core.twins.first[kind] as usize]
     }
 
     /// Whether a range needs two rows.
@@ -133,7 +155,8 @@ impl<'a> Master<'a> {
     /// Sets how many nodes of a counted kind there may be. Of two different bounds one row can
     /// keep only one, the upper.
     pub(crate) fn set_range(&mut self, kind: usize, range: Range) {
-        let Some(count) = &mut self.counts[kind] else { return };
+        let first = self.core.twins.first[kind] as usize;
+        let Some(count) = &mut self.counts[first] else { return };
         count.range = range;
         let (rhs, over, under) = match range.most {
             Some(most) if most == range.least => (most, false, false),
@@ -188,12 +211,21 @@ impl<'a> Master<'a> {
     pub(crate) fn add(&mut self, pool: &Pool, at: u32) -> u32 {
         let column = pool.get(at);
         let kind = &self.core.kinds[column.kind as usize];
+        let row = |item: u32| self.core.twins.row_of[item as usize];
         let mut entries: Vec<(u32, f64)> =
-            column.pattern.iter().map(|&(item, pods)| (item, f64::from(pods))).collect();
+            column.pattern.iter().map(|&(item, pods)| (row(item), f64::from(pods))).collect();
+        entries.sort_unstable_by_key(|(row, _)| *row);
+        entries.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1 += next.1;
+            }
+            same
+        });
         for &(limit, amount) in &kind.limits {
             entries.push((self.limit_rows[limit as usize], amount as f64));
         }
-        if let Some(count) = self.counts[column.kind as usize] {
+        if let Some(count) = self.counted(column.kind as usize) {
             entries.push((count.row, 1.0));
             entries.extend(count.least.map(|row| (row, 1.0)));
         }
@@ -220,7 +252,7 @@ impl<'a> Master<'a> {
 
     /// Dual prices of the items, not negative.
     pub(crate) fn duals(&self) -> Vec<f64> {
-        (0..self.demand.len()).map(|item| self.lp.dual(item as u32).max(0.0)).collect()
+        self.core.twins.row_of.iter().map(|&row| self.lp.dual(row).max(0.0)).collect()
     }
 
     /// What a node of a kind costs beyond its price: its part of limits and counts.
@@ -234,7 +266,7 @@ impl<'a> Master<'a> {
     /// Dual price of one more node of a counted kind.
     pub(crate) fn count_dual(&self, kind: usize) -> f64 {
         let dual = |row: u32| self.lp.dual(row);
-        self.counts[kind].map_or(0.0, |count| dual(count.row) + count.least.map_or(0.0, dual))
+        self.counted(kind).map_or(0.0, |count| dual(count.row) + count.least.map_or(0.0, dual))
     }
 
     /// Dual prices of the limits, at most 0.
@@ -243,7 +275,7 @@ impl<'a> Master<'a> {
     }
 
     pub(crate) fn is_covered(&self) -> bool {
-        (0..self.demand.len()).all(|item| self.lp.violation(item as u32) < 1e-6)
+        (0..self.rows.len()).all(|row| self.lp.violation(row as u32) < 1e-6)
     }
 
     /// Columns in use: (column of the programme, pool number, how often).
@@ -287,8 +319,11 @@ impl<'a> Master<'a> {
         }
         for &(item, pods) in &column.pattern {
             let left = &mut self.demand[item as usize];
-            *left = left.saturating_sub(pods.saturating_mul(copies));
-            self.lp.set_rhs(item, f64::from(*left));
+            let taken = pods.saturating_mul(copies).min(*left);
+            *left -= taken;
+            let row = self.core.twins.row_of[item as usize];
+            self.rows[row as usize] = self.rows[row as usize].saturating_sub(taken);
+            self.lp.set_rhs(row, f64::from(self.rows[row as usize]));
         }
     }
 

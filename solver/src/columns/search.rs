@@ -35,12 +35,18 @@ use crate::{
 const ROUNDS: u32 = 16;
 /// Dives of the first round, which is to be over soon, and of each later one.
 const DIVES: (u64, u64) = (2, 4);
+/// What the first dives round up at a time, as a share of the whole, and what the later ones do:
+/// one node by one is best, and takes too long where single nodes do not matter.
+const BATCH: (f64, f64) = (5e-3, 1e-3);
 /// Branchings of the bound after each round of dives.
 const BRANCHES: u32 = 8;
 /// How many times as many branches pricing gets, step by step, while it keeps the bound down.
 const DEEPER: [u32; 3] = [4, 16, 64];
 /// One part in so many of the budget may go into emptying nodes.
 const EJECTION: u64 = 6;
+/// One part in so many may go into each root, and into the one that fills existing nodes.
+const ROOT: u64 = 3;
+const FILLING: u64 = 24;
 
 /// Betters a solution's bound, and its plan where a better one is found. While the search goes on
 /// bounds are floats; the one that it ends with is proven by the certificate, or by resources, or
@@ -61,7 +67,7 @@ pub(crate) fn improve(
     }
     let given = (solution.bound, solution.unplaced.clone());
     let unit = unit(&core);
-    let blurred = Blurred::new(&core);
+    let blurred = Blurred::new(&core, stock::MANY);
     let coarse = blurred.as_ref().map_or(&core, |blurred| &blurred.core);
     let mut search = Search { prepared, options, best: solution, unit, blur: 0.0, tell };
     search.eject(&core, &parts, budget);
@@ -187,7 +193,7 @@ impl Search<'_> {
         budget: &mut Budget,
     ) {
         let limits = fine(bounding.core, self.best.cost, self.options.gap_ppm);
-        generate(bounding, &limits, budget);
+        generate(bounding, &limits, ROOT, budget);
         if let Some(pricers) = pricers {
             let coarse = stock::worth(bounding.core, &bounding.pricers, &bounding.duals, budget);
             self.blur = coarse - stock::worth(core, pricers, &bounding.duals, budget);
@@ -199,7 +205,7 @@ impl Search<'_> {
     fn plan_apart(&mut self, bounding: &Root<'_>, parts: &Parts, budget: &mut Budget) -> Record {
         let problem = self.prepared.problem;
         let core = Core::new(problem, parts, View::Plan);
-        let Some(blurred) = Blurred::new(&core) else {
+        let Some(blurred) = Blurred::new(&core, stock::FEW) else {
             let mut seeds = seeds(problem, parts, &core, self.best);
             seeds.extend(transfer(bounding, &core));
             let mut planning = root(&core, seeds, budget);
@@ -210,7 +216,7 @@ impl Search<'_> {
         seeds.extend(transfer(bounding, &blurred.core));
         let mut coarse = root(&blurred.core, seeds, budget);
         let limits = fine(&blurred.core, self.best.cost, self.options.gap_ppm);
-        generate(&mut coarse, &limits, budget);
+        generate(&mut coarse, &limits, FILLING, budget);
         let (filled, left) = stock::fill(&core, &blurred, &coarse, budget);
         let rest = stock::without_nodes(&core, &left);
         let nodes = stock::existing(&blurred.core) as u32;
@@ -233,7 +239,7 @@ impl Search<'_> {
         view: View,
         budget: &mut Budget,
     ) {
-        generate(root, &rough(root.core), budget);
+        generate(root, &rough(root.core), ROOT, budget);
         if view == View::Bound {
             self.raise(root.bound);
         }
@@ -242,7 +248,7 @@ impl Search<'_> {
         }
         if !self.is_done() && !budget.is_spent() {
             let limits = fine(root.core, self.best.cost, self.options.gap_ppm);
-            generate(root, &limits, budget);
+            generate(root, &limits, ROOT, budget);
             if view == View::Bound {
                 self.raise(root.bound);
             }
@@ -263,7 +269,7 @@ impl Search<'_> {
                 break;
             }
             let limits = fine(root.core, self.best.cost, self.options.gap_ppm);
-            generate(root, &Limits { nodes: limits.nodes * deeper, ..limits }, budget);
+            generate(root, &Limits { nodes: limits.nodes * deeper, ..limits }, ROOT, budget);
             self.raise(root.bound);
         }
         rounds
@@ -359,10 +365,10 @@ impl Search<'_> {
     }
 }
 
-/// Works on a root, with a third of the budget at most, so that there are plans whatever becomes of
-/// it.
-fn generate(root: &mut Root<'_>, limits: &Limits, budget: &mut Budget) {
-    let mut own = budget.fork(3);
+/// Works on a root, with one part in `parts` of the budget at most, so that there are plans whatever
+/// becomes of it.
+fn generate(root: &mut Root<'_>, limits: &Limits, parts: u64, budget: &mut Budget) {
+    let mut own = budget.fork(parts);
     let given = own.left();
     root.generate(limits, &mut own);
     budget.join(&own, given);
@@ -375,8 +381,9 @@ fn style(at: u64, seed: u64) -> Style {
         counts: at.is_multiple_of(2),
         large: of(&[0.3, 0.6, 0.15], 2),
         kinds: of(&[0.97, 0.9, 0.94], 4),
+        batch: if at < DIVES.0 { BATCH.0 } else { BATCH.1 },
         harmless: if at < DIVES.0 { 1e-4 } else { 1e-5 },
-        noise: if at < 4 { 0.0 } else { of(&[0.3, 0.1, 0.6], 6) },
+        noise: if at < 4 { 0.0 } else { of(&[0.1, 0.3, 0.0, 0.6], 2) },
         seed: at.wrapping_add(seed.wrapping_mul(0x9e37_79b9)),
     }
 }

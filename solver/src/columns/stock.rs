@@ -12,15 +12,21 @@ use crate::{
     BitSet,
     columns::{
         generate::{Duals, Root},
+        master::Master,
         pool::Column,
     },
     effort::Budget,
     pattern::{Ask, Pattern, Pricer},
-    presolve::{Core, Kind, Source},
+    presolve::{Core, Kind, Source, twins::Twins},
 };
 
-/// More kinds of existing nodes than this are taken together.
-const CLUSTERS: usize = 24;
+/// More kinds of existing nodes than this are taken together for the bound: each has a row of its
+/// own otherwise, and the bound is the closer for it.
+pub(crate) const MANY: usize = 24;
+/// The same for plans, which fill the existing nodes before the rest is bought.
+pub(crate) const FEW: usize = 4;
+/// How many clusters there are at most for each kind of place.
+const CLUSTERS: usize = 8;
 /// Branches per pricing of a node.
 const NODES: u32 = 32;
 /// What the relaxation gave to a cluster is put on a node unless something else is worth this much
@@ -35,16 +41,17 @@ pub(crate) struct Blurred {
 }
 
 impl Blurred {
-    /// `None` when there are not so many kinds of existing nodes.
-    pub(crate) fn new(core: &Core) -> Option<Self> {
+    /// `None` when there are no more than `few` kinds of existing nodes.
+    pub(crate) fn new(core: &Core, few: usize) -> Option<Self> {
         let nodes = existing(core);
-        if nodes <= CLUSTERS {
+        if nodes <= few {
             return None;
         }
         let members = clusters(core, nodes);
         let mut kinds: Vec<Kind> = members.iter().map(|members| average(core, members)).collect();
         kinds.extend_from_slice(&core.kinds[nodes..]);
-        Some(Self { core: Core { kinds, ..core.clone() }, members })
+        let twins = Twins::new(&core.items, &kinds);
+        Some(Self { core: Core { kinds, twins, ..core.clone() }, members })
     }
 }
 
@@ -57,6 +64,7 @@ pub(crate) fn existing(core: &Core) -> usize {
 pub(crate) fn without_nodes(core: &Core, left: &[u32]) -> Core {
     let mut rest = core.clone();
     rest.kinds.drain(..existing(core));
+    rest.twins = Twins::new(&rest.items, &rest.kinds);
     for (item, &left) in rest.items.iter_mut().zip(left) {
         item.demand = left;
     }
@@ -81,7 +89,7 @@ fn clusters(core: &Core, nodes: usize) -> Vec<Vec<u32>> {
     let largest: Vec<i64> = (0..core.dims)
         .map(|dim| core.kinds[..nodes].iter().map(|kind| kind.capacity[dim]).max().unwrap_or(0))
         .collect();
-    let most = CLUSTERS.max(clusters.len() * CLUSTERS / 3).min(4 * CLUSTERS);
+    let most = MANY.max(clusters.len() * CLUSTERS).min(4 * MANY).min(nodes / 2);
     while clusters.len() < most {
         let widths = clusters.iter().enumerate().map(|(at, cluster)| {
             let (width, dim) = widest(core, cluster, &largest);
@@ -182,15 +190,7 @@ pub(crate) fn fill(
             break;
         }
         let duals = master.duals();
-        let mut given = vec![0.0; core.items.len()];
-        for (_, at, value) in master.used() {
-            let column = root.pool.get(at);
-            if column.kind as usize == cluster {
-                for &(item, pods) in &column.pattern {
-                    given[item as usize] += value * f64::from(pods);
-                }
-            }
-        }
+        let mut given = given(core, root, &master, cluster as u32);
         for &kind in members {
             let of = &core.kinds[kind as usize];
             let pricer = Pricer::new(core, of);
@@ -207,6 +207,20 @@ pub(crate) fn fill(
         }
     }
     (filled, master.demand().to_vec())
+}
+
+/// What the relaxation gives to a cluster, per item.
+fn given(core: &Core, root: &Root<'_>, master: &Master<'_>, cluster: u32) -> Vec<f64> {
+    let mut given = vec![0.0; core.items.len()];
+    for (_, at, value) in master.used() {
+        let column = root.pool.get(at);
+        if column.kind == cluster {
+            for &(item, pods) in &column.pattern {
+                given[item as usize] += value * f64::from(pods);
+            }
+        }
+    }
+    given
 }
 
 /// The best pattern of what a cluster was given, or of all that remains when that is much better.
