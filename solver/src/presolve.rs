@@ -135,6 +135,16 @@ impl Core {
         self.items.iter().map(|item| item.demand).collect()
     }
 
+    /// Whether every item that is still to be placed fits a kind that can be bought.
+    pub(crate) fn is_sellable(&self) -> bool {
+        let offers = |item: usize| {
+            let mut for_sale =
+                self.kinds.iter().filter(|kind| matches!(kind.source, Source::Offerings(_)));
+            for_sale.any(|kind| kind.items.contains(item))
+        };
+        self.items.iter().enumerate().all(|(at, item)| item.demand == 0 || offers(at))
+    }
+
     /// Whether the two views come to different cores.
     pub(crate) fn views_differ(problem: &Problem) -> bool {
         let tier = problem.offerings.first().map(|offering| offering.tier);

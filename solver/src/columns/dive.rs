@@ -144,7 +144,9 @@ impl<'a> Dive<'a> {
             if self.style.counts {
                 self.decide_counts(budget);
             }
-            self.fix();
+            if !self.fix() {
+                return false;
+            }
         }
         true
     }
@@ -222,7 +224,8 @@ impl<'a> Dive<'a> {
     }
 
     /// Fixes columns: whole parts first, else the largest fraction, dear nodes before cheap ones.
-    fn fix(&mut self) {
+    /// False when nothing holds what remains.
+    fn fix(&mut self) -> bool {
         let used = self.master.used();
         let dearest = used
             .iter()
@@ -255,11 +258,12 @@ impl<'a> Dive<'a> {
                 }
                 taken |= self.take(at, 1);
             }
-            if !taken {
-                self.take_any();
+            if !taken && !self.take_any() {
+                return false;
             }
         }
         self.close_improper();
+        true
     }
 
     /// Fixes copies of a column, no more than what remains can fill; false when none. Twins take
@@ -303,29 +307,27 @@ impl<'a> Dive<'a> {
         best
     }
 
-    /// The relaxation offers nothing that fits: a node for the first item that remains.
-    fn take_any(&mut self) {
-        let demand = self.master.demand().to_vec();
-        let Some(item) = demand.iter().position(|&pods| pods > 0) else { return };
+    /// The relaxation offers nothing that fits: a node for the first item that remains. False when
+    /// nothing for sale holds it.
+    fn take_any(&mut self) -> bool {
+        let Some(item) = self.master.demand().iter().position(|&pods| pods > 0) else {
+            return true;
+        };
         let offered = self.core.kinds.iter().enumerate().filter(|(_, kind)| {
             matches!(kind.source, Source::Offerings(_)) && kind.items.contains(item)
         });
         let offered = offered.map(|(at, kind)| (self.master.affordable(at) == 0, kind.price, at));
-        let Some((unaffordable, _, kind)) = offered.min() else {
-            // Nothing for sale holds it; the caller sees an uncovered item.
-            self.master.fix(&Column { kind: 0, pattern: vec![(item as u32, demand[item])] }, 1);
-            return;
-        };
+        let Some((unaffordable, _, kind)) = offered.min() else { return false };
         let column = Column { kind: kind as u32, pattern: vec![(item as u32, 1)] };
         if unaffordable {
             // Beyond a limit; the caller finds other nodes for what is on it.
             self.master.fix(&column, 1);
             self.paid += column.cost(self.core);
             self.fixed.push((column, 1));
-            return;
+            return true;
         }
         let (at, _) = self.add(column);
-        self.take(at, 1);
+        self.take(at, 1)
     }
 
     /// Closes every column that holds more of an item than remains: the relaxation would use a

@@ -135,6 +135,15 @@ impl<'a> Planning<'a> {
     }
 }
 
+/// Existing nodes filled beforehand.
+struct Filled {
+    /// What is left to place, without the nodes.
+    rest: Core,
+    nodes: Vec<(Column, u32)>,
+    /// Columns for what is left that are known already.
+    known: Vec<Column>,
+}
+
 struct Search<'a> {
     prepared: &'a Prepared<'a>,
     options: &'a Options,
@@ -203,31 +212,48 @@ impl Search<'_> {
 
     /// Looks for plans in a core of their own, in which pods stay in their places.
     fn plan_apart(&mut self, bounding: &Root<'_>, parts: &Parts, budget: &mut Budget) -> Record {
-        let problem = self.prepared.problem;
-        let core = Core::new(problem, parts, View::Plan);
-        let Some(blurred) = Blurred::new(&core, stock::FEW) else {
-            let mut seeds = seeds(problem, parts, &core, self.best);
-            seeds.extend(transfer(bounding, &core));
-            let mut planning = root(&core, seeds, budget);
-            self.approach(&core, &mut planning, &[], View::Plan, budget);
-            return self.alternate(bounding, &Planning::whole(&planning), 0, budget);
+        let core = Core::new(self.prepared.problem, parts, View::Plan);
+        let filled = Blurred::new(&core, stock::FEW)
+            .and_then(|blurred| self.fill(bounding, parts, &core, &blurred, budget));
+        let (rest, filled, known) = match &filled {
+            Some(Filled { rest, nodes, known }) => (rest, nodes.as_slice(), known.clone()),
+            None => (&core, [].as_slice(), self.seeds(bounding, parts, &core)),
         };
-        let mut seeds = seeds(problem, parts, &blurred.core, self.best);
-        seeds.extend(transfer(bounding, &blurred.core));
-        let mut coarse = root(&blurred.core, seeds, budget);
+        let mut planning = root(rest, known, budget);
+        self.approach(&core, &mut planning, filled, View::Plan, budget);
+        let planning = Planning { core: &core, root: &planning, filled };
+        self.alternate(bounding, &planning, 0, budget)
+    }
+
+    /// Fills the existing nodes, so that only nodes for sale are left to decide on; `None` when pods
+    /// remain that nothing for sale holds.
+    fn fill(
+        &self,
+        bounding: &Root<'_>,
+        parts: &Parts,
+        core: &Core,
+        blurred: &Blurred,
+        budget: &mut Budget,
+    ) -> Option<Filled> {
+        let mut coarse = root(&blurred.core, self.seeds(bounding, parts, &blurred.core), budget);
         let limits = fine(&blurred.core, self.best.cost, self.options.gap_ppm);
         generate(&mut coarse, &limits, FILLING, budget);
-        let (filled, left) = stock::fill(&core, &blurred, &coarse, budget);
-        let rest = stock::without_nodes(&core, &left);
-        let nodes = stock::existing(&blurred.core) as u32;
+        let (nodes, left) = stock::fill(core, blurred, &coarse, budget);
+        let rest = stock::without_nodes(core, &left);
+        let clusters = stock::existing(&blurred.core) as u32;
         let known = (0..coarse.pool.len() as u32).map(|at| coarse.pool.get(at));
-        let known = known.filter(|column| column.kind >= nodes);
+        let known = known.filter(|column| column.kind >= clusters);
         let known = known
-            .map(|column| Column { kind: column.kind - nodes, pattern: column.pattern.clone() });
-        let mut planning = root(&rest, known.collect(), budget);
-        self.approach(&core, &mut planning, &filled, View::Plan, budget);
-        let planning = Planning { core: &core, root: &planning, filled: &filled };
-        self.alternate(bounding, &planning, 0, budget)
+            .map(|column| Column { kind: column.kind - clusters, pattern: column.pattern.clone() });
+        let known = known.collect();
+        rest.is_sellable().then_some(Filled { rest, nodes, known })
+    }
+
+    /// Columns that a root for plans starts with.
+    fn seeds(&self, bounding: &Root<'_>, parts: &Parts, core: &Core) -> Vec<Column> {
+        let mut seeds = seeds(self.prepared.problem, parts, core, self.best);
+        seeds.extend(transfer(bounding, core));
+        seeds
     }
 
     /// Solves a root roughly, dives for a first good plan, and then solves the root well.

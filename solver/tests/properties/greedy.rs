@@ -70,7 +70,7 @@ fn column_generation_only_betters_the_greedy() {
 
 #[test]
 fn solutions_do_not_depend_on_the_run_or_the_threads() {
-    for case in 0..300 {
+    for case in 0..cases(5, 300) {
         let problem = problem(&mut Random::new(case), SMALL);
         let solution = solve(&problem, &columns());
         for threads in [0, 1, 3] {
