@@ -1,0 +1,89 @@
+//! Columns that hold no more than remains.
+
+use crate::{
+    columns::{
+        dive::Dive,
+        plan::cheapest,
+        pool::{Column, price},
+    },
+    pattern::Pattern,
+    presolve::Core,
+};
+
+/// Columns whose reduced cost is beyond this share of their price stay out.
+const DEAR: f64 = 0.2;
+
+impl Dive<'_> {
+    /// Closes every column that holds more of an item than remains: the relaxation would use a
+    /// fraction of it and promise that the last pods cost next to nothing. Those that were good
+    /// come back cut down to what remains, on the cheapest kind that holds it.
+    pub(super) fn close_improper(&mut self) {
+        let demand = self.master.demand().to_vec();
+        let duals = self.master.duals();
+        let over =
+            |pattern: &Pattern| pattern.iter().any(|&(item, pods)| pods > demand[item as usize]);
+        let dear: Vec<bool> =
+            (0..self.core.kinds.len()).map(|kind| self.master.affordable(kind) == 0).collect();
+        let improper = |column: &Column| dear[column.kind as usize] || over(&column.pattern);
+        let improper: Vec<(u32, u32)> =
+            self.master.open().filter(|(_, at)| improper(self.pool.get(*at))).collect();
+        let mut cut = Vec::new();
+        for (column, at) in improper {
+            let old = self.pool.get(at);
+            let good = self.master.reduced_cost(column) <= DEAR * price(self.core, old.kind);
+            self.master.close(column);
+            if good {
+                let mut new = self.elsewhere(old, &duals);
+                if !new.pattern.is_empty() {
+                    new.kind = cheapest(self.core, &new);
+                }
+                if !new.pattern.is_empty() && !dear[new.kind as usize] {
+                    cut.push(new);
+                }
+            }
+        }
+        self.master.compact();
+        for column in cut {
+            self.add(column);
+        }
+    }
+
+    /// A column cut down to what remains, on the one of its kind's twins where most of it is left.
+    fn elsewhere(&self, column: &Column, duals: &[f64]) -> Column {
+        let worth = |pattern: &Pattern| -> f64 {
+            pattern.iter().map(|&(item, pods)| duals[item as usize] * f64::from(pods)).sum()
+        };
+        let mut best = Column { kind: column.kind, pattern: Pattern::new() };
+        let mut most = f64::NEG_INFINITY;
+        for &kind in self.core.twins.of_kind(column.kind) {
+            let pattern = remainder(self.core, kind, &column.pattern, self.master.demand());
+            let worth = worth(&pattern);
+            if worth > most {
+                most = worth;
+                best = Column { kind, pattern };
+            }
+        }
+        best
+    }
+}
+
+/// What remains to be placed of a pattern, on a twin of its kind: each item, or the twin of it that
+/// is left most often among those that may be there.
+pub(super) fn remainder(core: &Core, kind: u32, pattern: &Pattern, demand: &[u32]) -> Pattern {
+    let accepted = &core.kinds[kind as usize].items;
+    let mut left = Pattern::new();
+    for &(item, pods) in pattern {
+        let twins = core.twins.of_item(item).iter().filter(|&&twin| {
+            accepted.contains(twin as usize)
+                && !left.iter().any(|(other, _): &(u32, u32)| {
+                    *other == twin || core.conflicts[twin as usize].binary_search(other).is_ok()
+                })
+        });
+        let twin = twins.max_by_key(|&&twin| (demand[twin as usize], std::cmp::Reverse(twin)));
+        if let Some(&twin) = twin.filter(|&&twin| demand[twin as usize] > 0) {
+            left.push((twin, pods.min(demand[twin as usize])));
+        }
+    }
+    left.sort_unstable();
+    left
+}
