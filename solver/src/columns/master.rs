@@ -355,3 +355,82 @@ fn dearest(core: &Core, item: usize) -> f64 {
     let any = || core.kinds.iter().map(|kind| kind.price).max();
     own.map(|kind| kind.price).min().or_else(any).unwrap_or(0).max(1) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        columns::pool::Pool,
+        presolve::twins::{Twins, tests::zonal},
+    };
+
+    /// Every kind with one pod each of every item it accepts, as far as they fit, from each start.
+    fn columns(core: &Core) -> Vec<Column> {
+        let mut columns = Vec::new();
+        for (at, kind) in (0u32..).zip(&core.kinds) {
+            for start in 0..core.items.len() {
+                let mut room = kind.capacity.clone();
+                let mut pattern = Vec::new();
+                for item in (start..core.items.len()).filter(|&item| kind.items.contains(item)) {
+                    let request = &core.items[item].request;
+                    if request.iter().zip(&room).all(|(ask, have)| ask <= have) {
+                        request.iter().zip(&mut room).for_each(|(ask, have)| *have -= ask);
+                        pattern.push((item as u32, 1));
+                    }
+                }
+                if !pattern.is_empty() {
+                    columns.push(Column { kind: at, pattern });
+                }
+            }
+        }
+        columns
+    }
+
+    fn solved<'a>(core: &'a Core, demand: &[u32]) -> Master<'a> {
+        let mut master = Master::new(core, demand, &[0, 3], &[]);
+        let mut pool = Pool::default();
+        for column in columns(core) {
+            master.offer(&mut pool, column);
+        }
+        assert!(master.solve(&mut Budget::new(1_000_000, None)));
+        master
+    }
+
+    #[test]
+    fn rows_of_twins_ask_no_more_than_rows_of_their_own() {
+        let core = zonal();
+        let mut apart = core.clone();
+        apart.twins = Twins {
+            row_of: (0..core.items.len() as u32).collect(),
+            items: (0..core.items.len() as u32).map(|item| vec![item]).collect(),
+            first: (0..core.kinds.len() as u32).collect(),
+            kinds: (0..core.kinds.len() as u32).map(|kind| vec![kind]).collect(),
+        };
+        let demand = core.demand();
+        let (together, apart) = (solved(&core, &demand), solved(&apart, &demand));
+        assert_eq!((together.rows.len(), apart.rows.len()), (4, 12));
+        assert!(together.is_covered() && apart.is_covered());
+        assert!(together.value() <= apart.value() + 1e-6);
+        assert!(together.value() > 0.9 * apart.value(), "{}", together.value());
+    }
+
+    #[test]
+    fn a_row_asks_for_what_is_left_of_its_items() {
+        let core = zonal();
+        let mut master = solved(&core, &core.demand());
+        for (copies, column) in (0..3).cycle().zip(columns(&core)) {
+            master.fix(&column, copies);
+            let left = |items: &Vec<u32>| {
+                items.iter().map(|&item| master.demand()[item as usize]).sum::<u32>()
+            };
+            let rows: Vec<u32> = core.twins.items.iter().map(left).collect();
+            assert_eq!(master.rows, rows);
+        }
+        assert!(master.demand().iter().sum::<u32>() < core.demand().iter().sum());
+        let range = Range { least: 2, most: Some(5) };
+        master.set_range(core.twins.of_kind(0)[2] as usize, range);
+        assert!(
+            core.twins.of_kind(0).iter().all(|&kind| master.range(kind as usize) == Some(range))
+        );
+    }
+}

@@ -23,6 +23,8 @@ mod refute;
 /// Text reads back as it was written, and nothing makes the reader panic.
 mod stopped;
 mod text;
+/// Zones that sell the same.
+mod twins;
 
 /// One in `share` of the cases that `TENON_CASES` asks for, or `otherwise`.
 fn cases(share: u64, otherwise: u64) -> u64 {

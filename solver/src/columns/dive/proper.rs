@@ -87,3 +87,79 @@ pub(super) fn remainder(core: &Core, kind: u32, pattern: &Pattern, demand: &[u32
     left.sort_unstable();
     left
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        pattern::{Ask, Pricer},
+        presolve::twins::tests::zonal,
+    };
+
+    fn pods_by_row(core: &Core, pattern: &Pattern) -> Vec<u32> {
+        let mut pods = vec![0; core.twins.items.len()];
+        for &(item, count) in pattern {
+            pods[core.twins.row_of[item as usize] as usize] += count;
+        }
+        pods
+    }
+
+    /// Good patterns of every kind at a few prices.
+    fn patterns(core: &Core) -> Vec<(u32, Pattern)> {
+        let mut patterns = Vec::new();
+        for (at, kind) in (0u32..).zip(&core.kinds) {
+            let pricer = Pricer::new(core, kind);
+            for prices in [[5.0, 3.0, 4.0, 1.0], [1.0, 3.0, 1.0, 2.0], [2.0, 2.0, 5.0, 1.0]] {
+                let profits: Vec<f64> =
+                    core.twins.row_of.iter().map(|&row| prices[row as usize]).collect();
+                let limits = core.demand();
+                let ask = Ask {
+                    profits: &profits,
+                    limits: &limits,
+                    enough: 0.0,
+                    nodes: 20,
+                    keep: 3,
+                    exact: false,
+                };
+                let priced = pricer.price(&ask).patterns.into_iter();
+                patterns.extend(priced.map(|(_, pattern)| (at, pattern)));
+            }
+        }
+        patterns
+    }
+
+    #[test]
+    fn a_column_moves_whole_to_a_twin_with_pods_enough() {
+        let core = zonal();
+        let demand = vec![100; core.items.len()];
+        let patterns = patterns(&core);
+        assert!(patterns.len() > 20);
+        for (kind, pattern) in patterns {
+            assert_eq!(core.twins.of_kind(kind).len(), 3);
+            assert_eq!(remainder(&core, kind, &pattern, &demand), pattern);
+            for &twin in core.twins.of_kind(kind) {
+                let moved = remainder(&core, twin, &pattern, &demand);
+                let accepted = &core.kinds[twin as usize].items;
+                assert!(moved.iter().all(|&(item, _)| accepted.contains(item as usize)));
+                assert_eq!(pods_by_row(&core, &moved), pods_by_row(&core, &pattern));
+            }
+        }
+    }
+
+    #[test]
+    fn no_more_moves_than_is_left() {
+        let core = zonal();
+        for (at, (kind, pattern)) in (0u32..).zip(patterns(&core)) {
+            let demand: Vec<u32> =
+                (0..core.items.len() as u32).map(|item| (item * 7 + at * 5) % 4).collect();
+            for &twin in core.twins.of_kind(kind) {
+                let moved = remainder(&core, twin, &pattern, &demand);
+                assert!(
+                    moved.iter().all(|&(item, pods)| pods > 0 && pods <= demand[item as usize])
+                );
+                let (moved, whole) = (pods_by_row(&core, &moved), pods_by_row(&core, &pattern));
+                assert!(moved.iter().zip(&whole).all(|(moved, whole)| moved <= whole));
+            }
+        }
+    }
+}
