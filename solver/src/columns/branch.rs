@@ -199,6 +199,7 @@ fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budg
     let mut near = root.near.clone();
     let mut few = APPROACH;
     let mut round = 0;
+    let kinds: Vec<u32> = (0..root.core.kinds.len() as u32).collect();
     while round < ROUNDS {
         if !part.master.solve(budget) || budget.is_spent() {
             return;
@@ -229,8 +230,8 @@ fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budg
             }
         }
         (round, few) = (round + 1, APPROACH);
-        let priced = price_all(&root.pricers, &question, budget);
-        let bounds: Vec<f64> = priced.iter().map(|priced| priced.bound).collect();
+        let priced = price_all(&root.pricers, &kinds, &question, budget);
+        let bounds: Vec<f64> = priced.iter().map(|(_, priced)| priced.bound).collect();
         let bound = bound(root, &duals, &counts, &part.ranges, &bounds);
         if bound > part.bound {
             part.bound = bound;
@@ -243,7 +244,7 @@ fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budg
         if part.bound > wanted || part.bound >= value * (1.0 - TOLERANCE) {
             return;
         }
-        if !part.master.add_gainful(&mut part.pool, (0..).zip(priced)) {
+        if !part.master.add_gainful(&mut part.pool, priced) {
             if care == Care::Insist {
                 return;
             }

@@ -39,7 +39,7 @@ pub(crate) struct Root<'a> {
     pub master: Master<'a>,
     /// Value of the restricted master.
     pub value: f64,
-    /// No plan costs less.
+    /// No plan costs less; where kinds have twins, of which one stands for all, that is about so.
     pub bound: f64,
     /// The dual prices behind the bound.
     pub duals: Duals,
@@ -50,6 +50,8 @@ pub(crate) struct Root<'a> {
     /// Kinds that are priced more often than the others.
     pub near: Vec<u32>,
     care: Care,
+    /// Pricings of all kinds so far; twins take turns in them.
+    turn: usize,
 }
 
 /// Dual prices that a bound rests on.
@@ -93,6 +95,7 @@ pub(crate) fn root<'a>(core: &'a Core, seeds: Vec<Column>, budget: &mut Budget) 
         worth: vec![1.0; core.kinds.len()],
         near: Vec::new(),
         care: Care::Glance,
+        turn: 0,
         pricers,
     };
     for column in seeds.into_iter().chain(singles(core)) {
@@ -227,12 +230,21 @@ impl Root<'_> {
         }
     }
 
-    /// Prices every kind at these duals; true when a column came that the master lacks.
+    /// Prices every kind, or one of its twins, at these duals; true when a column came that the
+    /// master lacks.
     fn round(&mut self, duals: &Duals, limits: &Limits, budget: &mut Budget) -> bool {
         let core = self.core;
         let costs = duals.costs(core);
-        let priced = price_all(&self.pricers, &self.question(duals, &costs, limits), budget);
-        let bounds: Vec<f64> = priced.iter().map(|priced| priced.bound).collect();
+        let kinds = core.twins.one_each(self.turn);
+        self.turn += 1;
+        let question = self.question(duals, &costs, limits);
+        let priced = price_all(&self.pricers, &kinds, &question, budget);
+        let mut bounds = vec![0.0; core.kinds.len()];
+        for (kind, priced) in &priced {
+            for &twin in core.twins.of_kind(*kind) {
+                bounds[twin as usize] = priced.bound;
+            }
+        }
         let bound = duals.bound(core, self.master.demand(), &bounds);
         if bound > self.bound || self.duals.is_nothing() {
             self.bound = self.bound.max(bound);
@@ -242,16 +254,24 @@ impl Root<'_> {
                 bounds.iter().zip(&costs).map(|(bound, cost)| bound / cost.max(1.0)).collect();
         }
         self.near = nearest(&priced, &costs);
-        let sharpened = self.sharpen(duals, &costs, &bounds, limits);
-        self.master.add_gainful(&mut self.pool, (0..).zip(priced)) || sharpened
+        let sharpened = self.sharpen(&kinds, duals, &costs, &bounds, limits);
+        self.master.add_gainful(&mut self.pool, priced) || sharpened
     }
 
-    /// Sharpens the relaxations of the kinds that hold the bound down most; false when none of
-    /// them can be.
-    fn sharpen(&mut self, duals: &Duals, costs: &[f64], bounds: &[f64], limits: &Limits) -> bool {
+    /// Sharpens the relaxations of those of `kinds` that hold the bound down most; false when none
+    /// of them can be.
+    fn sharpen(
+        &mut self,
+        kinds: &[u32],
+        duals: &Duals,
+        costs: &[f64],
+        bounds: &[f64],
+        limits: &Limits,
+    ) -> bool {
         let over = |kind: usize| bounds[kind] / costs[kind].max(1.0);
         let above = |kind: &usize| costs[*kind] > 0.0 && over(*kind) > 1.0 + limits.tolerance;
-        let mut kinds: Vec<usize> = (0..costs.len()).filter(above).collect();
+        let kinds = kinds.iter().map(|&kind| kind as usize);
+        let mut kinds: Vec<usize> = kinds.filter(above).collect();
         kinds.sort_by(|&a, &b| over(b).total_cmp(&over(a)).then(a.cmp(&b)));
         kinds.truncate(SHARPENED);
         let demand = self.master.demand();

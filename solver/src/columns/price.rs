@@ -64,57 +64,58 @@ const BATCH: usize = 4;
 /// How much further the kinds are looked into that hold the bound down.
 const INSIST: u32 = 16;
 
-/// Prices all kinds: each a little, then those that stand furthest above their cost thoroughly.
+/// Prices all of `kinds`: each a little, then those that stand furthest above their cost thoroughly.
 /// The bound rests on the worst kind alone, so once that is as good as it gets, the rest may stay.
 pub(crate) fn price_all(
     pricers: &[Pricer],
+    kinds: &[u32],
     question: &Question<'_>,
     budget: &mut Budget,
-) -> Vec<Priced> {
+) -> Vec<(u32, Priced)> {
     // What costs nothing, as existing nodes do, has nothing that it could be above of.
     let free = |kind: usize| question.costs[kind] <= 0.0;
     let first = |kind: usize| match question.care {
         Care::Insist if free(kind) => question.nodes,
         _ => FIRST,
     };
-    let mut priced: Vec<Priced> = pricers
-        .par_iter()
-        .enumerate()
-        .map(|(kind, pricer)| pricer.price(&question.ask(kind, first(kind), false)))
-        .collect();
-    let over = |priced: &Priced, kind: usize| priced.bound / question.costs[kind].max(1.0);
-    let mut open: Vec<usize> = (0..pricers.len())
-        .filter(|&kind| !free(kind) && over(&priced[kind], kind) > 1.0 + question.tolerance)
+    let glance = |&kind: &u32| {
+        let at = kind as usize;
+        (kind, pricers[at].price(&question.ask(at, first(at), false)))
+    };
+    let mut priced: Vec<(u32, Priced)> = kinds.par_iter().map(glance).collect();
+    let over =
+        |(kind, priced): &(u32, Priced)| priced.bound / question.costs[*kind as usize].max(1.0);
+    let mut open: Vec<usize> = (0..kinds.len())
+        .filter(|&at| !free(kinds[at] as usize) && over(&priced[at]) > 1.0 + question.tolerance)
         .collect();
     for (care, nodes) in [(Care::Look, question.nodes), (Care::Insist, question.nodes * INSIST)] {
         if question.care >= care {
-            open.retain(|&kind| over(&priced[kind], kind) > 1.0 + question.tolerance);
-            open.sort_by(|&a, &b| {
-                over(&priced[b], b).total_cmp(&over(&priced[a], a)).then(a.cmp(&b))
-            });
+            open.retain(|&at| over(&priced[at]) > 1.0 + question.tolerance);
+            open.sort_by(|&a, &b| over(&priced[b]).total_cmp(&over(&priced[a])).then(a.cmp(&b)));
             let mut settled: f64 = 0.0;
             for batch in open.chunks(BATCH) {
-                if over(&priced[batch[0]], batch[0]) <= settled {
+                if over(&priced[batch[0]]) <= settled {
                     break;
                 }
-                let again: Vec<Priced> = batch
-                    .par_iter()
-                    .map(|&kind| pricers[kind].price(&question.ask(kind, nodes, true)))
-                    .collect();
-                for (&kind, new) in batch.iter().zip(again) {
-                    budget.prices(new.nodes.into());
+                let again = |&at: &usize| {
+                    let kind = kinds[at] as usize;
+                    (kinds[at], pricers[kind].price(&question.ask(kind, nodes, true)))
+                };
+                let again: Vec<(u32, Priced)> = batch.par_iter().map(again).collect();
+                for (&at, new) in batch.iter().zip(again) {
+                    budget.prices(new.1.nodes.into());
                     // A pattern that good is there; no search would bring the bound below it.
-                    let there = new.patterns.first().map_or(0.0, |(worth, _)| *worth);
-                    settled = settled.max(there / question.costs[kind].max(1.0));
+                    let there = new.1.patterns.first().map_or(0.0, |(worth, _)| *worth);
+                    settled = settled.max(there / question.costs[new.0 as usize].max(1.0));
                     if care == Care::Insist {
-                        settled = settled.max(over(&new, kind));
+                        settled = settled.max(over(&new));
                     }
-                    priced[kind] = new;
+                    priced[at] = new;
                 }
             }
         }
     }
-    budget.prices(pricers.len() as u64);
+    budget.prices(kinds.len() as u64);
     priced
 }
 
@@ -140,18 +141,20 @@ const NEAR: f64 = 0.95;
 const MOST_NEAR: usize = 24;
 
 /// The kinds with a pattern that is worth almost what a node costs, or more, ascending.
-pub(crate) fn nearest(priced: &[Priced], costs: &[f64]) -> Vec<u32> {
-    let worth = |kind: usize| {
-        let best = priced[kind].patterns.first();
+pub(crate) fn nearest(priced: &[(u32, Priced)], costs: &[f64]) -> Vec<u32> {
+    let worth = |(kind, priced): &(u32, Priced)| {
+        let kind = *kind as usize;
+        let best = priced.patterns.first();
         // Nodes that cost nothing are near, but not before what is to be bought.
         let share =
             |worth: f64| if costs[kind] > 0.0 { worth / costs[kind].max(1.0) } else { NEAR };
         best.map_or(0.0, |(worth, _)| share(*worth))
     };
-    let mut near: Vec<usize> = (0..priced.len()).filter(|&kind| worth(kind) >= NEAR).collect();
-    near.sort_by(|&a, &b| worth(b).total_cmp(&worth(a)).then(a.cmp(&b)));
+    let mut near: Vec<(f64, u32)> =
+        priced.iter().map(|one| (worth(one), one.0)).filter(|(worth, _)| *worth >= NEAR).collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     near.truncate(MOST_NEAR);
-    let mut near: Vec<u32> = near.into_iter().map(|kind| kind as u32).collect();
+    let mut near: Vec<u32> = near.into_iter().map(|(_, kind)| kind).collect();
     near.sort_unstable();
     near
 }

@@ -59,6 +59,14 @@ impl Twins {
         &self.kinds[self.first[kind as usize] as usize]
     }
 
+    /// One of each kind's twins, ascending; another one with every turn.
+    pub(crate) fn one_each(&self, turn: usize) -> Vec<u32> {
+        let families = self.kinds.iter().filter(|kinds| !kinds.is_empty());
+        let mut kinds: Vec<u32> = families.map(|kinds| kinds[turn % kinds.len()]).collect();
+        kinds.sort_unstable();
+        kinds
+    }
+
     /// The twins of an item, itself included, ascending.
     pub(crate) fn of_item(&self, item: u32) -> &[u32] {
         &self.items[self.row_of[item as usize] as usize]
@@ -144,6 +152,8 @@ pub(crate) mod tests {
         assert_eq!(twins.first, [0, 1, 0, 3, 4]);
         assert_eq!(twins.of_kind(2), [0, 2]);
         assert_eq!(twins.of_kind(4), [4]);
+        assert_eq!(twins.one_each(0), [0, 1, 3, 4]);
+        assert_eq!(twins.one_each(5), [1, 2, 3, 4]);
     }
 
     #[test]
