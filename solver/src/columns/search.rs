@@ -236,8 +236,7 @@ impl Search<'_> {
         budget: &mut Budget,
     ) -> Option<Filled> {
         let mut coarse = root(&blurred.core, self.seeds(bounding, parts, &blurred.core), budget);
-        let limits = fine(&blurred.core, self.best.cost, self.options.gap_ppm);
-        generate(&mut coarse, &limits, FILLING, budget);
+        generate(&mut coarse, &rough(&blurred.core), FILLING, budget);
         let (nodes, left) = stock::fill(core, blurred, &coarse, budget);
         let rest = stock::without_nodes(core, &left);
         let clusters = stock::existing(&blurred.core) as u32;

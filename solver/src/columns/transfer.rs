@@ -12,12 +12,12 @@ use crate::{
 const DEAR: f64 = 0.02;
 
 /// The good columns of a root, on every kind of `core` that differs from theirs only in where it
-/// stands. Pods become pods of the same groups that may be there.
+/// stands; of twins, one will do. Pods become pods of the same groups that may be there.
 pub(crate) fn transfer(root: &Root<'_>, core: &Core) -> Vec<Column> {
     let items = counterparts(root.core, core);
     let mut kinds: FxHashMap<_, Vec<u32>> = FxHashMap::default();
     for (at, kind) in (0u32..).zip(&core.kinds) {
-        if matches!(kind.source, Source::Offerings(_)) {
+        if matches!(kind.source, Source::Offerings(_)) && core.twins.first[at as usize] == at {
             kinds.entry(likeness(kind)).or_default().push(at);
         }
     }
@@ -30,11 +30,18 @@ pub(crate) fn transfer(root: &Root<'_>, core: &Core) -> Vec<Column> {
         if worth < cost * (1.0 - DEAR) || matches!(kind.source, Source::Nodes(_)) {
             continue;
         }
-        for &kind in kinds.get(&likeness(kind)).map_or(&[][..], Vec::as_slice) {
-            let pattern = carry(core, kind, &column.pattern, &items);
-            if !pattern.is_empty() {
-                columns.push(Column { kind, pattern });
-            }
+        for &first in kinds.get(&likeness(kind)).map_or(&[][..], Vec::as_slice) {
+            let twins = core.twins.of_kind(first);
+            // Each begins the row in its turn, so that no place gets all that several could take.
+            let (before, after) = twins.split_at(at as usize % twins.len());
+            let carried = after.iter().chain(before).map(|&kind| {
+                let pattern = carry(core, kind, &column.pattern, &items);
+                Column { kind, pattern }
+            });
+            let pods = |column: &Column| column.pattern.iter().map(|(_, pods)| pods).sum::<u32>();
+            // The first of those that hold most.
+            let best = carried.rev().max_by_key(pods);
+            columns.extend(best.filter(|column| !column.pattern.is_empty()));
         }
     }
     columns
