@@ -218,7 +218,7 @@ fn snapshot(templates: impl IntoIterator<Item = PodTemplate>) -> Snapshot {
             .entry(format!("{:?} {:?}", template.labels, template.spec))
             .or_insert_with(|| Arc::new(template))
             .clone();
-        pods.push(Pod {
+        let pod = Pod {
             namespace: namespace.clone(),
             name: format!("pod-{at:06}").into(),
             uid: "".into(),
@@ -230,7 +230,8 @@ fn snapshot(templates: impl IntoIterator<Item = PodTemplate>) -> Snapshot {
             created: 0,
             resized: None,
             expanded_from: None,
-        });
+        };
+        pods.push(Arc::new(pod));
     }
     let pool = NodePool { name: "default".to_owned(), ..Default::default() };
     Snapshot { pods, node_pools: vec![pool], ..Default::default() }

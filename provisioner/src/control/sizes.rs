@@ -128,7 +128,7 @@ mod tests {
         Snapshot {
             node_pools: vec![pool],
             node_claims: claims,
-            pods: vec![pod],
+            pods: vec![pod.into()],
             ..Snapshot::default()
         }
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use catalog::Resources;
-use k8s_openapi::api::core::v1::{Node, Taint};
+use k8s_openapi::api::core::v1::Taint;
 use solver::solution::{Effort, Reason, Status};
 
 use super::{Explained, Format, Report, Variant, compare, render};
@@ -34,15 +34,17 @@ fn pod(name: &str, from: Option<&str>, owner: Option<&str>) -> Pod {
 
 fn snapshot() -> Snapshot {
     Snapshot {
-        pods: vec![
+        pods: [
             pod("api-6f7c9d8b54-x1", None, Some("ReplicaSet")),
             pod("api-6f7c9d8b54-x2", None, Some("ReplicaSet")),
             pod("db-0", None, Some("StatefulSet")),
             pod("huge", None, None),
             pod("web-0", Some("Deployment shop/web"), Some("ReplicaSet")),
             pod("web-1", Some("Deployment shop/web"), Some("ReplicaSet")),
-        ],
-        nodes: vec![Node::default()],
+        ]
+        .map(Arc::new)
+        .into(),
+        nodes: vec![Arc::default()],
         ..Snapshot::default()
     }
 }

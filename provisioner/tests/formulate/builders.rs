@@ -88,12 +88,22 @@ impl Cluster {
         Self { snapshot, types }
     }
 
+    /// A pod to change.
+    pub fn pod_mut(&mut self, at: usize) -> &mut Pod {
+        Arc::make_mut(&mut self.snapshot.pods[at])
+    }
+
+    /// A node to change.
+    pub fn node_mut(&mut self, at: usize) -> &mut Node {
+        Arc::make_mut(&mut self.snapshot.nodes[at])
+    }
+
     /// Adds pending pods of one template, named after their position.
     pub fn pending(mut self, count: usize, labels: &[(&str, &str)], spec: Value) -> Self {
         let template = Arc::new(template(labels, spec));
         for _ in 0..count {
             let name = format!("pod-{:03}", self.snapshot.pods.len());
-            self.snapshot.pods.push(pod(&name, &template));
+            self.snapshot.pods.push(Arc::new(pod(&name, &template)));
         }
         self
     }
@@ -103,7 +113,7 @@ impl Cluster {
         let name = format!("pod-{:03}", self.snapshot.pods.len());
         let mut pod = pod(&name, &Arc::new(template(labels, spec)));
         pod.node_name = Some(Arc::from(node));
-        self.snapshot.pods.push(pod);
+        self.snapshot.pods.push(Arc::new(pod));
         self
     }
 
@@ -111,7 +121,7 @@ impl Cluster {
     pub fn nodes(mut self, zones: &[&str]) -> Self {
         for zone in zones {
             let name = format!("node-{}", self.snapshot.nodes.len());
-            self.snapshot.nodes.push(node(&name, zone));
+            self.snapshot.nodes.push(Arc::new(node(&name, zone)));
         }
         self
     }

@@ -89,7 +89,7 @@ fn a_node_without_the_key_of_a_hard_spread_is_no_place() {
         Cluster::new()
             .nodes(&["a", "b"])
             .with(|c| {
-                let labels = c.snapshot.nodes[1].metadata.labels.get_or_insert_default();
+                let labels = c.node_mut(1).metadata.labels.get_or_insert_default();
                 labels.remove(ZONE);
             })
             .pending(1, &web(), spread(ZONE, json!({"whenUnsatisfiable": policy})))
@@ -175,7 +175,7 @@ fn namespaces_limit_whom_a_term_sees() {
             .pending(1, &[("app", "db")], json!({}))
             .pending(1, &[("rev", "1")], near(json!([term])))
             .with(|c| {
-                c.snapshot.pods[1].namespace = "other".into();
+                c.pod_mut(1).namespace = "other".into();
                 let other = json!({"metadata": {"name": "other", "labels": {"env": "prod"}}});
                 c.snapshot
                     .namespaces

@@ -97,7 +97,7 @@ fn limits_count_what_stands() {
     let found = Cluster::new()
         .nodes(&["a", "b"])
         .with(|c| {
-            let labels = c.snapshot.nodes[0].metadata.labels.get_or_insert_default();
+            let labels = c.node_mut(0).metadata.labels.get_or_insert_default();
             labels.insert("karpenter.sh/nodepool".into(), "main".into());
             labels.insert("karpenter.sh/initialized".into(), "true".into());
         })

@@ -15,7 +15,7 @@ fn free_room_is_what_bound_and_expected_pods_leave() {
         c.snapshot.daemon_sets = vec![("kube-system/agent".to_owned(), agent)];
     };
     let owned = |c: &mut Cluster| {
-        Arc::make_mut(&mut c.snapshot.pods[0].template).owner_kind = Some("DaemonSet".into());
+        Arc::make_mut(&mut c.pod_mut(0).template).owner_kind = Some("DaemonSet".into());
     };
     let small = json!({"containers": [container("500m", "1Gi")]});
     let big = json!({"containers": [container("9", "1Gi")]});
@@ -47,13 +47,13 @@ fn a_resized_pod_takes_what_it_holds() {
     let found = Cluster::new()
         .nodes(&["a"])
         .bound("node-0", &[], json!({}))
-        .with(|c| c.snapshot.pods[0].resized = Some(Box::new(Resources::from([("cpu", 3_500)]))))
+        .with(|c| c.pod_mut(0).resized = Some(Box::new(Resources::from([("cpu", 3_500)]))))
         .formulate();
     assert_eq!(found.problem.nodes[0].free[0], 500);
 }
 
 fn spec(cluster: &mut Cluster) -> &mut k8s_openapi::api::core::v1::NodeSpec {
-    cluster.snapshot.nodes[0].spec.get_or_insert_default()
+    cluster.node_mut(0).spec.get_or_insert_default()
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn standing_nodes_are_priced_by_their_labels() {
     let found = Cluster::new()
         .nodes(&["a", "a"])
         .with(|c| {
-            let labels = c.snapshot.nodes[0].metadata.labels.get_or_insert_default();
+            let labels = c.node_mut(0).metadata.labels.get_or_insert_default();
             labels.insert("node.kubernetes.io/instance-type".into(), "s8".into());
             labels.insert("karpenter.sh/capacity-type".into(), "spot".into());
         })

@@ -88,27 +88,24 @@ fn pods_play_their_part() {
     type Change = fn(&mut Cluster);
     let cases: [(&str, Change, Option<SkipReason>, usize); 10] = [
         ("pending", |_| {}, None, 1),
-        ("finished", |c| c.snapshot.pods[0].terminal = true, Some(Terminal), 0),
-        ("being deleted", |c| c.snapshot.pods[0].deleting = true, Some(Deleting), 0),
+        ("finished", |c| c.pod_mut(0).terminal = true, Some(Terminal), 0),
+        ("being deleted", |c| c.pod_mut(0).deleting = true, Some(Deleting), 0),
         (
             "owned by a daemon set",
-            |c| {
-                Arc::make_mut(&mut c.snapshot.pods[0].template).owner_kind =
-                    Some("DaemonSet".into())
-            },
+            |c| Arc::make_mut(&mut c.pod_mut(0).template).owner_kind = Some("DaemonSet".into()),
             Some(DaemonSetPod),
             0,
         ),
         (
             "static",
-            |c| Arc::make_mut(&mut c.snapshot.pods[0].template).owner_kind = Some("Node".into()),
+            |c| Arc::make_mut(&mut c.pod_mut(0).template).owner_kind = Some("Node".into()),
             Some(StaticPod),
             0,
         ),
         (
             "gated",
             |c| {
-                let spec = &mut Arc::make_mut(&mut c.snapshot.pods[0].template).spec;
+                let spec = &mut Arc::make_mut(&mut c.pod_mut(0).template).spec;
                 spec.scheduling_gates = serde_json::from_value(json!([{"name": "wait"}])).unwrap();
             },
             Some(SchedulingGated),
@@ -117,7 +114,7 @@ fn pods_play_their_part() {
         (
             "of another scheduler",
             |c| {
-                let spec = &mut Arc::make_mut(&mut c.snapshot.pods[0].template).spec;
+                let spec = &mut Arc::make_mut(&mut c.pod_mut(0).template).spec;
                 spec.scheduler_name = Some("volcano".into());
             },
             Some(OtherScheduler),
@@ -125,21 +122,21 @@ fn pods_play_their_part() {
         ),
         (
             "nominated to a node that stays",
-            |c| c.snapshot.pods[0].nominated_node = nominated("node-0", None),
+            |c| c.pod_mut(0).nominated_node = nominated("node-0", None),
             Some(Nominated),
             0,
         ),
         (
             "nominated to a node that is gone",
-            |c| c.snapshot.pods[0].nominated_node = nominated("node-9", None),
+            |c| c.pod_mut(0).nominated_node = nominated("node-9", None),
             None,
             1,
         ),
         (
             "on a node that goes away",
             |c| {
-                c.snapshot.pods[0].node_name = Some("node-0".into());
-                let spec = c.snapshot.nodes[0].spec.get_or_insert_default();
+                c.pod_mut(0).node_name = Some("node-0".into());
+                let spec = c.node_mut(0).spec.get_or_insert_default();
                 spec.taints = Some(vec![taint("karpenter.sh/disrupted", "NoSchedule")]);
             },
             None,
@@ -159,7 +156,7 @@ fn a_nominated_pod_keeps_its_room() {
     let found = Cluster::new()
         .nodes(&["a"])
         .pending(1, &[], json!({}))
-        .with(|c| c.snapshot.pods[0].nominated_node = nominated("node-0", None))
+        .with(|c| c.pod_mut(0).nominated_node = nominated("node-0", None))
         .formulate();
     assert_eq!(found.problem.nodes[0].free[0], 3000);
 }
@@ -217,7 +214,7 @@ fn a_nomination_that_comes_to_nothing_is_given_up() {
     let waiting = |planned_at: i64| {
         Cluster::new().nodes(&["a", "b"]).pending(2, &[], json!({})).with(|c| {
             c.snapshot.taken_at = 1_000;
-            c.snapshot.pods[0].nominated_node = nominated("node-0", Some(planned_at));
+            c.pod_mut(0).nominated_node = nominated("node-0", Some(planned_at));
         })
     };
     let young = waiting(941).formulate();

@@ -80,7 +80,8 @@ fn pools_keep_their_limits() {
             let labels = json!({"karpenter.sh/nodepool": "new"});
             let extra =
                 json!({"metadata": {"labels": labels}, "status": {"capacity": {"cpu": "1"}}});
-            w.snapshot.nodes.push(serde_json::from_value(node("old", "a", extra)).unwrap());
+            let old = serde_json::from_value(node("old", "a", extra)).unwrap();
+            w.snapshot.nodes.push(Arc::new(old));
             limit(cpu)(w);
         }
     };
@@ -102,7 +103,7 @@ fn every_pod_once() {
         vec![]
     );
     assert_eq!(found(|w| w.plan.launches[0].pods.push(7)), accounting);
-    assert_eq!(found(|w| w.snapshot.pods[0].deleting = true), accounting);
+    assert_eq!(found(|w| Arc::make_mut(&mut w.snapshot.pods[0]).deleting = true), accounting);
     assert_eq!(found(|w| w.plan.totals.hourly += 1), accounting);
     assert_eq!(found(|w| w.place("p", "nowhere")), accounting);
 }

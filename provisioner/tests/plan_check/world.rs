@@ -63,8 +63,8 @@ impl World {
             let metadata = &object["metadata"];
             let name = text(&metadata["name"]);
             match object["kind"].as_str().unwrap() {
-                "Pod" => snapshot.pods.push(pod(object)),
-                "Node" => snapshot.nodes.push(read(object)),
+                "Pod" => snapshot.pods.push(pod(object).into()),
+                "Node" => snapshot.nodes.push(Arc::new(read(object))),
                 "Namespace" => drop(snapshot.namespaces.insert(name, read(object))),
                 "PersistentVolume" => drop(snapshot.volumes.insert(name, read(object))),
                 "StorageClass" => drop(snapshot.storage_classes.insert(name, read(object))),
