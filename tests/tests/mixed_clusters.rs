@@ -5,6 +5,7 @@
 
 use std::{
     env,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -27,6 +28,9 @@ use tenon_tests::generate::{Cloud, as_list, generate};
 /// Units of work per cluster: column generation has its turn, and thousands of clusters stay
 /// possible.
 const EFFORT: u64 = 5_000;
+
+/// Seeds that found a fault once.
+const ONCE_WRONG: [u64; 2] = [7436, 9427];
 
 /// Every how many seeds the cluster is one of Azure.
 const AZURE_EVERY: u64 = 10;
@@ -93,9 +97,16 @@ fn both_checks_accept_every_plan() {
                     // Cases differ much in length, so each worker takes the next one.
                     let seeds = std::iter::from_fn(|| {
                         let at = next.fetch_add(1, Ordering::Relaxed);
-                        (at < cases).then_some(first + at)
+                        match at.checked_sub(cases) {
+                            None => Some(first + at),
+                            Some(again) => ONCE_WRONG.get(again as usize).copied(),
+                        }
                     });
-                    seeds.filter_map(|seed| run(seed, &kwok, &azure, &tally)).collect::<Vec<_>>()
+                    let run = |seed| {
+                        let ran = AssertUnwindSafe(|| run(seed, &kwok, &azure, &tally));
+                        catch_unwind(ran).unwrap_or_else(|_| Some(format!("seed {seed}: panics")))
+                    };
+                    seeds.filter_map(run).collect::<Vec<_>>()
                 })
             })
             .collect();

@@ -43,8 +43,18 @@ struct Part<'a> {
     point: Arc<Point>,
     /// The part's number in the record.
     number: usize,
-    /// The kind to branch on and its number in the relaxation.
-    split: Option<(u32, f64)>,
+    next: Next,
+}
+
+/// What is to be done with a part when its bound is the least.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    /// The work given did not solve its relaxation, whose numbers mean nothing yet.
+    Solve,
+    /// Divide it: a kind, and the whole number below its number in the relaxation.
+    Divide(u32, u32),
+    /// All numbers that count are whole.
+    Close,
 }
 
 /// The parts that all plans are divided into.
@@ -75,13 +85,13 @@ impl<'a> Tree<'a> {
             bound: root.bound,
             point,
             number: 0,
-            split: None,
+            next: Next::Solve,
         };
         for at in root.good_columns(START, |_| true) {
             first.master.offer(&mut first.pool, root.pool.get(at).clone());
         }
         if first.master.solve(budget) {
-            first.split = split(root, &first);
+            first.next = next(root, &first);
         }
         Self { root, open: vec![first], closed: f64::INFINITY, record }
     }
@@ -107,14 +117,29 @@ impl<'a> Tree<'a> {
             if settled || budget.is_spent() {
                 return;
             }
-            let part = self.open.swap_remove(at);
-            match part.split {
-                Some((kind, number)) => {
-                    return self.divide(&part, kind, number.floor() as u32, wanted, budget);
+            match self.open[at].next {
+                Next::Solve => return self.solve(at, wanted, budget),
+                Next::Divide(kind, most) => {
+                    let part = self.open.swap_remove(at);
+                    return self.divide(&part, kind, most, wanted, budget);
                 }
-                None => self.closed = self.closed.min(part.bound),
+                Next::Close => {
+                    let part = self.open.swap_remove(at);
+                    self.closed = self.closed.min(part.bound);
+                }
             }
         }
+    }
+
+    /// Goes on with a part that there was not work enough for. One that all the work that is left
+    /// does not help is closed.
+    fn solve(&mut self, at: usize, wanted: f64, budget: &mut Budget) {
+        let part = &mut self.open[at];
+        generate(self.root, part, wanted, budget);
+        if matches!(part.next, Next::Solve) && !budget.is_spent() {
+            part.next = Next::Close;
+        }
+        self.record.set(part.number, part.point.clone());
     }
 
     fn divide(&mut self, part: &Part<'a>, kind: u32, most: u32, wanted: f64, budget: &mut Budget) {
@@ -122,7 +147,7 @@ impl<'a> Tree<'a> {
         let (mut one, mut other) = (budget.fork(2), budget.fork(2));
         let given = one.left();
         let below = Range { least: 0, most: Some(most) };
-        let above = Range { least: most + 1, most: None };
+        let above = Range { least: most.saturating_add(1), most: None };
         let (below, above) = rayon::join(
             || child(root, part, kind, below, wanted, &mut one),
             || child(root, part, kind, above, wanted, &mut other),
@@ -165,14 +190,13 @@ fn child<'a>(
         bound: parent.bound,
         point: parent.point.clone(),
         number: parent.number,
-        split: None,
+        next: Next::Solve,
     };
     if part.master.needs_two(kind as usize, joint) {
         part.master = rebuilt(root, &part, kind);
     }
     part.master.set_range(kind as usize, joint);
     generate(root, &mut part, wanted, budget);
-    part.split = split(root, &part);
     part
 }
 
@@ -193,16 +217,25 @@ fn rebuilt<'a>(root: &Root<'a>, part: &Part<'a>, kind: u32) -> Master<'a> {
     master
 }
 
-/// Column generation within a part.
+/// Column generation within a part, and what is to be done with it after that.
 fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budget) {
+    part.next =
+        if add_columns(root, part, wanted, budget) { next(root, part) } else { Next::Solve };
+}
+
+/// Whether the master is solved in the end.
+fn add_columns(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budget) -> bool {
     let mut care = Care::Look;
     let mut near = root.near.clone();
     let mut few = APPROACH;
     let mut round = 0;
     let kinds: Vec<u32> = (0..root.core.kinds.len() as u32).collect();
     while round < ROUNDS {
-        if !part.master.solve(budget) || budget.is_spent() {
-            return;
+        if !part.master.solve(budget) {
+            return false;
+        }
+        if budget.is_spent() {
+            return true;
         }
         let value = part.master.value();
         let duals = Duals { items: part.master.duals(), limits: part.master.limit_duals() };
@@ -242,16 +275,16 @@ fn generate(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut Budg
         }
         near = nearest(&priced, &costs);
         if part.bound > wanted || part.bound >= value * (1.0 - TOLERANCE) {
-            return;
+            return true;
         }
         if !part.master.add_gainful(&mut part.pool, priced) {
             if care == Care::Insist {
-                return;
+                return true;
             }
             care = care.more();
         }
     }
-    part.master.solve(budget);
+    part.master.solve(budget)
 }
 
 /// The bound on plans of a part. The number of a kind's nodes has a dual price: positive ones pay
@@ -311,8 +344,8 @@ fn bound_by(
     duals.scaled_bound(core, root.master.demand(), bounds, scale) + numbers
 }
 
-/// The kind whose number, made whole, matters most.
-fn split(root: &Root<'_>, part: &Part<'_>) -> Option<(u32, f64)> {
+/// Divides a solved part by the kind whose number, made whole, matters most.
+fn next(root: &Root<'_>, part: &Part<'_>) -> Next {
     let mut numbers = vec![0.0; root.core.kinds.len()];
     for (_, at, value) in part.master.used() {
         numbers[part.pool.get(at).kind as usize] += value;
@@ -330,5 +363,5 @@ fn split(root: &Root<'_>, part: &Part<'_>) -> Option<(u32, f64)> {
             best = Some((stake, kind as u32, number));
         }
     }
-    best.map(|(_, kind, number)| (kind, number))
+    best.map_or(Next::Close, |(_, kind, number)| Next::Divide(kind, number.floor() as u32))
 }
