@@ -75,6 +75,7 @@ pub(super) fn read(snapshot: &Snapshot) -> Nodes<'_> {
             by_provider.insert(provider, claim);
         }
     }
+    let launching = snapshot.node_claims.iter().any(is_launching);
     let mut nodes = Nodes { now: snapshot.taken_at, ..Nodes::default() };
     let mut places: FxHashMap<&str, u32> = FxHashMap::default();
     let mut registered = rustc_hash::FxHashSet::default();
@@ -83,6 +84,10 @@ pub(super) fn read(snapshot: &Snapshot) -> Nodes<'_> {
         let provider = node.spec.as_ref().and_then(|spec| spec.provider_id.as_deref());
         let claim = by_node.get(name).or_else(|| by_provider.get(provider?)).copied();
         registered.extend(claim.map(|claim| claim.name.as_str()));
+        if claim.is_none() && launching && is_unregistered(node) {
+            nodes.fates.insert(name, Fate::Unclaimed);
+            continue;
+        }
         if leaves(node, claim) {
             nodes.fates.insert(name, Fate::Leaves);
             continue;
@@ -101,6 +106,17 @@ pub(super) fn read(snapshot: &Snapshot) -> Nodes<'_> {
     }
     nodes.reserve(snapshot, &places);
     nodes
+}
+
+/// Whether a claim does not say yet which machine is its own.
+fn is_launching(claim: &NodeClaim) -> bool {
+    claim.node_name.is_none() && claim.provider_id.is_none()
+}
+
+/// Whether a node came up for a claim and has not been given what its claim says.
+fn is_unregistered(node: &Node) -> bool {
+    let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_ref());
+    taints.into_iter().flatten().any(|taint| taint.key == UNREGISTERED)
 }
 
 fn leaves(node: &Node, claim: Option<&NodeClaim>) -> bool {

@@ -19,6 +19,9 @@ pub(super) enum Fate {
     Stays(u32),
     /// It goes away; its pods need another place.
     Leaves,
+    /// It came up before its claim says so: the claim, which stands for it, must not be counted
+    /// beside it.
+    Unclaimed,
 }
 
 /// The pods of a snapshot, sorted by the part they play.
@@ -88,6 +91,7 @@ fn part(pod: &Pod, nodes: &Nodes<'_>, held: &Held<'_>) -> Part {
                 let detail = format!("runs on node {node}, which is not in the input");
                 Part::Skipped(SkipReason::MissingReference, detail)
             }
+            Some(Fate::Unclaimed) => Part::Silent,
             Some(Fate::Leaves) if follows.is_some() || pod.deleting => Part::Silent,
             Some(Fate::Leaves) => match held.why(pod) {
                 Some(why) => Part::Skipped(SkipReason::Held, why),

@@ -89,6 +89,37 @@ fn cordons_names_and_taints() {
     ]);
 }
 
+#[test]
+fn nodes_that_a_claim_may_stand_for() {
+    let claim =
+        |status: Value| json!({"kind": "NodeClaim", "metadata": {"name": "new"}, "status": status});
+    let starting = || {
+        let taints = json!([{"key": "karpenter.sh/unregistered", "effect": "NoExecute"}]);
+        node("old", "a", json!({"spec": {"taints": taints, "providerID": "kwok://old"}}))
+    };
+    let p = || pod("p", json!({}));
+    run(vec![
+        case(
+            "its claim says so",
+            vec![p(), starting(), claim(json!({"providerID": "kwok://old"}))],
+            [("p", "old")],
+            &[],
+        ),
+        case(
+            "its claim may not say so yet",
+            vec![p(), starting(), claim(json!({}))],
+            [("p", "old")],
+            &[Accounting],
+        ),
+        case(
+            "all claims know their machines",
+            vec![p(), node("old", "a", json!({})), claim(json!({"providerID": "kwok://else"}))],
+            [("p", "old")],
+            &[],
+        ),
+    ]);
+}
+
 fn wants(terms: Value) -> Value {
     let required = json!({"nodeSelectorTerms": terms});
     pod(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use catalog::Resources;
 use k8s_openapi::api::core::v1::Taint;
 use provisioner::{
-    api::node_pool::NodePool,
+    api::node_pool::{NodeClaim, NodePool},
     plan::{ExistingNode, Launch, Plan},
     snapshot::{Nomination, Pod, PodTemplate, Snapshot},
 };
@@ -56,6 +56,16 @@ fn pod(object: &Value) -> Pod {
     }
 }
 
+/// A claim for 2 cores.
+fn claim(object: &Value) -> NodeClaim {
+    NodeClaim {
+        name: text(&object["metadata"]["name"]),
+        provider_id: object["status"]["providerID"].as_str().map(str::to_owned),
+        allocatable: Resources::from([("cpu", 2000), ("memory", 4 << 30), ("pods", 10)]),
+        ..NodeClaim::default()
+    }
+}
+
 impl World {
     pub fn new(objects: &[Value]) -> Self {
         let mut snapshot = Snapshot::default();
@@ -65,6 +75,7 @@ impl World {
             match object["kind"].as_str().unwrap() {
                 "Pod" => snapshot.pods.push(pod(object).into()),
                 "Node" => snapshot.nodes.push(Arc::new(read(object))),
+                "NodeClaim" => snapshot.node_claims.push(claim(object)),
                 "Namespace" => drop(snapshot.namespaces.insert(name, read(object))),
                 "PersistentVolume" => drop(snapshot.volumes.insert(name, read(object))),
                 "StorageClass" => drop(snapshot.storage_classes.insert(name, read(object))),

@@ -348,6 +348,9 @@ fn nodes_that_are_starting() {
     };
     let gpu = || pod("p", asks(json!({"cpu": "1", "nvidia.com/gpu": "1"})));
     let claim = |extra: Value| starting(Some("old"), extra);
+    let of_three = |name: &str| pod(name, asks(json!({"cpu": "3"})));
+    let unregistered =
+        || of_main(json!([{"key": "karpenter.sh/unregistered", "effect": "NoExecute"}]));
     run(
         places,
         vec![
@@ -403,6 +406,16 @@ fn nodes_that_are_starting() {
                 "p new",
             ),
             row("unless it is being deleted", [p(), deleting(starting(None, json!({})))], "p new"),
+            row(
+                "a node whose claim does not know it yet is not counted beside the claim",
+                [of_three("p"), of_three("q"), unregistered(), starting(None, json!({}))],
+                "p claim, q new",
+            ),
+            row(
+                "it is counted when no claim may stand for it",
+                [of_three("p"), unregistered()],
+                "p old",
+            ),
         ],
     );
 }

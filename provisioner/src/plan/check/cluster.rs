@@ -157,7 +157,7 @@ impl<'a> Cluster<'a> {
 
     fn add_existing(&mut self, pools: &[NodePool]) {
         for node in &self.snapshot.nodes {
-            if self.claims.leaving(node) {
+            if self.claims.leaving(node) || self.claims.may_stand_for(node) {
                 continue;
             }
             let name = node.metadata.name.clone().unwrap_or_default();
@@ -410,12 +410,16 @@ pub(super) fn planned(plan: &Plan) -> impl Iterator<Item = (&str, u32)> {
 pub(super) struct Claims<'a> {
     by_node: BTreeMap<&'a str, &'a NodeClaim>,
     by_machine: BTreeMap<&'a str, &'a NodeClaim>,
+    /// Whether a claim says neither what its node nor what its machine is.
+    some_unknown: bool,
 }
 
 impl<'a> Claims<'a> {
     pub(super) fn of(snapshot: &'a Snapshot) -> Self {
-        let mut claims = Self { by_node: BTreeMap::new(), by_machine: BTreeMap::new() };
+        let (by_node, by_machine) = (BTreeMap::new(), BTreeMap::new());
+        let mut claims = Self { by_node, by_machine, some_unknown: false };
         for claim in &snapshot.node_claims {
+            claims.some_unknown |= claim.node_name.is_none() && claim.provider_id.is_none();
             if let Some(name) = &claim.node_name {
                 claims.by_node.entry(name).or_insert(claim);
             }
@@ -440,6 +444,15 @@ impl<'a> Claims<'a> {
         node.metadata.deletion_timestamp.is_some()
             || taints.iter().any(|taint| taint.key == "karpenter.sh/disrupted")
             || self.of_node(node).is_some_and(|claim| claim.deleting)
+    }
+
+    /// Whether a node that nobody has registered may be the one of a claim that does not say so
+    /// yet: that claim is counted then, and one machine must not be counted twice.
+    pub(super) fn may_stand_for(&self, node: &k8s_openapi::api::core::v1::Node) -> bool {
+        let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
+        self.some_unknown
+            && taints.iter().any(|taint| taint.key == "karpenter.sh/unregistered")
+            && self.of_node(node).is_none()
     }
 
     /// The names of the nodes that are there, by their claims' names.

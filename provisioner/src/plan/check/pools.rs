@@ -132,7 +132,7 @@ fn live(snapshot: &Snapshot, pool: &str) -> (i64, Resources) {
     for node in &snapshot.nodes {
         let labels = node.metadata.labels.as_ref();
         let of_pool = labels.and_then(|labels| labels.get(POOL)).is_some_and(|name| name == pool);
-        if of_pool && !claims.leaving(node) {
+        if of_pool && !claims.leaving(node) && !claims.may_stand_for(node) {
             count += 1;
             let status = node.status.as_ref().and_then(|status| status.capacity.as_ref());
             capacity.add(&status.map(|map| amounts(map, Round::Down)).unwrap_or_default());
