@@ -62,7 +62,7 @@ pub use self::{
     settings::Settings,
     terminate::disrupted_taint,
     work::Error,
-    world::{Pod, Protection, World, provider_id},
+    world::{Pod, World, provider_id},
 };
 use crate::{
     api::v1::NodeClaim, clock::Clock, cloud::Cloud, disruption, refusals::Refusals,

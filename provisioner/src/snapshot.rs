@@ -22,7 +22,7 @@ mod defaults;
 mod document;
 pub mod error;
 mod expand;
-mod intern;
+pub(crate) mod intern;
 pub(crate) mod nomination;
 mod pod;
 pub mod quantity;

@@ -19,6 +19,7 @@ use crate::{
     },
     cloud::Cloud,
     lifecycle::{Context, Error, EventReason, Pod, Work, World, node_is_ready, node_taints},
+    snapshot::intern::Interner,
 };
 
 /// The condition that marks a claim as being disrupted.
@@ -164,7 +165,7 @@ fn consolidates(pool: &NodePool) -> bool {
 /// Whether no pod would need another node, and none forbids to take this one.
 pub fn is_empty(pods: &[Arc<Pod>], now: Timestamp) -> bool {
     pods.iter().all(|pod| {
-        let protected = !pod.terminal && pod.protected_until().is_some_and(|until| until > now);
+        let protected = !pod.terminal && pod.protected_until.is_some_and(|until| until > now);
         !pod.is_reschedulable() && !protected
     })
 }
@@ -216,6 +217,7 @@ async fn try_finish<C: Cloud>(ctx: &Context<C>, claim: &NodeClaim) -> Result<(),
 async fn pods_on<C: Cloud>(ctx: &Context<C>, node: &str) -> Result<Vec<Arc<Pod>>, Error> {
     let selected = ListParams::default().fields(&format!("spec.nodeName={node}"));
     let pods = Api::<FullPod>::all(ctx.client()).list(&selected).await?;
-    let pods = pods.items.iter().map(|pod| Arc::new(Pod::of(pod)));
+    let mut interner = Interner::default();
+    let pods = pods.items.iter().map(|pod| Arc::new(Pod::of(pod, &mut interner)));
     Ok(pods.filter(|pod| pod.node.as_deref() == Some(node)).collect())
 }

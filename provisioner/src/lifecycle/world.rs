@@ -18,10 +18,7 @@ use kube::{
 use rustc_hash::FxHashMap;
 
 use self::table::{Row, Table};
-pub use self::{
-    pod::{Pod, Protection},
-    watch::Watches,
-};
+pub use self::{pod::Pod, watch::Watches};
 use crate::api::v1::{NodeClaim, NodePool};
 
 /// Everything the lifecycle has read.
@@ -176,8 +173,8 @@ pub fn provider_id(node: &Node) -> Option<&str> {
 }
 
 impl Row for ClaimRow {
-    fn name(&self) -> String {
-        self.name.clone()
+    fn name(&self) -> &str {
+        &self.name
     }
 
     fn index(&self) -> Option<&str> {
@@ -186,8 +183,8 @@ impl Row for ClaimRow {
 }
 
 impl Row for Node {
-    fn name(&self) -> String {
-        self.name_any()
+    fn name(&self) -> &str {
+        self.metadata.name.as_deref().unwrap_or_default()
     }
 
     fn index(&self) -> Option<&str> {
@@ -196,8 +193,8 @@ impl Row for Node {
 }
 
 impl Row for VolumeAttachment {
-    fn name(&self) -> String {
-        self.name_any()
+    fn name(&self) -> &str {
+        self.metadata.name.as_deref().unwrap_or_default()
     }
 
     fn index(&self) -> Option<&str> {
@@ -206,8 +203,8 @@ impl Row for VolumeAttachment {
 }
 
 impl Row for NodePool {
-    fn name(&self) -> String {
-        self.name_any()
+    fn name(&self) -> &str {
+        self.metadata.name.as_deref().unwrap_or_default()
     }
 
     fn index(&self) -> Option<&str> {

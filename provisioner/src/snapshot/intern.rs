@@ -14,7 +14,12 @@ pub struct Interner {
     read: FxHashMap<Box<str>, Arc<PodTemplate>>,
     /// By their own text, in which the order of the input's fields plays no part.
     templates: FxHashMap<Box<str>, Arc<PodTemplate>>,
+    /// How much is known when it is looked through next.
+    tidy_at: usize,
 }
+
+/// It is not worth while to look through fewer things than this.
+const FIRST_TIDY: usize = 16_384;
 
 impl Interner {
     /// The shared form of `text`.
@@ -48,13 +53,20 @@ impl Interner {
         Ok(template)
     }
 
+    /// Forgets what nobody uses any more, whenever twice as much is known as was left last time.
+    pub fn tidy(&mut self) {
+        if self.len() > self.tidy_at.max(FIRST_TIDY) {
+            self.sweep();
+            self.tidy_at = self.len().saturating_mul(2);
+        }
+    }
+
     /// How many things are known.
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.texts.len() + self.read.len() + self.templates.len()
     }
 
-    /// Forgets what nobody uses any more.
-    pub fn sweep(&mut self) {
+    fn sweep(&mut self) {
         let mut own: FxHashMap<*const PodTemplate, usize> = FxHashMap::default();
         for template in self.read.values().chain(self.templates.values()) {
             *own.entry(Arc::as_ptr(template)).or_insert(0) += 1;

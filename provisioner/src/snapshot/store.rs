@@ -22,7 +22,7 @@ use super::{
     nomination,
     pod::{self, PodEntry},
     quantity,
-    typed::{Meta, typed},
+    typed::{Meta, nameless, typed},
     volumes,
     workload::{self, MOST_PODS, Workloads},
 };
@@ -107,6 +107,15 @@ impl Store {
     pub fn update(&mut self, group: &str, kind: &str, mut object: Value) -> Result<(), Fault> {
         strip(&mut object);
         self.take(group, kind, &mut object).map(drop)
+    }
+
+    /// The same for a node that others share.
+    pub fn update_node(&mut self, read: Arc<Node>) -> Result<(), Fault> {
+        node(&read)?;
+        let name = read.metadata.name.clone().filter(|name| !name.is_empty());
+        let name = name.ok_or_else(nameless)?;
+        self.nodes.insert(name, read);
+        Ok(())
     }
 
     /// Forgets an object.

@@ -39,6 +39,11 @@ pub struct Meta {
     pub owner_references: Option<Vec<OwnerReference>>,
 }
 
+/// An object without a name.
+pub fn nameless() -> Fault {
+    Fault::new("metadata.name", "is missing", "give it a name")
+}
+
 impl Meta {
     /// Reads `metadata` of an object.
     pub fn of(object: &Value) -> Result<Self, Fault> {
@@ -51,7 +56,7 @@ impl Meta {
     /// The name, which an object must have.
     pub fn name(&self) -> Result<&str, Fault> {
         match self.name.as_deref() {
-            Some("") | None => Err(Fault::new("metadata.name", "is missing", "give it a name")),
+            Some("") | None => Err(nameless()),
             Some(name) => Ok(name),
         }
     }

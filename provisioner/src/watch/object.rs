@@ -3,8 +3,12 @@
 
 mod trim;
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
+use k8s_openapi::api::core::v1::Node;
 use kube::{
     Resource,
     core::{ApiResource, DynamicResourceScope, ObjectMeta},
@@ -12,7 +16,7 @@ use kube::{
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::snapshot::nomination;
+use crate::snapshot::{error::Fault, nomination, typed::typed};
 
 /// An object of any kind and any form.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +26,8 @@ pub struct Object {
     pub value: Value,
     /// Name, namespace, uid and resource version, as far as they can be read.
     meta: ObjectMeta,
+    /// The node that it is, once somebody has asked.
+    node: OnceLock<Arc<Node>>,
 }
 
 impl Object {
@@ -41,13 +47,22 @@ impl Object {
             resource_version: text("resourceVersion"),
             ..ObjectMeta::default()
         };
-        Self { value, meta }
+        Self { value, meta, node: OnceLock::new() }
     }
 
     /// Namespace (empty for objects that have none) and name.
     pub fn key(&self) -> (&str, &str) {
         let text = Option::as_deref;
         (text(&self.meta.namespace).unwrap_or_default(), text(&self.meta.name).unwrap_or_default())
+    }
+
+    /// The object as a node; there are thousands, and all who ask share one.
+    pub fn node(&self) -> Result<Arc<Node>, Fault> {
+        if let Some(node) = self.node.get() {
+            return Ok(Arc::clone(node));
+        }
+        let node = Arc::new(typed(&self.value)?);
+        Ok(Arc::clone(self.node.get_or_init(|| node)))
     }
 
     /// metadata.uid, may be empty.

@@ -65,14 +65,10 @@ struct State {
     landings: Vec<Landing>,
     /// Pods that cannot be read, and why, that nobody has been told of yet.
     unreadable: Vec<(ObjectReference, String)>,
-    sweep_at: usize,
 }
 
 /// Kind, namespace and name.
 type Identity = (&'static str, String, String);
-
-/// The interner is swept when it has doubled, but not while it is smaller than this.
-const FIRST_SWEEP: usize = 16_384;
 
 impl Default for Stores {
     fn default() -> Self {
@@ -233,8 +229,11 @@ impl State {
         let uid: Box<str> = object.uid().into();
         let left_before = self.leaves(kind, &name);
         let identity = (kind.kind, namespace, name);
-        let read = self.store.update(kind.group, kind.kind, object.value);
-        self.sweep();
+        let read = match kind {
+            NODE => object.node().and_then(|node| self.store.update_node(node)),
+            _ => self.store.update(kind.group, kind.kind, object.value),
+        };
+        self.store.interner.tidy();
         match read {
             Ok(()) => drop(self.faulty.remove(&identity)),
             Err(fault) => {
@@ -360,14 +359,6 @@ impl State {
     fn list_is_complete(&mut self, kind: Kind) -> Option<Wake> {
         let new = self.listed.insert(kind);
         (new && self.listed.len() == WATCHED.len()).then_some(Wake::Synced)
-    }
-
-    fn sweep(&mut self) {
-        let interner = &mut self.store.interner;
-        if interner.len() > self.sweep_at.max(FIRST_SWEEP) {
-            interner.sweep();
-            self.sweep_at = interner.len().saturating_mul(2);
-        }
     }
 }
 

@@ -38,7 +38,7 @@ pub struct Step {
 /// after others of their kind. A pod is forced when only its own grace is left before `deadline`.
 pub fn step(pods: &[Arc<Pod>], now: Timestamp, deadline: Option<Timestamp>) -> Step {
     let mut pods: Vec<&Arc<Pod>> = pods.iter().filter(|pod| pod.is_drainable(now)).collect();
-    pods.sort_by_key(|pod| (wave(pod), pod.namespace.clone(), pod.name.clone()));
+    pods.sort_by(|a, b| (wave(a), &a.id).cmp(&(wave(b), &b.id)));
     let mut step = Step { left: pods.len(), ..Step::default() };
     let first = pods.first().map(|pod| wave(pod));
     for pod in pods {
@@ -52,7 +52,7 @@ pub fn step(pods: &[Arc<Pod>], now: Timestamp, deadline: Option<Timestamp>) -> S
         }
         if pod.deleting.is_some() {
             step.look_at(pod.stuck_at());
-        } else if let Some(until) = pod.protected_until().filter(|until| *until > now) {
+        } else if let Some(until) = pod.protected_until.filter(|until| *until > now) {
             step.protected += 1;
             step.look_at(until);
         } else if first == Some(wave(pod)) {

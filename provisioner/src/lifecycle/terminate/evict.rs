@@ -78,9 +78,9 @@ async fn evict_one<C: Cloud>(work: &Work<'_, C>, pod: Arc<Pod>) -> Result<Signed
     if let Some(left) = evictions.left(&pod.uid, work.now()) {
         return Ok(left);
     }
-    let api = Api::<FullPod>::namespaced(work.ctx.client.clone(), &pod.namespace);
+    let api = Api::<FullPod>::namespaced(work.ctx.client.clone(), pod.namespace());
     let params = EvictParams { delete_options: Some(this(pod, None)), ..EvictParams::default() };
-    let answer = api.evict(&pod.name, &params).await;
+    let answer = api.evict(pod.name(), &params).await;
     let next = evictions.attempted(&pod.uid, work.now());
     if let Some(number) = answer.as_ref().map_or_else(code, |_| Some(200)) {
         work.ctx.metrics.evictions.with_label_values(&[&number.to_string()]).inc();
@@ -115,9 +115,9 @@ async fn force_one<C: Cloud>(
     grace: SignedDuration,
 ) -> Result<(), Error> {
     let pod = &*pod;
-    let api = Api::<FullPod>::namespaced(work.ctx.client.clone(), &pod.namespace);
+    let api = Api::<FullPod>::namespaced(work.ctx.client.clone(), pod.namespace());
     let seconds = u32::try_from(grace.as_secs()).unwrap_or(u32::MAX).max(1);
-    let answer = api.delete(&pod.name, &this(pod, Some(seconds))).await;
+    let answer = api.delete(pod.name(), &this(pod, Some(seconds))).await;
     if answer.as_ref().is_err_and(|error| code(error) == Some(409)) {
         return Ok(());
     }
@@ -130,7 +130,7 @@ async fn force_one<C: Cloud>(
 
 /// Deletes this pod and no later one of its name.
 fn this(pod: &Pod, grace: Option<u32>) -> DeleteParams {
-    let uid = Some(pod.uid.clone()).filter(|uid| !uid.is_empty());
+    let uid = Some(pod.uid.to_string()).filter(|uid| !uid.is_empty());
     DeleteParams {
         grace_period_seconds: grace,
         preconditions: Some(Preconditions { uid, resource_version: None }),
@@ -142,9 +142,9 @@ async fn tell<C: Cloud>(work: &Work<'_, C>, pod: &Pod, reason: Reason, note: &st
     let about = ObjectReference {
         api_version: Some("v1".to_owned()),
         kind: Some("Pod".to_owned()),
-        namespace: Some(pod.namespace.clone()),
-        name: Some(pod.name.clone()),
-        uid: Some(pod.uid.clone()),
+        namespace: Some(pod.namespace().to_owned()),
+        name: Some(pod.name().to_owned()),
+        uid: Some(pod.uid.to_string()),
         ..ObjectReference::default()
     };
     work.ctx.events.tell(&about, reason, note).await;

@@ -82,7 +82,8 @@ async fn volumes_of<C: Cloud>(
 ) -> Result<BTreeSet<String>, Error> {
     let mut names = BTreeSet::new();
     for pod in pods.iter().filter(|pod| !pod.terminal) {
-        let api = Api::<PersistentVolumeClaim>::namespaced(work.ctx.client.clone(), &pod.namespace);
+        let api =
+            Api::<PersistentVolumeClaim>::namespaced(work.ctx.client.clone(), pod.namespace());
         for claim in &pod.volume_claims {
             let claim = api.get_opt(claim).await?;
             names.extend(claim.and_then(|claim| claim.spec?.volume_name));

@@ -1,32 +1,33 @@
 //! A pod, reduced to what draining and emptiness ask.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Pod as FullPod, Toleration};
 
 use super::table::Row;
-use crate::api::{duration, names};
+use crate::{
+    api::{duration, names},
+    snapshot::intern::Interner,
+};
 
-/// A pod that is bound to a node, or nominated to one.
+/// A pod. There may be a hundred thousand, so that it keeps little, and no text that others have.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pod {
-    /// metadata.namespace.
-    pub namespace: String,
-    /// metadata.name.
-    pub name: String,
+    /// `namespace/name`.
+    pub id: Box<str>,
     /// metadata.uid.
-    pub uid: String,
+    pub uid: Box<str>,
     /// spec.nodeName, not empty.
-    pub node: Option<String>,
+    pub node: Option<Arc<str>>,
     /// status.nominatedNodeName, not empty.
-    pub nominated: Option<String>,
+    pub nominated: Option<Arc<str>>,
     /// Succeeded or Failed.
     pub terminal: bool,
     /// When its grace ends, for a pod that is terminating (metadata.deletionTimestamp).
     pub deleting: Option<Timestamp>,
     /// spec.terminationGracePeriodSeconds.
     pub grace: SignedDuration,
-    /// status.startTime.
-    pub started: Option<Timestamp>,
     /// Owned by a DaemonSet.
     pub daemon: bool,
     /// Owned by its node: the kubelet reads it from a file.
@@ -35,22 +36,11 @@ pub struct Pod {
     pub critical: bool,
     /// Tolerates the taint `karpenter.sh/disrupted`, so it is meant to stay.
     pub tolerates_disruption: bool,
-    /// Until when it must not be disrupted.
-    pub protection: Protection,
+    /// Until when it must not be disrupted (`karpenter.sh/do-not-disrupt`); [`Timestamp::MAX`]
+    /// without end.
+    pub protected_until: Option<Timestamp>,
     /// Names of its volume claims.
-    pub volume_claims: Vec<String>,
-}
-
-/// What `karpenter.sh/do-not-disrupt` says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Protection {
-    /// Nothing.
-    #[default]
-    None,
-    /// `true`.
-    Always,
-    /// A duration from the pod's start.
-    For(SignedDuration),
+    pub volume_claims: Box<[String]>,
 }
 
 /// Priorities from here on are the system's (`system-cluster-critical`).
@@ -59,40 +49,50 @@ const SYSTEM_PRIORITY: i32 = 2_000_000_000;
 const STUCK_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 impl Pod {
-    /// Takes what matters from a whole pod.
-    pub fn of(pod: &FullPod) -> Self {
+    /// Takes what matters from a whole pod; names of nodes are shared.
+    pub fn of(pod: &FullPod, interner: &mut Interner) -> Self {
         let spec = pod.spec.clone().unwrap_or_default();
         let status = pod.status.clone().unwrap_or_default();
         let meta = &pod.metadata;
+        let started = status.start_time.map(|time| time.0);
         let owners = meta.owner_references.as_deref().unwrap_or_default();
         let owned_by = |kind: &str| owners.iter().any(|owner| owner.kind == kind);
         let class = spec.priority_class_name.as_deref();
-        let some = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let mut shared = |text: Option<String>| {
+            text.filter(|text| !text.is_empty()).map(|text| interner.text(&text))
+        };
+        let [namespace, name] =
+            [&meta.namespace, &meta.name].map(|text| text.as_deref().unwrap_or_default());
         let claims = spec.volumes.iter().flatten().filter_map(|volume| {
-            let own = volume
-                .ephemeral
-                .as_ref()
-                .map(|_| format!("{}-{}", meta.name.as_deref().unwrap_or_default(), volume.name));
+            let own = volume.ephemeral.as_ref().map(|_| format!("{name}-{}", volume.name));
             volume.persistent_volume_claim.as_ref().map(|it| it.claim_name.clone()).or(own)
         });
         Self {
-            namespace: meta.namespace.clone().unwrap_or_default(),
-            name: meta.name.clone().unwrap_or_default(),
-            uid: meta.uid.clone().unwrap_or_default(),
-            node: some(spec.node_name),
-            nominated: some(status.nominated_node_name),
+            id: format!("{namespace}/{name}").into(),
+            uid: meta.uid.as_deref().unwrap_or_default().into(),
+            node: shared(spec.node_name),
+            nominated: shared(status.nominated_node_name),
             terminal: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
             deleting: meta.deletion_timestamp.as_ref().map(|time| time.0),
             grace: SignedDuration::from_secs(spec.termination_grace_period_seconds.unwrap_or(30)),
-            started: status.start_time.map(|time| time.0),
             daemon: owned_by("DaemonSet"),
             mirror: owned_by("Node"),
             critical: matches!(class, Some("system-cluster-critical" | "system-node-critical"))
                 || spec.priority.is_some_and(|priority| priority >= SYSTEM_PRIORITY),
             tolerates_disruption: spec.tolerations.iter().flatten().any(tolerates_disruption),
-            protection: protection(pod),
+            protected_until: protected_until(pod, started),
             volume_claims: claims.collect(),
         }
+    }
+
+    /// metadata.namespace.
+    pub fn namespace(&self) -> &str {
+        self.id.split_once('/').map_or("", |(namespace, _)| namespace)
+    }
+
+    /// metadata.name.
+    pub fn name(&self) -> &str {
+        self.id.split_once('/').map_or(&self.id, |(_, name)| name)
     }
 
     /// Whether it is over, or so long past its grace that its node will never tell.
@@ -114,24 +114,11 @@ impl Pod {
     pub fn is_reschedulable(&self) -> bool {
         !self.terminal && !self.daemon && !self.mirror && self.deleting.is_none()
     }
-
-    /// Until when nobody may disrupt it; [`Timestamp::MAX`] without end.
-    pub fn protected_until(&self) -> Option<Timestamp> {
-        match self.protection {
-            Protection::None => None,
-            Protection::Always => Some(Timestamp::MAX),
-            Protection::For(duration) => {
-                let end = |start: Timestamp| start.checked_add(duration).unwrap_or(Timestamp::MAX);
-                // A pod that has not started has its time before it.
-                Some(self.started.map_or(Timestamp::MAX, end))
-            }
-        }
-    }
 }
 
 impl Row for Pod {
-    fn name(&self) -> String {
-        format!("{}/{}", self.namespace, self.name)
+    fn name(&self) -> &str {
+        &self.id
     }
 
     fn index(&self) -> Option<&str> {
@@ -151,13 +138,59 @@ fn tolerates_disruption(toleration: &Toleration) -> bool {
         }
 }
 
-fn protection(pod: &FullPod) -> Protection {
-    let annotations = pod.metadata.annotations.as_ref();
-    let Some(text) = annotations.and_then(|all| all.get(names::DO_NOT_DISRUPT)) else {
-        return Protection::None;
-    };
-    match text.as_str() {
-        "true" => Protection::Always,
-        text => duration::parse(text).map_or(Protection::None, Protection::For),
+/// `true`, or a duration from the pod's start.
+fn protected_until(pod: &FullPod, started: Option<Timestamp>) -> Option<Timestamp> {
+    let note = pod.metadata.annotations.as_ref()?.get(names::DO_NOT_DISRUPT)?;
+    if note == "true" {
+        return Some(Timestamp::MAX);
+    }
+    let duration = duration::parse(note)?;
+    // A pod that has not started has its time before it.
+    Some(started.and_then(|start| start.checked_add(duration).ok()).unwrap_or(Timestamp::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(pod: Value) -> Pod {
+        let pod: FullPod = serde_json::from_value(pod).expect("a pod");
+        Pod::of(&pod, &mut Interner::default())
+    }
+
+    #[test]
+    fn protection_ends_with_its_time_and_an_unreadable_one_is_none() {
+        let started = json!({"startTime": "2026-01-01T00:00:00Z"});
+        for (note, status, until) in [
+            ("true", &started, Some(Timestamp::MAX)),
+            ("5m", &started, "2026-01-01T00:05:00Z".parse().ok()),
+            ("5m", &Value::Null, Some(Timestamp::MAX)),
+            ("false", &started, None),
+            ("soon", &started, None),
+        ] {
+            let annotations = json!({names::DO_NOT_DISRUPT: note});
+            let pod = read(json!({"metadata": {"annotations": annotations}, "status": status}));
+            assert_eq!(pod.protected_until, until, "{note} {status}");
+        }
+        assert_eq!(read(json!({"metadata": {}, "status": started})).protected_until, None);
+    }
+
+    #[test]
+    fn a_pod_is_known_by_namespace_and_name() {
+        let volumes = json!([
+            {"name": "a", "persistentVolumeClaim": {"claimName": "data"}},
+            {"name": "b", "ephemeral": {}},
+            {"name": "c", "emptyDir": {}},
+        ]);
+        let pod = read(json!({
+            "metadata": {"namespace": "shop", "name": "web-1", "uid": "u"},
+            "spec": {"nodeName": "n", "containers": [], "volumes": volumes},
+            "status": {"nominatedNodeName": ""},
+        }));
+        assert_eq!((pod.namespace(), pod.name(), &*pod.uid), ("shop", "web-1", "u"));
+        assert_eq!((pod.node.as_deref(), pod.nominated.as_deref()), (Some("n"), None));
+        assert_eq!(*pod.volume_claims, ["data", "web-1-b"]);
     }
 }

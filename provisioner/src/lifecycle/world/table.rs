@@ -1,6 +1,12 @@
 //! Objects by name, with one index, kept up to date by a watch.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    borrow::Borrow,
+    cmp::Ordering,
+    collections::BTreeSet,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use kube::runtime::watcher::Event;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -8,7 +14,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 /// What a table holds.
 pub trait Row {
     /// `name` or `namespace/name`.
-    fn name(&self) -> String;
+    fn name(&self) -> &str;
 
     /// What it is looked up by besides: the provider id of nodes and claims, the node of pods.
     fn index(&self) -> Option<&str>;
@@ -23,20 +29,24 @@ pub struct Change<K> {
     pub new: Option<Arc<K>>,
 }
 
-/// Objects of one kind. There may be a hundred thousand, so that a name is kept once.
+/// A row that is found by its name.
+#[derive(Debug)]
+struct Named<K>(Arc<K>);
+
+/// Objects of one kind. There may be a hundred thousand, so that they are their own keys.
 #[derive(Debug)]
 pub struct Table<K> {
-    rows: FxHashMap<Arc<str>, Arc<K>>,
-    index: FxHashMap<Box<str>, BTreeSet<Arc<str>>>,
-    /// The names seen since the watch began anew.
-    relisted: Option<FxHashSet<Arc<str>>>,
+    rows: FxHashSet<Named<K>>,
+    index: FxHashMap<Box<str>, BTreeSet<Named<K>>>,
+    /// What was seen since the watch began anew.
+    relisted: Option<FxHashSet<Named<K>>>,
     ready: bool,
 }
 
 impl<K> Default for Table<K> {
     fn default() -> Self {
         Self {
-            rows: FxHashMap::default(),
+            rows: FxHashSet::default(),
             index: FxHashMap::default(),
             relisted: None,
             ready: false,
@@ -46,20 +56,19 @@ impl<K> Default for Table<K> {
 
 impl<K: Row> Table<K> {
     /// Takes one event of a watch and tells what changed by it.
-    pub fn apply(&mut self, event: Event<K>) -> Vec<Change<K>> {
+    pub fn apply(&mut self, event: Event<Arc<K>>) -> Vec<Change<K>> {
         match event {
-            Event::Apply(row) => vec![self.put(row).1],
-            Event::Delete(row) => self.remove(&row.name()).into_iter().collect(),
+            Event::Apply(row) => vec![self.put(row)],
+            Event::Delete(row) => self.remove(row.name()).into_iter().collect(),
             Event::Init => {
                 self.relisted = Some(FxHashSet::default());
                 vec![]
             }
             Event::InitApply(row) => {
-                let (name, change) = self.put(row);
                 if let Some(relisted) = &mut self.relisted {
-                    relisted.insert(name);
+                    relisted.replace(Named(Arc::clone(&row)));
                 }
-                vec![change]
+                vec![self.put(row)]
             }
             Event::InitDone => self.relisted(),
         }
@@ -69,40 +78,39 @@ impl<K: Row> Table<K> {
     fn relisted(&mut self) -> Vec<Change<K>> {
         self.ready = true;
         let Some(seen) = self.relisted.take() else { return vec![] };
-        let gone: Vec<Arc<str>> =
-            self.rows.keys().filter(|name| !seen.contains(*name)).cloned().collect();
-        gone.iter().filter_map(|name| self.remove(name)).collect()
+        let gone: Vec<Arc<K>> =
+            self.rows.difference(&seen).map(|Named(row)| Arc::clone(row)).collect();
+        gone.iter().filter_map(|row| self.remove(row.name())).collect()
     }
 
-    /// The name comes back as the table keeps it.
-    fn put(&mut self, row: K) -> (Arc<str>, Change<K>) {
-        let name = row.name();
-        // A hash map keeps the key that it has; the index must share that one.
-        let known = self.rows.get_key_value(name.as_str()).map(|(known, _)| known.clone());
-        let name: Arc<str> = known.unwrap_or_else(|| name.into());
-        let row = Arc::new(row);
-        let old = self.rows.insert(name.clone(), Arc::clone(&row));
-        let was = old.as_ref().and_then(|old| old.index());
-        if was != row.index() {
-            self.unindex(old.as_deref(), &name);
-            if let Some(key) = row.index() {
-                self.index.entry(key.into()).or_default().insert(name.clone());
+    fn put(&mut self, row: Arc<K>) -> Change<K> {
+        let old = self.rows.replace(Named(Arc::clone(&row))).map(|Named(old)| old);
+        if let Some(old) = old.as_deref().filter(|old| old.index() != row.index()) {
+            self.unindex(old);
+        }
+        if let Some(key) = row.index() {
+            // Most come to where they are already, and need no key of their own.
+            if !self.index.contains_key(key) {
+                self.index.insert(key.into(), BTreeSet::new());
+            }
+            if let Some(rows) = self.index.get_mut(key) {
+                rows.replace(Named(Arc::clone(&row)));
             }
         }
-        (name, Change { old, new: Some(row) })
+        Change { old, new: Some(row) }
     }
 
     fn remove(&mut self, name: &str) -> Option<Change<K>> {
-        let old = self.rows.remove(name)?;
-        self.unindex(Some(&old), name);
+        let Named(old) = self.rows.take(name)?;
+        self.unindex(&old);
         Some(Change { old: Some(old), new: None })
     }
 
-    fn unindex(&mut self, old: Option<&K>, name: &str) {
-        let Some(key) = old.and_then(Row::index) else { return };
-        if let Some(names) = self.index.get_mut(key) {
-            names.remove(name);
-            if names.is_empty() {
+    fn unindex(&mut self, old: &K) {
+        let Some(key) = old.index() else { return };
+        if let Some(rows) = self.index.get_mut(key) {
+            rows.remove(old.name());
+            if rows.is_empty() {
                 self.index.remove(key);
             }
         }
@@ -115,18 +123,49 @@ impl<K: Row> Table<K> {
 
     /// One object.
     pub fn get(&self, name: &str) -> Option<&Arc<K>> {
-        self.rows.get(name)
+        self.rows.get(name).map(|Named(row)| row)
     }
 
     /// All objects, in no order.
     pub fn all(&self) -> impl Iterator<Item = &Arc<K>> {
-        self.rows.values()
+        self.rows.iter().map(|Named(row)| row)
     }
 
     /// The objects with this value of the index, in order of name.
     pub fn indexed(&self, key: &str) -> impl Iterator<Item = &Arc<K>> {
-        let names = self.index.get(key).into_iter().flatten();
-        names.filter_map(|name| self.rows.get(name))
+        self.index.get(key).into_iter().flatten().map(|Named(row)| row)
+    }
+}
+
+impl<K: Row> Borrow<str> for Named<K> {
+    fn borrow(&self) -> &str {
+        self.0.name()
+    }
+}
+
+impl<K: Row> Hash for Named<K> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.name().hash(state);
+    }
+}
+
+impl<K: Row> PartialEq for Named<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name() == other.0.name()
+    }
+}
+
+impl<K: Row> Eq for Named<K> {}
+
+impl<K: Row> Ord for Named<K> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.name().cmp(other.0.name())
+    }
+}
+
+impl<K: Row> PartialOrd for Named<K> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -138,13 +177,17 @@ mod tests {
     struct Thing(&'static str, Option<&'static str>);
 
     impl Row for Thing {
-        fn name(&self) -> String {
-            self.0.to_owned()
+        fn name(&self) -> &str {
+            self.0
         }
 
         fn index(&self) -> Option<&str> {
             self.1
         }
+    }
+
+    fn thing(name: &'static str, index: Option<&'static str>) -> Arc<Thing> {
+        Arc::new(Thing(name, index))
     }
 
     fn names(table: &Table<Thing>, key: &str) -> Vec<&'static str> {
@@ -156,8 +199,8 @@ mod tests {
         let mut table = Table::default();
         for event in [
             Event::Init,
-            Event::InitApply(Thing("a", Some("x"))),
-            Event::InitApply(Thing("b", Some("x"))),
+            Event::InitApply(thing("a", Some("x"))),
+            Event::InitApply(thing("b", Some("x"))),
         ] {
             table.apply(event);
         }
@@ -165,15 +208,15 @@ mod tests {
         table.apply(Event::InitDone);
         assert!(table.is_ready());
         assert_eq!(names(&table, "x"), ["a", "b"]);
-        let changes = table.apply(Event::Apply(Thing("a", Some("y"))));
+        let changes = table.apply(Event::Apply(thing("a", Some("y"))));
         assert_eq!(changes[0].old.as_ref().and_then(|old| old.1), Some("x"));
         assert_eq!((names(&table, "x"), names(&table, "y")), (vec!["b"], vec!["a"]));
         table.apply(Event::Init);
-        table.apply(Event::InitApply(Thing("b", None)));
+        table.apply(Event::InitApply(thing("b", None)));
         let gone = table.apply(Event::InitDone);
         assert_eq!(gone.len(), 1);
         assert_eq!((names(&table, "x"), names(&table, "y")), (vec![], vec![]));
-        assert_eq!(table.apply(Event::Delete(Thing("b", None))).len(), 1);
+        assert_eq!(table.apply(Event::Delete(thing("b", None))).len(), 1);
         assert_eq!(table.all().count(), 0);
     }
 }

@@ -26,6 +26,7 @@ use super::{
 use crate::{
     api::v1::{NodeClaim, NodePool},
     clock::Clock,
+    snapshot::{error::Fault, intern::Interner},
     watch::{Kind, Listener, NODE, NODE_CLAIM, NODE_POOL, Object, POD, VOLUME_ATTACHMENT, follow},
 };
 
@@ -42,7 +43,8 @@ impl Watches {
     pub fn new(clock: Clock, wake: UnboundedSender<ObjectRef<NodeClaim>>) -> Self {
         let claims: Writer<NodeClaim> = Writer::new(());
         let world = Arc::new(World::new(claims.as_reader()));
-        let feed = Feed { world, claims: Mutex::new(claims), clock, wake };
+        let feed =
+            Feed { world, claims: Mutex::new(claims), interner: Mutex::default(), clock, wake };
         let own = vec![NODE_CLAIM, NODE, POD, NODE_POOL, VOLUME_ATTACHMENT];
         Self { feed: Arc::new(feed), own }
     }
@@ -81,11 +83,11 @@ impl Watches {
 impl Listener for Feed {
     fn hear(&self, kind: Kind, event: &Event<Object>) {
         match kind {
-            NODE_CLAIM => tell(kind, event, |event| self.claim(event)),
-            NODE => tell(kind, event, |event| self.node(event)),
-            POD => tell(kind, event, |event| self.pod(event)),
-            NODE_POOL => tell(kind, event, |event| self.pool(event)),
-            VOLUME_ATTACHMENT => tell(kind, event, |event| self.attachment(event)),
+            NODE_CLAIM => tell(kind, event, typed, |event| self.claim(event)),
+            NODE => tell(kind, event, Object::node, |event| self.node(event)),
+            POD => tell(kind, event, |object| self.reduced(object), |event| self.pod(event)),
+            NODE_POOL => tell(kind, event, shared, |event| self.pool(event)),
+            VOLUME_ATTACHMENT => tell(kind, event, shared, |event| self.attachment(event)),
             _ => {}
         }
     }
@@ -93,34 +95,46 @@ impl Listener for Feed {
 
 /// Tells of an event with the object in the form of its kind. One that does not have it is as if it
 /// were not there.
-fn tell<K: DeserializeOwned>(kind: Kind, event: &Event<Object>, take: impl FnOnce(Event<K>)) {
-    if let Some(event) = typed(kind, event) {
+fn tell<K>(
+    kind: Kind,
+    event: &Event<Object>,
+    read: impl Fn(&Object) -> Result<K, Fault>,
+    take: impl FnOnce(Event<K>),
+) {
+    let read = |object: &Object| {
+        read(object)
+            .inspect_err(|fault| {
+                let (namespace, name) = object.key();
+                tracing::warn!(
+                    kind = kind.kind,
+                    namespace,
+                    name,
+                    field = fault.field,
+                    error = fault.problem,
+                    "not read"
+                );
+            })
+            .ok()
+    };
+    if let Some(event) = map(event, read) {
         take(event);
     }
 }
 
-fn typed<K: DeserializeOwned>(kind: Kind, event: &Event<Object>) -> Option<Event<K>> {
-    let read = |object: &Object| {
-        K::deserialize(&object.value)
-            .inspect_err(|error| {
-                let (namespace, name) = object.key();
-                tracing::warn!(kind = kind.kind, namespace, name, %error, "not read");
-            })
-            .ok()
-    };
-    Some(match event {
-        Event::Apply(object) => Event::Apply(read(object)?),
-        Event::Delete(object) => Event::Delete(read(object)?),
-        Event::InitApply(object) => Event::InitApply(read(object)?),
-        Event::Init => Event::Init,
-        Event::InitDone => Event::InitDone,
-    })
+fn typed<K: DeserializeOwned>(object: &Object) -> Result<K, Fault> {
+    crate::snapshot::typed::typed(&object.value)
+}
+
+fn shared<K: DeserializeOwned>(object: &Object) -> Result<Arc<K>, Fault> {
+    typed(object).map(Arc::new)
 }
 
 /// Where what is shown goes.
 struct Feed {
     world: Arc<World>,
     claims: Mutex<Writer<NodeClaim>>,
+    /// Names of nodes, which thousands of pods have in common.
+    interner: Mutex<Interner>,
     clock: Clock,
     wake: UnboundedSender<ObjectRef<NodeClaim>>,
 }
@@ -140,15 +154,16 @@ impl Feed {
 
     fn claim(&self, event: Event<NodeClaim>) {
         self.claims().apply_watcher_event(&event);
-        let event = map(event, |claim| ClaimRow {
+        let row = |claim: &NodeClaim| ClaimRow {
             name: claim.name_any(),
             provider_id: claim.provider_id().map(str::to_owned),
-        });
+        };
+        let Some(event) = map(&event, |claim| Some(Arc::new(row(claim)))) else { return };
         let changes = self.world.write().claims.apply(event);
-        self.wake(changes.into_iter().filter_map(|it| it.new).map(|it| it.name()).collect());
+        self.wake(changes.into_iter().filter_map(|it| it.new).map(|it| it.name.clone()).collect());
     }
 
-    fn node(&self, event: Event<Node>) {
+    fn node(&self, event: Event<Arc<Node>>) {
         let changes = self.world.write().nodes.apply(event);
         for id in changes.iter().flat_map(sides).filter_map(|node| provider_id(node)) {
             let claims = self.world.claims_of(id);
@@ -162,8 +177,15 @@ impl Feed {
         }
     }
 
-    fn pod(&self, event: Event<FullPod>) {
-        let event = map(event, Pod::of);
+    fn reduced(&self, object: &Object) -> Result<Arc<Pod>, Fault> {
+        let pod: FullPod = typed(object)?;
+        // What is known of a text is known whole.
+        let mut interner = self.interner.lock().unwrap_or_else(PoisonError::into_inner);
+        interner.tidy();
+        Ok(Arc::new(Pod::of(&pod, &mut interner)))
+    }
+
+    fn pod(&self, event: Event<Arc<Pod>>) {
         let listing = matches!(event, Event::Init | Event::InitApply(_) | Event::InitDone);
         let changes = self.world.write().pods.apply(event);
         let mut nodes = BTreeSet::new();
@@ -180,14 +202,14 @@ impl Feed {
         self.wake(claims.collect());
     }
 
-    fn attachment(&self, event: Event<VolumeAttachment>) {
+    fn attachment(&self, event: Event<Arc<VolumeAttachment>>) {
         let changes = self.world.write().attachments.apply(event);
         let nodes = changes.iter().flat_map(sides).filter_map(|it| it.index());
         let claims = nodes.flat_map(|node| self.world.claims_of_node(node));
         self.wake(claims.collect());
     }
 
-    fn pool(&self, event: Event<NodePool>) {
+    fn pool(&self, event: Event<Arc<NodePool>>) {
         let changes = self.world.write().pools.apply(event);
         for change in changes {
             let generation =
@@ -218,12 +240,13 @@ fn disturbs(change: &Change<Pod>) -> Option<&str> {
     new.and_then(|pod| pod.node.as_deref()).or_else(|| old.and_then(|pod| pod.node.as_deref()))
 }
 
-fn map<K, T>(event: Event<K>, reduce: impl Fn(&K) -> T) -> Event<T> {
-    match event {
-        Event::Apply(object) => Event::Apply(reduce(&object)),
-        Event::Delete(object) => Event::Delete(reduce(&object)),
-        Event::InitApply(object) => Event::InitApply(reduce(&object)),
+/// The event with another object; none when there is no such object.
+fn map<K, T>(event: &Event<K>, read: impl FnOnce(&K) -> Option<T>) -> Option<Event<T>> {
+    Some(match event {
+        Event::Apply(object) => Event::Apply(read(object)?),
+        Event::Delete(object) => Event::Delete(read(object)?),
+        Event::InitApply(object) => Event::InitApply(read(object)?),
         Event::Init => Event::Init,
         Event::InitDone => Event::InitDone,
-    }
+    })
 }

@@ -1,9 +1,4 @@
 use super::*;
-use crate::lifecycle::world::Protection;
-
-const fn seconds(seconds: i64) -> SignedDuration {
-    SignedDuration::from_secs(seconds)
-}
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("small")
@@ -11,21 +6,19 @@ fn at(second: i64) -> Timestamp {
 
 fn pod(name: &str) -> Pod {
     Pod {
-        namespace: "shop".to_owned(),
-        name: name.to_owned(),
-        node: Some("n".to_owned()),
-        grace: seconds(30),
-        started: Some(at(0)),
+        id: format!("shop/{name}").into(),
+        node: Some("n".into()),
+        grace: SignedDuration::from_secs(30),
         ..Pod::default()
     }
 }
 
 fn evicted(step: &Step) -> Vec<&str> {
-    step.evict.iter().map(|pod| pod.name.as_str()).collect()
+    step.evict.iter().map(|pod| pod.name()).collect()
 }
 
 fn forced(step: &Step) -> Vec<(&str, i64)> {
-    step.force.iter().map(|(pod, grace)| (pod.name.as_str(), grace.as_secs())).collect()
+    step.force.iter().map(|(pod, grace)| (pod.name(), grace.as_secs())).collect()
 }
 
 fn take(pods: Vec<Pod>, now: i64, deadline: Option<i64>) -> Step {
@@ -47,7 +40,7 @@ fn four_waves_leave_one_after_the_other() {
         let step = take(left.clone(), 0, None);
         assert_eq!(step.left, left.len());
         let gone: Vec<String> = evicted(&step).into_iter().map(str::to_owned).collect();
-        left.retain(|pod| !gone.contains(&pod.name));
+        left.retain(|pod| !gone.iter().any(|name| name == pod.name()));
         waves.push(gone.join("+"));
     }
     assert_eq!(waves, ["a1+a2", "b", "c", "d"]);
@@ -73,16 +66,16 @@ fn some_pods_are_not_waited_for() {
 
 #[test]
 fn protected_pods_stay_until_their_time_or_the_deadline() {
-    let protected = |protection| vec![Pod { protection, ..pod("a") }];
-    let step = take(protected(Protection::Always), 100, None);
+    let protected = |until| vec![Pod { protected_until: Some(until), ..pod("a") }];
+    let step = take(protected(Timestamp::MAX), 100, None);
     assert_eq!((evicted(&step), step.protected), (vec![], 1));
-    let step = take(protected(Protection::For(seconds(150))), 100, None);
+    let step = take(protected(at(150)), 100, None);
     assert_eq!((evicted(&step), step.next), (vec![], Some(at(150))));
-    let step = take(protected(Protection::For(seconds(50))), 100, None);
+    let step = take(protected(at(50)), 100, None);
     assert_eq!((evicted(&step), step.protected), (vec!["a"], 0));
-    let step = take(protected(Protection::Always), 100, Some(200));
+    let step = take(protected(Timestamp::MAX), 100, Some(200));
     assert_eq!((forced(&step), step.next), (vec![], Some(at(170))));
-    let step = take(protected(Protection::Always), 170, Some(200));
+    let step = take(protected(Timestamp::MAX), 170, Some(200));
     assert_eq!((forced(&step), step.protected), (vec![("a", 30)], 0));
 }
 
