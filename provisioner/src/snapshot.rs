@@ -46,7 +46,7 @@ pub struct Snapshot {
     /// Node pools, in order of name.
     pub node_pools: Vec<NodePool>,
     /// Node claims, in order of name.
-    pub node_claims: Vec<NodeClaim>,
+    pub node_claims: Vec<Arc<NodeClaim>>,
     /// AKS node classes, in order of name.
     pub node_classes: Vec<AksNodeClass>,
     /// Daemon sets: (namespace/name, the pod they would put on a node), in order of name.
@@ -133,7 +133,7 @@ pub struct Pod {
     /// metadata.namespace (`default` when absent).
     pub namespace: Arc<str>,
     /// metadata.name.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// metadata.uid, may be empty.
     pub uid: Box<str>,
     /// Labels, owner kind and spec; one allocation for all pods that agree on them.

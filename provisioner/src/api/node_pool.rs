@@ -1,6 +1,6 @@
 //! `karpenter.sh/v1` NodePool and NodeClaim, `karpenter.azure.com/v1beta1` AKSNodeClass.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use catalog::{Requirements, Resources};
 use k8s_openapi::api::core::v1::Taint;
@@ -89,7 +89,7 @@ pub struct NodeClaim {
     pub name: String,
     /// metadata.labels; before the launch also zone, size and capacity type of the offering that is
     /// to be tried first.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Arc<BTreeMap<String, String>>,
     /// spec.taints.
     pub taints: Vec<Taint>,
     /// spec.startupTaints.

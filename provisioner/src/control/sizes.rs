@@ -1,7 +1,7 @@
 //! Pools that keep a number of nodes whatever runs there: static pools (`spec.replicas`), and the
 //! least number of nodes of others (`tenon.sh/min-nodes`, AKS system pools).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use rustc_hash::FxHashSet;
 
@@ -35,9 +35,12 @@ fn difference(pool: &NodePool, claims: usize) -> (usize, usize) {
 }
 
 /// Whether any pool is off its size; cheap, for it is asked all the time.
-pub fn is_off(pools: &BTreeMap<String, NodePool>, claims: &BTreeMap<String, NodeClaim>) -> bool {
+pub fn is_off(
+    pools: &BTreeMap<String, NodePool>,
+    claims: &BTreeMap<String, Arc<NodeClaim>>,
+) -> bool {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for pool in claims.values().filter(|claim| !claim.deleting).filter_map(pool_of) {
+    for pool in claims.values().filter(|claim| !claim.deleting).filter_map(|claim| pool_of(claim)) {
         *counts.entry(pool).or_insert(0) += 1;
     }
     let mut pools = pools.values().filter(|pool| pool.closed.is_none());
@@ -102,7 +105,7 @@ mod tests {
     fn claim(name: &str, provider: Option<&str>, node: Option<&str>) -> NodeClaim {
         NodeClaim {
             name: name.to_owned(),
-            labels: BTreeMap::from([(names::NODE_POOL.to_owned(), "fixed".to_owned())]),
+            labels: BTreeMap::from([(names::NODE_POOL.to_owned(), "fixed".to_owned())]).into(),
             provider_id: provider.map(str::to_owned),
             node_name: node.map(str::to_owned),
             ..NodeClaim::default()
@@ -127,7 +130,7 @@ mod tests {
         };
         Snapshot {
             node_pools: vec![pool],
-            node_claims: claims,
+            node_claims: claims.into_iter().map(Arc::new).collect(),
             pods: vec![pod.into()],
             ..Snapshot::default()
         }

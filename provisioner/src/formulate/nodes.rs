@@ -75,7 +75,7 @@ pub(super) fn read(snapshot: &Snapshot) -> Nodes<'_> {
             by_provider.insert(provider, claim);
         }
     }
-    let launching = snapshot.node_claims.iter().any(is_launching);
+    let launching = snapshot.node_claims.iter().any(|claim| is_launching(claim));
     let mut nodes = Nodes { now: snapshot.taken_at, ..Nodes::default() };
     let mut places: FxHashMap<&str, u32> = FxHashMap::default();
     let mut registered = rustc_hash::FxHashSet::default();
@@ -97,7 +97,7 @@ pub(super) fn read(snapshot: &Snapshot) -> Nodes<'_> {
         nodes.fates.insert(name, Fate::Stays(place));
         nodes.standing.push(standing(node, name, claim, snapshot));
     }
-    let unseen = |claim: &&NodeClaim| !registered.contains(claim.name.as_str());
+    let unseen = |claim: &&Arc<NodeClaim>| !registered.contains(claim.name.as_str());
     for claim in snapshot.node_claims.iter().filter(|claim| !claim.deleting).filter(unseen) {
         let place = nodes.standing.len() as u32;
         if nodes.add_claim(claim) {
@@ -224,7 +224,8 @@ impl<'a> Nodes<'a> {
     /// Keeps room for the pods that claims were made for.
     fn reserve(&mut self, snapshot: &'a Snapshot, places: &FxHashMap<&str, u32>) {
         let keeps = |claim: &&NodeClaim| keeps_room(claim, snapshot.taken_at);
-        let mut claims: Vec<&NodeClaim> = snapshot.node_claims.iter().filter(keeps).collect();
+        let claims = snapshot.node_claims.iter().map(Arc::as_ref);
+        let mut claims: Vec<&NodeClaim> = claims.filter(keeps).collect();
         claims.sort_by_key(|claim| (claim.created, &claim.name));
         for claim in claims {
             let Some(&place) = places.get(claim.name.as_str()) else { continue };

@@ -58,13 +58,15 @@ fn owners(store: &Store) -> Owners {
         *owners.entry((namespace.to_owned(), kind.to_owned(), name.to_owned())).or_insert(0) += 1;
     };
     for PodEntry { pod, owner } in store.pods.values() {
-        let Some((kind, name)) = owner else { continue };
-        if pod.terminal && &**kind != "Job" {
+        let (Some(kind), Some(name)) = (pod.template.owner_kind.as_deref(), owner) else {
+            continue;
+        };
+        if pod.terminal && kind != "Job" {
             continue;
         }
         count(&pod.namespace, kind, name);
         let key = |kind| (kind, pod.namespace.to_string(), name.to_string());
-        let recorded = match &**kind {
+        let recorded = match kind {
             "ReplicaSet" => store.workloads.get(&key("ReplicaSet")),
             "Job" => store.workloads.get(&key("Job")),
             _ => None,

@@ -1,6 +1,6 @@
 //! One allocation for what many pods have in common.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -10,6 +10,7 @@ use super::PodTemplate;
 #[derive(Debug, Default)]
 pub struct Interner {
     texts: FxHashSet<Arc<str>>,
+    labels: FxHashSet<Arc<BTreeMap<String, String>>>,
     /// By the text of the input they were read from: a pod like one seen before is not read again.
     read: FxHashMap<Box<str>, Arc<PodTemplate>>,
     /// By their own text, in which the order of the input's fields plays no part.
@@ -30,6 +31,18 @@ impl Interner {
         let text: Arc<str> = Arc::from(text);
         self.texts.insert(text.clone());
         text
+    }
+
+    /// The shared form of `labels`.
+    pub fn labels(
+        &mut self,
+        labels: Arc<BTreeMap<String, String>>,
+    ) -> Arc<BTreeMap<String, String>> {
+        if let Some(known) = self.labels.get(&labels) {
+            return known.clone();
+        }
+        self.labels.insert(labels.clone());
+        labels
     }
 
     /// The shared form of `template`.
@@ -63,7 +76,7 @@ impl Interner {
 
     /// How many things are known.
     fn len(&self) -> usize {
-        self.texts.len() + self.read.len() + self.templates.len()
+        self.texts.len() + self.labels.len() + self.read.len() + self.templates.len()
     }
 
     fn sweep(&mut self) {
@@ -85,5 +98,29 @@ impl Interner {
         self.read.retain(|_, template| !dead.contains(&Arc::as_ptr(template)));
         self.templates.retain(|_, template| !dead.contains(&Arc::as_ptr(template)));
         self.texts.retain(|text| Arc::strong_count(text) > 1);
+        self.labels.retain(|labels| Arc::strong_count(labels) > 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels() -> Arc<BTreeMap<String, String>> {
+        Arc::new(BTreeMap::from([("pool".to_owned(), "main".to_owned())]))
+    }
+
+    #[test]
+    fn what_is_equal_is_kept_once_and_for_as_long_as_it_is_used() {
+        let mut interner = Interner::default();
+        let (name, pool) = (interner.text("node-1"), interner.labels(labels()));
+        assert!(Arc::ptr_eq(&name, &interner.text("node-1")));
+        assert!(Arc::ptr_eq(&pool, &interner.labels(labels())));
+        interner.text("node-2");
+        interner.sweep();
+        assert_eq!(interner.len(), 2);
+        drop((name, pool));
+        interner.sweep();
+        assert_eq!(interner.len(), 0);
     }
 }

@@ -56,8 +56,8 @@ const ANYWHERE: [&str; 9] = [
 #[derive(Clone, Debug)]
 pub struct PodEntry {
     pub pod: Arc<Pod>,
-    /// Kind and name of the controlling owner.
-    pub owner: Option<(Arc<str>, Arc<str>)>,
+    /// Name of the controlling owner, whose kind the template knows.
+    pub owner: Option<Arc<str>>,
 }
 
 /// Reads a Pod. `nth` names a pod that has only a `generateName`.
@@ -74,10 +74,10 @@ pub fn read(object: &mut Value, nth: usize, interner: &mut Interner) -> Result<P
     let terminal = matches!(phase, Some("Succeeded" | "Failed"));
     let status = object.get_mut("status").map(Value::take).unwrap_or_default();
     let owner = meta.controller();
-    let owner = owner.map(|owner| (interner.text(&owner.kind), interner.text(&owner.name)));
     let spec = object.get_mut("spec").map(Value::take).unwrap_or_default();
-    let owner_kind = owner.as_ref().map(|(kind, _)| &**kind);
+    let owner_kind = owner.map(|owner| owner.kind.as_str());
     let template = template(&meta, spec, owner_kind, interner)?;
+    let owner = owner.map(|owner| interner.text(&owner.name));
     let resized = match node {
         Some(_) => resize::resized(&template.spec, &status)?,
         None => None,

@@ -52,7 +52,7 @@ struct Saved<'a> {
     daemon_sets: Vec<(Cow<'a, str>, usize)>,
     nodes: Cow<'a, [Arc<Node>]>,
     node_pools: Cow<'a, [NodePool]>,
-    node_claims: Cow<'a, [NodeClaim]>,
+    node_claims: Cow<'a, [Arc<NodeClaim>]>,
     node_classes: Cow<'a, [AksNodeClass]>,
     namespaces: Cow<'a, BTreeMap<String, Namespace>>,
     volume_claims: Vec<(Cow<'a, str>, Cow<'a, str>, Cow<'a, PersistentVolumeClaim>)>,

@@ -36,10 +36,10 @@ pub type Key = (String, String);
 pub struct Store {
     pub cron_jobs: bool,
     pub interner: Interner,
-    pub pods: BTreeMap<(Arc<str>, Box<str>), PodEntry>,
+    pub pods: BTreeMap<(Arc<str>, Arc<str>), PodEntry>,
     pub nodes: BTreeMap<String, Arc<Node>>,
     pub node_pools: BTreeMap<String, NodePool>,
-    pub node_claims: BTreeMap<String, NodeClaim>,
+    pub node_claims: BTreeMap<String, Arc<NodeClaim>>,
     pub node_classes: BTreeMap<String, AksNodeClass>,
     pub daemon_sets: BTreeMap<String, Arc<PodTemplate>>,
     pub workloads: Workloads,
@@ -250,8 +250,9 @@ impl Store {
                 put(&mut self.node_pools, (pool.name.clone(), pool))
             }
             ("karpenter.sh", "NodeClaim") => {
-                let claim = NodeClaim::read(it)?;
-                put(&mut self.node_claims, (claim.name.clone(), claim))
+                let mut claim = NodeClaim::read(it)?;
+                claim.labels = self.interner.labels(claim.labels);
+                put(&mut self.node_claims, (claim.name.clone(), Arc::new(claim)))
             }
             ("karpenter.azure.com", "AKSNodeClass") => {
                 let class = AksNodeClass::read(it)?;

@@ -5,7 +5,7 @@
 //! one by one, until the watch shows the same or something newer. Nothing else waits for it, and
 //! one that never shows up is given up after a time.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -22,7 +22,7 @@ pub struct Expectations {
 
 #[derive(Debug)]
 struct Expected {
-    claim: NodeClaim,
+    claim: Arc<NodeClaim>,
     /// resourceVersion of the answer; empty when only the name is known.
     version: String,
     until: Timestamp,
@@ -31,7 +31,7 @@ struct Expected {
 impl Expectations {
     /// Expects the watch to show `claim`, at this version or a newer one.
     pub fn expect(&mut self, claim: NodeClaim, version: &str, until: Timestamp) {
-        let expected = Expected { version: version.to_owned(), until, claim };
+        let expected = Expected { version: version.to_owned(), until, claim: Arc::new(claim) };
         self.claims.insert(expected.claim.name.clone(), expected);
     }
 
@@ -51,7 +51,7 @@ impl Expectations {
     /// whose time is over; they are as the watch shows them.
     pub fn overlay(
         &mut self,
-        shown: &mut BTreeMap<String, NodeClaim>,
+        shown: &mut BTreeMap<String, Arc<NodeClaim>>,
         now: Timestamp,
     ) -> Vec<String> {
         let late = self.claims.iter().filter(|(_, expected)| expected.until <= now);
@@ -92,12 +92,12 @@ mod tests {
     fn an_older_version_does_not_hide_what_was_written() {
         let mut expectations = Expectations::default();
         expectations.expect(claim("a", Some("new")), "12", at(30));
-        let mut shown = BTreeMap::from([("a".to_owned(), claim("a", None))]);
+        let mut shown = BTreeMap::from([("a".to_owned(), claim("a", None).into())]);
         expectations.seen("a", "9");
         assert!(expectations.overlay(&mut shown, at(1)).is_empty());
         assert_eq!(shown["a"].node_name.as_deref(), Some("new"));
         expectations.seen("a", "100");
-        let mut shown = BTreeMap::from([("a".to_owned(), claim("a", None))]);
+        let mut shown = BTreeMap::from([("a".to_owned(), claim("a", None).into())]);
         expectations.overlay(&mut shown, at(2));
         assert_eq!(shown["a"].node_name, None, "the watch has caught up");
     }

@@ -55,7 +55,7 @@ struct State {
     versions: BTreeMap<String, Box<str>>,
     expectations: Expectations,
     /// Pods that need a place or are about to get one.
-    unbound: BTreeSet<(Arc<str>, Box<str>)>,
+    unbound: BTreeSet<(Arc<str>, Arc<str>)>,
     /// Kinds whose list is complete.
     listed: BTreeSet<Kind>,
     /// Of kinds that are being listed anew, what has not shown up again yet.
@@ -176,7 +176,7 @@ impl Stores {
     pub fn await_pods(&self, place: &Arc<str>, pods: &[PodRef]) {
         let mut state = self.lock();
         for pod in pods {
-            let key = (Arc::from(pod.namespace.as_str()), Box::from(pod.name.as_str()));
+            let key = (Arc::from(pod.namespace.as_str()), Arc::from(pod.name.as_str()));
             let uid = state.store.pods.get(&key).map(|entry| entry.pod.uid.clone());
             state.awaited.extend(uid.map(|uid| (uid, place.clone())));
         }
@@ -186,7 +186,7 @@ impl Stores {
     /// out, or a pool is off its size, which `is_off` tells.
     pub fn has_work(
         &self,
-        is_off: impl FnOnce(&BTreeMap<String, NodePool>, &BTreeMap<String, NodeClaim>) -> bool,
+        is_off: impl FnOnce(&BTreeMap<String, NodePool>, &BTreeMap<String, Arc<NodeClaim>>) -> bool,
     ) -> bool {
         let state = self.lock();
         if state.listed.len() < WATCHED.len() || state.store.node_pools.is_empty() {
@@ -262,7 +262,7 @@ impl State {
 
     fn forget(&mut self, kind: Kind, namespace: &str, name: &str) -> Option<Wake> {
         if kind == POD {
-            let key = (Arc::from(namespace), Box::from(name));
+            let key = (Arc::from(namespace), Arc::from(name));
             if let Some(entry) = self.store.pods.get(&key) {
                 self.awaited.remove(&entry.pod.uid);
             }
@@ -315,7 +315,7 @@ impl State {
     }
 
     fn note_pod(&mut self, namespace: &str, name: &str, uid: Box<str>) -> Option<Wake> {
-        let key = (Arc::from(namespace), Box::from(name));
+        let key = (Arc::from(namespace), Arc::from(name));
         let pod = &self.store.pods.get(&key)?.pod;
         if let Some(node) = &pod.node_name {
             let landed = self.awaited.remove(&uid);

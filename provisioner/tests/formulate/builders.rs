@@ -52,7 +52,7 @@ pub fn container(cpu: &str, memory: &str) -> Value {
 pub fn pod(name: &str, template: &Arc<PodTemplate>) -> Pod {
     Pod {
         namespace: Arc::from("default"),
-        name: Box::from(name),
+        name: Arc::from(name),
         uid: Box::from(""),
         template: template.clone(),
         node_name: None,

@@ -68,7 +68,7 @@ fn nodes_that_start_are_planned_with_as_their_claims_promise() {
     let gpu = json!({"containers": [{"name": "main", "resources": {"requests": {"nvidia.com/gpu": "1"}}}]});
     let cluster = |initialized| {
         Cluster::new().nodes(&["a"]).pending(1, &[], gpu.clone()).with(|c| {
-            c.snapshot.node_claims = vec![NodeClaim { initialized, ..claim.clone() }];
+            c.snapshot.node_claims = vec![NodeClaim { initialized, ..claim.clone() }.into()];
             spec(c).taints = Some(vec![
                 taint("cni", "NoExecute"),
                 taint("node.kubernetes.io/not-ready", "NoSchedule"),
@@ -89,12 +89,17 @@ fn claims_without_a_node_are_nodes_on_their_way() {
     let found = Cluster::new()
         .pending(1, &[], json!({"nodeSelector": {"topology.kubernetes.io/zone": "b"}}))
         .with(|c| {
-            c.snapshot.node_claims = vec![NodeClaim {
-                name: "main-x".into(),
-                labels: [("topology.kubernetes.io/zone".to_owned(), "b".to_owned())].into(),
-                allocatable: Resources::from([("cpu", 2_000), ("memory", GIB), ("pods", 5)]),
-                ..NodeClaim::default()
-            }];
+            c.snapshot.node_claims = vec![
+                NodeClaim {
+                    name: "main-x".into(),
+                    labels: Arc::new(
+                        [("topology.kubernetes.io/zone".to_owned(), "b".to_owned())].into(),
+                    ),
+                    allocatable: Resources::from([("cpu", 2_000), ("memory", GIB), ("pods", 5)]),
+                    ..NodeClaim::default()
+                }
+                .into(),
+            ];
         })
         .formulate();
     assert_eq!(accepted_nodes(&found, 0), ["main-x"]);

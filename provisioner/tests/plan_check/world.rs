@@ -75,7 +75,7 @@ impl World {
             match object["kind"].as_str().unwrap() {
                 "Pod" => snapshot.pods.push(pod(object).into()),
                 "Node" => snapshot.nodes.push(Arc::new(read(object))),
-                "NodeClaim" => snapshot.node_claims.push(claim(object)),
+                "NodeClaim" => snapshot.node_claims.push(claim(object).into()),
                 "Namespace" => drop(snapshot.namespaces.insert(name, read(object))),
                 "PersistentVolume" => drop(snapshot.volumes.insert(name, read(object))),
                 "StorageClass" => drop(snapshot.storage_classes.insert(name, read(object))),

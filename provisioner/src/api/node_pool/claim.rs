@@ -1,6 +1,6 @@
 //! Reading a NodeClaim.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use catalog::Resources;
 use k8s_openapi::{
@@ -108,7 +108,7 @@ impl NodeClaim {
         let since = initialized.and_then(|condition| condition.last_transition_time.as_ref());
         Ok(Self {
             name,
-            labels,
+            labels: Arc::new(labels),
             taints,
             startup_taints,
             requirements,

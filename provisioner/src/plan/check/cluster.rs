@@ -200,7 +200,7 @@ impl<'a> Cluster<'a> {
             if claim.deleting || nodes.contains_key(&*claim.name) {
                 continue;
             }
-            let mut labels: Labels = claim.labels.clone();
+            let mut labels: Labels = claim.labels.as_ref().clone();
             for (key, requirement) in &claim.requirements.0 {
                 if let (false, 1, Some(value)) =
                     (requirement.complement, requirement.values.len(), requirement.values.first())
@@ -348,7 +348,7 @@ fn awaited<'a>(
     claims: &Claims<'a>,
 ) -> BTreeMap<(&'a str, &'a str), &'a str> {
     let nodes = claims.nodes(snapshot);
-    let mut claims: Vec<&NodeClaim> = snapshot.node_claims.iter().collect();
+    let mut claims: Vec<&NodeClaim> = snapshot.node_claims.iter().map(Arc::as_ref).collect();
     claims.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
     let mut awaited = BTreeMap::new();
     for claim in claims {
