@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 
-use self::queue::Queue;
+use self::queue::{Hopes, Queue};
 pub use self::{
     cache::Cache,
     decide::Decision,
@@ -90,9 +90,7 @@ impl Scheduler {
     /// Takes a pod in as it is now.
     pub fn apply_pod(&mut self, pod: &Pod) {
         let key = pod_key(pod);
-        if self.cache.apply_pod(pod) {
-            self.queue.wake();
-        }
+        self.queue.wake(self.cache.apply_pod(pod));
         if self.cache.waits(&key) && pods::scheduler_name(pod) == self.name {
             self.queue.add(key, pods::priority(pod));
         } else {
@@ -103,28 +101,26 @@ impl Scheduler {
     /// Forgets a pod.
     pub fn delete_pod(&mut self, key: &PodKey) {
         self.queue.remove(key);
-        if self.cache.delete_pod(key) {
-            self.queue.wake();
-        }
+        self.queue.wake(self.cache.delete_pod(key));
     }
 
     /// Takes in a volume claim, or its end.
     pub fn set_claim(&mut self, claim: &PersistentVolumeClaim, exists: bool) {
         self.cache.volumes.set_claim(claim, exists);
         self.cache.forget_verdicts();
-        self.queue.wake();
+        self.queue.wake(Hopes::ANY);
     }
 
     /// Takes in a volume, or its end.
     pub fn set_volume(&mut self, volume: &PersistentVolume, exists: bool) {
         self.cache.volumes.set_volume(volume, exists);
         self.cache.forget_verdicts();
-        self.queue.wake();
+        self.queue.wake(Hopes::ANY);
     }
 
     /// Lets pods that fitted nowhere try again, once their back-off is over.
     pub fn wake(&mut self) {
-        self.queue.wake();
+        self.queue.wake(Hopes::ANY);
     }
 
     /// When the next pod's back-off ends, if any is waiting for that.
@@ -136,7 +132,8 @@ impl Scheduler {
     /// [`Self::retract`] takes that back.
     pub fn next(&mut self, now: Duration) -> Option<(PodKey, Decision)> {
         let key = self.queue.pop(now)?;
-        let decision = decide::decide(&mut self.cache, &key, &mut self.cursor, &mut self.rng);
+        let (decision, hopes) =
+            decide::decide(&mut self.cache, &key, &mut self.cursor, &mut self.rng);
         match &decision {
             Decision::Bind(node) => {
                 self.cache.assume(&key, node);
@@ -144,8 +141,10 @@ impl Scheduler {
             }
             Decision::Unschedulable(_) => {
                 // As in Kubernetes 1.36: preemption that finds no victim clears the nomination.
-                self.cache.clear_nomination(&key);
-                self.queue.failed(&key, now);
+                if self.cache.clear_nomination(&key) {
+                    self.queue.wake(Hopes::DEPARTURE);
+                }
+                self.queue.failed(&key, hopes, now);
             }
         }
         Some((key, decision))
@@ -155,8 +154,8 @@ impl Scheduler {
     pub fn retract(&mut self, key: &PodKey, now: Duration) {
         if let Some(priority) = self.cache.forget(key) {
             self.queue.add(key.clone(), priority);
-            self.queue.failed(key, now);
+            self.queue.failed(key, Hopes::ANY, now);
         }
-        self.queue.wake();
+        self.queue.wake(Hopes::ANY);
     }
 }

@@ -11,6 +11,7 @@ use super::{
     amounts::{Amounts, CPU, MEMORY, Names},
     filter::Verdict,
     pods::{self, PodKey, pod_key},
+    queue::Hopes,
     selector::Labels,
     tally::Tally,
     template::{Template, TemplateId, template_key},
@@ -140,16 +141,16 @@ impl Cache {
         self.slots.len() - 1
     }
 
-    /// Takes a pod in; says whether pods that fitted nowhere should be tried again.
-    pub(super) fn apply_pod(&mut self, pod: &Pod) -> bool {
+    /// Takes a pod in; says what that means to pods that fitted nowhere.
+    pub(super) fn apply_pod(&mut self, pod: &Pod) -> Hopes {
         let key = pod_key(pod);
         if pods::has_ended(pod) {
             return self.delete_pod(&key);
         }
         let uid = pod.metadata.uid.clone().unwrap_or_default();
-        let mut changed = false;
+        let mut news = Hopes::default();
         if self.pods.get(&key).is_some_and(|known| known.uid != uid) {
-            changed |= self.delete_pod(&key);
+            news = self.delete_pod(&key);
         }
         let bound = pods::node_name(pod).map(|name| self.slot(name));
         let nominated = pods::nominated_node(pod).map(|name| self.slot(name));
@@ -165,30 +166,32 @@ impl Cache {
             gated: pods::is_gated(pod),
             nominated: nominated.filter(|_| place.is_none()),
         };
-        changed | self.replace(key, record)
+        news.and(self.replace(key, record))
     }
 
-    /// Forgets a pod; says whether pods that fitted nowhere should be tried again.
-    pub(super) fn delete_pod(&mut self, key: &PodKey) -> bool {
-        let Some(old) = self.pods.remove(key) else { return false };
+    /// Forgets a pod; says what that means to pods that fitted nowhere.
+    pub(super) fn delete_pod(&mut self, key: &PodKey) -> Hopes {
+        let Some(old) = self.pods.remove(key) else { return Hopes::default() };
         self.unsettle(key, &old);
-        old.place.is_some() || old.nominated.is_some()
+        if old.place.or(old.nominated).is_some() { Hopes::DEPARTURE } else { Hopes::default() }
     }
 
-    /// A pod is nominated to no node any more.
-    pub(super) fn clear_nomination(&mut self, key: &PodKey) {
+    /// A pod is nominated to no node any more; says whether it was.
+    pub(super) fn clear_nomination(&mut self, key: &PodKey) -> bool {
         let nominated = self.pods.get_mut(key).and_then(|record| record.nominated.take());
         if let Some(slot) = nominated {
             self.slots[slot].nominated.remove(key);
         }
+        nominated.is_some()
     }
 
-    fn replace(&mut self, key: PodKey, record: PodRecord) -> bool {
+    fn replace(&mut self, key: PodKey, record: PodRecord) -> Hopes {
         let old = self.pods.remove(&key);
+        let news = record.news(old.as_ref());
         if let Some(old) = &old {
             if old.same(&record) {
                 self.pods.insert(key, record);
-                return false;
+                return news;
             }
             self.unsettle(&key, old);
         }
@@ -199,8 +202,6 @@ impl Cache {
             }
             (None, None) => {}
         }
-        // The scheduler's own decision, confirmed, is no news.
-        let news = record.place.is_some() && old.is_none_or(|old| old.place != record.place);
         self.pods.insert(key, record);
         news
     }
@@ -301,6 +302,23 @@ impl Cache {
 }
 
 impl PodRecord {
+    /// What a pod's change means to others. As in kube-scheduler a pod has arrived when the API
+    /// server says so, not when it was decided about, and a nomination that changes is a departure.
+    fn news(&self, old: Option<&Self>) -> Hopes {
+        let place = |pod: &Self| pod.place.filter(|_| !pod.assumed);
+        let (before, nominated) = (old.and_then(place), old.and_then(|old| old.nominated));
+        let mut news = Hopes::default();
+        if place(self).is_some() && place(self) != before {
+            news = news.and(Hopes::ARRIVAL);
+        }
+        let leaves_room =
+            nominated.is_some() && nominated != self.nominated && nominated != self.place;
+        if leaves_room || (before.is_some() && place(self) != before) {
+            news = news.and(Hopes::DEPARTURE);
+        }
+        news
+    }
+
     fn same(&self, other: &Self) -> bool {
         self.template == other.template
             && self.place == other.place

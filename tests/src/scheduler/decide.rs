@@ -6,6 +6,7 @@ use super::{
     cache::Cache,
     filter::{self, Reason},
     pods::PodKey,
+    queue::Hopes,
     score,
     template::TemplateId,
 };
@@ -23,19 +24,24 @@ pub enum Decision {
     Unschedulable(String),
 }
 
-/// Decides about a pod of the cache. `cursor` is where the last search ended.
+/// Decides about a pod of the cache; also gives what a pod that fits nowhere waits for. `cursor` is
+/// where the last search ended.
 pub(super) fn decide(
     cache: &mut Cache,
     pod: &PodKey,
     cursor: &mut usize,
     rng: &mut Rng,
-) -> Decision {
+) -> (Decision, Hopes) {
+    let nowhere = |why: &str| (Decision::Unschedulable(why.to_owned()), Hopes::ANY);
+    let bind = |cache: &Cache, slot: usize| {
+        (Decision::Bind(cache.slots[slot].name.clone()), Hopes::default())
+    };
     let Some(record) = cache.pods.get(pod) else {
-        return Decision::Unschedulable("there is no such pod".to_owned());
+        return nowhere("there is no such pod");
     };
     let (id, nominated) = (record.template, record.nominated);
     if cache.live.is_empty() {
-        return Decision::Unschedulable("no nodes available to schedule pods".to_owned());
+        return nowhere("no nodes available to schedule pods");
     }
     cache.refresh_default_spreads(id);
     filter::prepare(cache, id);
@@ -43,13 +49,17 @@ pub(super) fn decide(
     if let Some(slot) = nominated.filter(exists)
         && filter::fits(cache, pod, id, slot, &mut Vec::new())
     {
-        return Decision::Bind(cache.slots[slot].name.clone());
+        return bind(cache, slot);
     }
     let search = search(cache, pod, id, *cursor);
     *cursor = (*cursor + search.looked_at) % cache.live.len();
     match search.found[..] {
-        [] => Decision::Unschedulable(message(cache, &search.reasons)),
-        [only] => Decision::Bind(cache.slots[only].name.clone()),
+        [] => {
+            let hopes = search.reasons.keys().map(|reason| reason.hopes());
+            let message = message(cache, &search.reasons);
+            (Decision::Unschedulable(message), hopes.fold(Hopes::ANY, Hopes::and))
+        }
+        [only] => bind(cache, only),
         _ => {
             let scores = score::scores(cache, id, &search.found);
             let most = scores.iter().copied().max();
@@ -57,7 +67,7 @@ pub(super) fn decide(
                 .filter(|(_, score)| Some(**score) == most)
                 .map(|(slot, _)| *slot)
                 .collect();
-            Decision::Bind(cache.slots[rng.pick(&best)].name.clone())
+            bind(cache, rng.pick(&best))
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{
     amounts::{Names, PODS},
     cache::{Cache, NodeFacts},
     pods::PodKey,
+    queue::Hopes,
     selector::{term_holds, tolerated},
     tally::{Tally, TallyId, accepts},
     template::{Template, TemplateId},
@@ -35,6 +36,21 @@ pub(super) enum Reason {
 }
 
 impl Reason {
+    /// Which news of pods may take the reason away.
+    pub(super) fn hopes(self) -> Hopes {
+        match self {
+            Self::Ports | Self::TooManyPods | Self::Insufficient(_) => Hopes::DEPARTURE,
+            Self::AntiAffinity | Self::AntiAffinityOfOthers => Hopes::DEPARTURE,
+            Self::Spread | Self::Affinity => Hopes::ARRIVAL.and(Hopes::DEPARTURE),
+            Self::Unschedulable | Self::Taint | Self::NodeAffinity | Self::SpreadLabel => {
+                Hopes::ANY
+            }
+            Self::ClaimMissing | Self::VolumeMissing | Self::VolumeAffinity | Self::VolumeZone => {
+                Hopes::ANY
+            }
+        }
+    }
+
     /// kube-scheduler's words.
     pub(super) fn text(self, names: &Names) -> String {
         let text = match self {

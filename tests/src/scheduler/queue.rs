@@ -10,6 +10,28 @@ use rustc_hash::FxHashMap;
 
 use super::pods::PodKey;
 
+/// What a pod that failed waits for, or what happened, as a set. Stands for kube-scheduler's
+/// queueing hints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Hopes(u8);
+
+impl Hopes {
+    /// News of nodes, volumes and namespaces, which every pod waits for.
+    pub(super) const ANY: Self = Self(1);
+    /// A pod came to a node: what spread and affinity ask for may hold now.
+    pub(super) const ARRIVAL: Self = Self(2);
+    /// A pod left a node, or the room kept for it by nomination.
+    pub(super) const DEPARTURE: Self = Self(4);
+
+    pub(super) fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    fn meet(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
 /// Higher priority first, then earlier arrival.
 type Turn = (Reverse<i32>, u64);
 
@@ -23,8 +45,8 @@ pub(super) struct Queue {
     active: BTreeMap<Turn, PodKey>,
     /// Pods that may try again, from a time on.
     backing_off: BTreeSet<(Duration, PodKey)>,
-    /// Something changed since the last turn.
-    woken: bool,
+    /// What happened since the last turn.
+    news: Hopes,
     arrivals: u64,
 }
 
@@ -32,6 +54,8 @@ pub(super) struct Queue {
 struct Entry {
     priority: i32,
     failures: u32,
+    /// What it waits for when it has failed.
+    hopes: Hopes,
     state: State,
 }
 
@@ -53,7 +77,7 @@ impl Queue {
             entries: FxHashMap::default(),
             active: BTreeMap::new(),
             backing_off: BTreeSet::new(),
-            woken: false,
+            news: Hopes::default(),
             arrivals: 0,
         }
     }
@@ -61,7 +85,7 @@ impl Queue {
     /// A pod that waits from now on; one that is known already keeps its turn.
     pub(super) fn add(&mut self, pod: PodKey, priority: i32) {
         if !self.entries.contains_key(&pod) {
-            let entry = Entry { priority, failures: 0, state: State::Taken };
+            let entry = Entry { priority, failures: 0, hopes: Hopes::ANY, state: State::Taken };
             self.entries.insert(pod.clone(), entry);
             self.activate(pod);
         }
@@ -81,8 +105,9 @@ impl Queue {
 
     /// The pod whose turn it is.
     pub(super) fn pop(&mut self, now: Duration) -> Option<PodKey> {
-        if std::mem::take(&mut self.woken) {
-            self.retry_failed(now);
+        let news = std::mem::take(&mut self.news);
+        if news != Hopes::default() {
+            self.retry_failed(news, now);
         }
         while self.backing_off.first().is_some_and(|(until, _)| *until <= now) {
             let (_, pod) = self.backing_off.pop_first()?;
@@ -95,25 +120,28 @@ impl Queue {
         Some(pod)
     }
 
-    /// A pod that fits nowhere: it waits until something changes.
-    pub(super) fn failed(&mut self, pod: &PodKey, now: Duration) {
+    /// A pod that fits nowhere: it waits until something happens that it hopes for.
+    pub(super) fn failed(&mut self, pod: &PodKey, hopes: Hopes, now: Duration) {
         if let Some(entry) = self.entries.get_mut(pod) {
             if let State::Active(turn) = entry.state {
                 self.active.remove(&turn);
             }
             entry.failures += 1;
+            entry.hopes = hopes;
             entry.state = State::Failed(now);
         }
     }
 
-    /// Something changed: pods that failed may try again when their back-off is over.
-    pub(super) fn wake(&mut self) {
-        self.woken = true;
+    /// Something happened: pods that hope for it may try again when their back-off is over.
+    pub(super) fn wake(&mut self, news: Hopes) {
+        self.news = self.news.and(news);
     }
 
-    fn retry_failed(&mut self, now: Duration) {
+    fn retry_failed(&mut self, news: Hopes, now: Duration) {
         let failed = self.entries.iter().filter_map(|(pod, entry)| match entry.state {
-            State::Failed(at) => Some((pod.clone(), at + self.wait(entry.failures))),
+            State::Failed(at) if entry.hopes.meet(news) => {
+                Some((pod.clone(), at + self.wait(entry.failures)))
+            }
             _ => None,
         });
         let mut failed: Vec<(PodKey, Duration)> = failed.collect();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tenon_tests::scheduler::{Decision, pod_key};
 
-use crate::objects::{decide_all, node, pod, put, scheduler};
+use crate::objects::{bound, decide_all, merge, node, nominated, pod, put, scheduler};
 
 fn with_priority(name: &str, priority: i32) -> Value {
     pod(name, "x", "1", json!({ "priority": priority }))
@@ -48,6 +48,58 @@ fn failures_are_tried_again_after_a_doubling_wait() {
         now += Duration::from_secs(wait);
         assert_eq!(scheduler.next_retry(), Some(now));
         assert_eq!(decide_all(&mut scheduler, now).len(), 1, "after {wait} s");
+    }
+}
+
+/// Three pods that must be spread over the zones, one for each node: the one for the second node of
+/// a zone fits only once the other zone has its own, and nothing else happens after that.
+#[test]
+fn a_pod_that_arrives_lets_those_try_again_that_are_spread_with_it() {
+    let spread = |extra: Value| {
+        let mut spec = json!({ "topologySpreadConstraints": [{
+            "topologyKey": "topology.kubernetes.io/zone", "maxSkew": 1,
+            "whenUnsatisfiable": "DoNotSchedule",
+            "labelSelector": { "matchLabels": { "app": "web" } },
+        }] });
+        merge(&mut spec, extra);
+        spec
+    };
+    let nodes = [node("a1", "1"), node("a2", "1"), node("b1", "2")];
+    let first = bound(pod("first", "web", "3", spread(json!({}))), "a1");
+    let early = pod("early", "web", "3", spread(json!({ "priority": 1 })));
+    let other = nominated(pod("other", "web", "3", spread(json!({ "priority": 1 }))), "b1");
+    let mut scheduler = scheduler(1, &nodes, &[first, early, other.clone()]);
+    let decisions = decide_all(&mut scheduler, Duration::ZERO);
+    let [(tried, Decision::Unschedulable(why)), (placed, Decision::Bind(node))] = &decisions[..]
+    else {
+        panic!("{decisions:?}");
+    };
+    assert_eq!((&**tried, &**placed, &**node), ("early", "other", "b1"), "{why}");
+    assert_eq!(
+        decide_all(&mut scheduler, Duration::from_secs(60)),
+        [],
+        "not yet known to be there"
+    );
+    put(&mut scheduler, &bound(other, "b1"));
+    let later = decide_all(&mut scheduler, Duration::from_secs(61));
+    assert_eq!(later, [("early".to_owned(), Decision::Bind("a2".to_owned()))]);
+}
+
+/// Room that was kept for a pod is free when its nomination ends or moves, although no pod went.
+#[test]
+fn a_nomination_that_ends_lets_others_try_again() {
+    let nodes = [node("a", "1"), node("b", "1")];
+    let gated = pod("waiting", "x", "4", json!({ "schedulingGates": [{ "name": "wait" }] }));
+    for after in [gated.clone(), nominated(gated.clone(), "b")] {
+        let taken = bound(pod("old", "x", "4", json!({})), "b");
+        let mut scheduler = scheduler(1, &nodes, &[taken, nominated(gated.clone(), "a")]);
+        put(&mut scheduler, &pod("new", "y", "4", json!({})));
+        let decisions = decide_all(&mut scheduler, Duration::ZERO);
+        assert!(matches!(&decisions[..], [(_, Decision::Unschedulable(_))]), "{decisions:?}");
+        assert_eq!(decide_all(&mut scheduler, Duration::from_secs(60)), [], "nothing changed");
+        put(&mut scheduler, &after);
+        let later = decide_all(&mut scheduler, Duration::from_secs(61));
+        assert_eq!(later, [("new".to_owned(), Decision::Bind("a".to_owned()))]);
     }
 }
 
