@@ -45,8 +45,12 @@ const START: usize = 5;
 const CHEAP: f64 = 8.0;
 /// A kind is counted when one node is this share of the whole cost.
 const GRAIN: f64 = 0.004;
+/// Of a dive's work this part, and so much at most, is put by for the case that it does not suffice.
+const RESERVE: u64 = 8;
+const MOST_RESERVE: u64 = 20_000;
 
-/// A plan cheaper than `cutoff`, if the dive finds one.
+/// A plan cheaper than `cutoff`, if the dive finds one. When the work does not suffice, it is one for
+/// a part of the pods.
 pub(crate) fn dive(
     root: &Root<'_>,
     style: Style,
@@ -54,11 +58,22 @@ pub(crate) fn dive(
     budget: &mut Budget,
 ) -> Option<Plan> {
     budget.done.dives += 1;
+    let reserve = (budget.left() / RESERVE).min(MOST_RESERVE);
     let mut dive = Dive::new(root, style);
     let taken_over = dive.pool.len();
     let arrived = dive.run(cutoff, budget);
     budget.done.columns += (dive.pool.len() - taken_over) as u64;
-    arrived.then(|| Plan::new(root.core, dive.fixed)).flatten().filter(|plan| plan.cost < cutoff)
+    let plan = if arrived {
+        Plan::new(root.core, dive.fixed)
+    } else if budget.is_spent() {
+        let mut rest = Budget::new(reserve, None);
+        dive.coast(cutoff, &mut rest);
+        budget.join(&rest, reserve);
+        Some(Plan::of_some(root.core, dive.fixed))
+    } else {
+        None
+    };
+    plan.filter(|plan| plan.cost < cutoff)
 }
 
 struct Dive<'a> {
@@ -149,6 +164,15 @@ impl<'a> Dive<'a> {
             }
         }
         true
+    }
+
+    /// Goes on with the columns that there are, for as long as the work lasts.
+    fn coast(&mut self, cutoff: Money, budget: &mut Budget) {
+        while self.remains()
+            && self.master.solve(budget)
+            && self.paid + self.master.value() < cutoff as f64
+            && self.fix_known()
+        {}
     }
 
     /// Takes over the root's good columns.

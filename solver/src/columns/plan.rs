@@ -7,29 +7,34 @@ use crate::{
     problem::Money,
 };
 
-/// Nodes that together hold every pod of the core.
+/// Nodes and what they hold.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
     /// Columns with their copies.
     pub nodes: Vec<(Column, u32)>,
     /// Price of all, unmet preferences included.
     pub cost: Money,
+    /// Whether every pod of the core has its place.
+    pub whole: bool,
 }
 
 impl Plan {
     /// Makes a plan of columns that cover every item at least: pods too many are taken off, from
     /// cheap nodes first, and every node becomes the cheapest kind that holds what is left on it.
     /// `None` when something is not covered.
-    pub(crate) fn new(core: &Core, mut nodes: Vec<(Column, u32)>) -> Option<Self> {
+    pub(crate) fn new(core: &Core, nodes: Vec<(Column, u32)>) -> Option<Self> {
+        Some(Self::of_some(core, nodes)).filter(|plan| plan.whole)
+    }
+
+    /// The same for columns that may leave pods without a place.
+    pub(crate) fn of_some(core: &Core, mut nodes: Vec<(Column, u32)>) -> Self {
         let mut surplus: Vec<i64> = core.items.iter().map(|item| -i64::from(item.demand)).collect();
         for (column, copies) in &nodes {
             for &(item, pods) in &column.pattern {
                 surplus[item as usize] += i64::from(pods) * i64::from(*copies);
             }
         }
-        if surplus.iter().any(|&surplus| surplus < 0) {
-            return None;
-        }
+        let whole = surplus.iter().all(|&surplus| surplus >= 0);
         let price = |column: &Column| core.kinds[column.kind as usize].price;
         nodes.sort_by(|a, b| {
             (price(&a.0), a.0.kind, &a.0.pattern).cmp(&(price(&b.0), b.0.kind, &b.0.pattern))
@@ -45,7 +50,7 @@ impl Plan {
             let each = core.cost(column.kind, &column.pattern);
             sum.saturating_add(each.saturating_mul((*copies).into()))
         });
-        Some(Self { nodes: stripped, cost })
+        Self { nodes: stripped, cost, whole }
     }
 }
 

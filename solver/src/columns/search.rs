@@ -125,7 +125,7 @@ impl<'a> Planning<'a> {
         nodes.extend(plan.nodes.iter().map(|(column, copies)| {
             (Column { kind: column.kind + before, pattern: column.pattern.clone() }, *copies)
         }));
-        Plan { nodes, cost: plan.cost.saturating_add(self.paid()) }
+        Plan { nodes, cost: plan.cost.saturating_add(self.paid()), whole: plan.whole }
     }
 
     /// What the filled nodes cost: preferences that are not met there.
@@ -357,7 +357,7 @@ impl Search<'_> {
             budget.join(&own, given);
             plans.extend(plan);
         }
-        plans.sort_by_key(|plan| plan.cost);
+        plans.sort_by_key(|plan| (!plan.whole, plan.cost));
         for plan in plans {
             if self.offer(planning.core, &planning.complete(&plan)) {
                 return;
@@ -368,11 +368,14 @@ impl Search<'_> {
     /// Turns a plan of the core into a solution of the problem and keeps it when it is better.
     fn offer(&mut self, core: &Core, plan: &Plan) -> bool {
         let problem = self.prepared.problem;
-        let mut solution = expand(problem, core, plan);
-        solution.unplaced.clone_from(&self.best.unplaced);
-        if !check(problem, &solution).is_empty() {
-            solution = greedy::along(self.prepared, &wishes(core, plan));
-        }
+        let spelled_out = plan.whole.then(|| {
+            let unplaced = self.best.unplaced.clone();
+            Solution { unplaced, ..expand(problem, core, plan) }
+        });
+        // The greedy engine finds places for pods that are left out, or that constraints object to.
+        let right = spelled_out.filter(|solution| check(problem, solution).is_empty());
+        let along = || greedy::along(self.prepared, &wishes(core, plan));
+        let mut solution = right.unwrap_or_else(along);
         if rank(problem, &solution) >= rank(problem, self.best) {
             return false;
         }

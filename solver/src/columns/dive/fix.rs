@@ -10,9 +10,19 @@ use crate::{
 };
 
 impl Dive<'_> {
-    /// Fixes columns: whole parts first, else the largest fraction, dear nodes before cheap ones.
-    /// False when nothing holds what remains.
+    /// Fixes columns, or a node for one item when none fits. False when nothing holds what remains.
     pub(super) fn fix(&mut self) -> bool {
+        if self.fix_known() {
+            return true;
+        }
+        let taken = self.take_any();
+        self.close_improper();
+        taken
+    }
+
+    /// Fixes columns: whole parts first, else the largest fraction, dear nodes before cheap ones.
+    /// False when none fits what remains.
+    pub(super) fn fix_known(&mut self) -> bool {
         let used = self.master.used();
         let dearest = used
             .iter()
@@ -45,7 +55,7 @@ impl Dive<'_> {
                 }
                 taken |= self.take(at, 1);
             }
-            if !taken && !self.take_any() {
+            if !taken {
                 return false;
             }
         }
