@@ -20,7 +20,7 @@ fn a_search_that_is_stopped_proves_what_it_found() {
             let first = *first.get_or_insert(progress);
             if progress.bound > first.bound && progress.unplaced == first.unplaced {
                 stop.store(true, Ordering::Relaxed);
-                promised.get_or_insert(progress.bound);
+                promised.get_or_insert(progress);
             }
         };
         let (solution, certificate) = certify(&problem, &options, &mut tell);
@@ -28,11 +28,14 @@ fn a_search_that_is_stopped_proves_what_it_found() {
         assert_eq!(check(&problem, &solution), [], "seed {seed}");
         let certificate = certificate.expect("there are pods to place");
         let proven = verify(&problem, &solution, &certificate).expect("it holds together");
-        assert!(
-            proven <= solution.cost && proven >= promised - promised / 25,
-            "seed {seed}: {proven} proven of {promised}, cost {}",
-            solution.cost,
-        );
+        assert!(proven <= solution.cost, "seed {seed}: {proven} proven, {} found", solution.cost);
+        // The proof is about the pods that were to be placed. Where the last plan finds room for
+        // more, what their resources cost may say more than it does.
+        let unplaced: u64 = solution.unplaced.iter().map(|missing| u64::from(missing.count)).sum();
+        let same = unplaced == promised.unplaced;
+        let known = if same { proven } else { solution.bound };
+        let promised = promised.bound;
+        assert!(known >= promised - promised / 25, "seed {seed}: {known} proven of {promised}");
         stopped += 1;
     }
     assert!(stopped > 6, "only {stopped} got as far as a bound");
