@@ -39,6 +39,11 @@ use crate::{
 /// `KUBECONFIG` itself, lest somebody's everyday cluster be taken for one.
 pub const KUBECONFIG: &str = "TENON_TEST_KUBECONFIG";
 
+/// Whether [`Cluster::open`] opens a real cluster.
+pub fn is_real() -> bool {
+    std::env::var_os(KUBECONFIG).is_some()
+}
+
 /// How a cluster is set up. Each part has delays and a seed of its own.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -251,9 +256,13 @@ impl Cluster {
     async fn apply_object(
         &self,
         kind: &GroupVersionKind,
-        object: DynamicObject,
+        mut object: DynamicObject,
     ) -> Result<(), Error> {
         let name = object.name_any();
+        if let (Place::Real(_), "Node") = (&self.place, kind.kind.as_str()) {
+            // Everything else is found again by its namespace or its group.
+            object.labels_mut().insert(real::OURS.to_owned(), String::new());
+        }
         let refused = |source| Error::Refused { object: format!("{} {name}", kind.kind), source };
         let (resource, capabilities) = pinned_kind(&self.client, kind).await.map_err(refused)?;
         let api = self.api_of(&resource, &capabilities.scope, object.namespace().as_deref());

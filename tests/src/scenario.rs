@@ -32,6 +32,9 @@ use crate::cluster;
 pub struct Scenario {
     /// What it is about, in a sentence.
     pub about: String,
+    /// Why it cannot be played on a real cluster, if it cannot.
+    #[serde(default)]
+    pub embedded_only: Option<String>,
     /// What goes wrong in the cloud.
     #[serde(default)]
     pub cloud: Cloud,
@@ -80,7 +83,7 @@ pub struct Pool {
     pub spec: Map<String, Value>,
 }
 
-/// A Deployment in the namespace `default`, with the label `app`.
+/// A Deployment with the label `app`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Workload {
@@ -106,7 +109,7 @@ pub enum Step {
     Scale(BTreeMap<String, usize>),
     /// Makes objects, or changes them.
     Apply(String),
-    /// Deletes an object: `Kind/name` or `Kind/namespace/name`.
+    /// Deletes an object: `Kind/name`.
     Delete(String),
     /// Asks for the end of a node: its claim is deleted. Which: that many before it in the order of
     /// pool, type, zone and pods.

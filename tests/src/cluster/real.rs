@@ -22,7 +22,7 @@ use super::{Error, until};
 use crate::kubelet;
 
 /// Label of everything the tests make themselves, so that it is found after a crash too.
-const OURS: &str = "tenon.sh/test";
+pub(super) const OURS: &str = "tenon.sh/test";
 /// What is made by others in consequence: group, version, kind, plural.
 const CUSTOM: [(&str, &str, &str, &str); 3] = [
     ("karpenter.sh", "v1", "NodePool", "nodepools"),
@@ -224,6 +224,7 @@ async fn sweep(client: &Client) -> Result<(), Error> {
         let mut fake = list(&nodes).await?;
         fake.retain(kubelet::is_fake);
         left += remove(&nodes, &fake).await?;
+        left += remove(&nodes, &own::<Node>(client).await?).await?;
         for namespace in &namespaces {
             let pods = Api::<Pod>::namespaced(client.clone(), &namespace.name_any());
             left += remove(&pods, &list(&pods).await?).await?;

@@ -29,8 +29,12 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Reads the cluster.
-    pub(super) async fn read(client: &Client) -> Result<Self, kube::Error> {
+    /// Reads what the scenario is about: pods of its namespace, and events that are not `before`.
+    pub(super) async fn read(
+        client: &Client,
+        namespace: &str,
+        before: &BTreeSet<String>,
+    ) -> Result<Self, kube::Error> {
         async fn all<K>(client: &Client) -> Result<Vec<K>, kube::Error>
         where
             K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
@@ -44,10 +48,13 @@ impl State {
             pools: all(client).await?,
             events: all(client).await?,
         };
+        state.events.retain(|event| !before.contains(&uid(event)));
         // Pods whose node is gone go too, at some time.
         let names: BTreeSet<String> = state.nodes.iter().map(ResourceExt::name_any).collect();
         state.pods.retain(|pod| {
-            pod.labels().contains_key("app") && host(pod).is_none_or(|node| names.contains(node))
+            pod.namespace().as_deref() == Some(namespace)
+                && pod.labels().contains_key("app")
+                && host(pod).is_none_or(|node| names.contains(node))
         });
         let mut nodes = std::mem::take(&mut state.nodes);
         nodes.sort_by_cached_key(|node| (state.kind(node), node.name_any()));
@@ -175,6 +182,16 @@ impl State {
             pools.flat_map(|pool| pool.status.iter().flat_map(|it| &it.conditions));
         conditions.any(|one| one.type_ == kind && one.status == status)
     }
+}
+
+/// The events that a cluster has already.
+pub(super) async fn events(client: &Client) -> Result<BTreeSet<String>, kube::Error> {
+    let events = Api::<Event>::all(client.clone()).list(&ListParams::default()).await?;
+    Ok(events.items.iter().map(uid).collect())
+}
+
+fn uid(event: &Event) -> String {
+    event.uid().unwrap_or_default()
 }
 
 fn host(pod: &Pod) -> Option<&str> {

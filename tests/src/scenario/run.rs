@@ -1,9 +1,12 @@
 //! A scenario from its first step to its last.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use kube::{
-    Api, Client, ResourceExt,
+    Api, ResourceExt,
     api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams},
     core::GroupVersionKind,
 };
@@ -11,7 +14,10 @@ use provisioner::api::v1::NodeClaim;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::{Error, Expect, Scenario, Step, objects, report::State};
+use super::{
+    Error, Expect, Scenario, Step, objects,
+    report::{self, State},
+};
 use crate::{
     cluster::{self, Cluster},
     engine,
@@ -34,7 +40,10 @@ pub async fn run(
     cluster: &Cluster,
     golden: Option<&str>,
 ) -> Result<String, Error> {
-    let play = Play { scenario, cluster, golden };
+    let before = report::events(&cluster.client()).await;
+    let before = before
+        .map_err(|error| Error::Cluster { step: "start".to_owned(), source: error.into() })?;
+    let play = Play { scenario, cluster, golden, before };
     play.apply("objects", NODE_CLASS).await?;
     for pool in &scenario.pools {
         play.apply(&format!("pool {}", pool.name), &objects::pool(pool).to_string()).await?;
@@ -89,6 +98,8 @@ struct Play<'a> {
     scenario: &'a Scenario,
     cluster: &'a Cluster,
     golden: Option<&'a str>,
+    /// Events of those who used the cluster before.
+    before: BTreeSet<String>,
 }
 
 impl Play<'_> {
@@ -98,17 +109,20 @@ impl Play<'_> {
     }
 
     async fn step(&self, name: &str, step: &Step, text: &mut String) -> Result<(), Error> {
-        let client = self.cluster.client();
         let done: Result<(), kube::Error> = match step {
             Step::Apply(yaml) => return self.apply(name, yaml).await,
             Step::Scale(workloads) => self.scale(workloads).await,
-            Step::Delete(object) => delete(&client, object).await,
-            Step::Drain(number) => drain(&client, *number).await,
-            Step::Cordon(number) => cordon(&client, *number).await,
+            Step::Delete(object) => self.delete(object).await,
+            Step::Drain(number) => self.drain(*number).await,
+            Step::Cordon(number) => self.cordon(*number).await,
             Step::Expect(expect) => return self.expect(name, expect).await,
             Step::Report(title) => return self.report(name, title, text).await,
         };
         done.map_err(|error| Error::Cluster { step: name.to_owned(), source: error.into() })
+    }
+
+    async fn state(&self) -> Result<State, kube::Error> {
+        State::read(&self.cluster.client(), self.cluster.namespace(), &self.before).await
     }
 
     async fn scale(&self, workloads: &BTreeMap<String, usize>) -> Result<(), kube::Error> {
@@ -121,7 +135,7 @@ impl Play<'_> {
     async fn expect(&self, name: &str, expect: &Expect) -> Result<(), Error> {
         let start = Instant::now();
         loop {
-            let state = State::read(&self.cluster.client()).await;
+            let state = self.state().await;
             let holds = state.as_ref().is_ok_and(|state| holds(state, expect));
             if holds {
                 return Ok(());
@@ -143,7 +157,7 @@ impl Play<'_> {
         loop {
             let failed =
                 |error: kube::Error| Error::Cluster { step: name.to_owned(), source: error.into() };
-            let now = State::read(&self.cluster.client()).await.map_err(failed)?.text();
+            let now = self.state().await.map_err(failed)?.text();
             if now != last {
                 (last, since) = (now, Instant::now());
             }
@@ -162,6 +176,46 @@ impl Play<'_> {
             sleep(LOOK_EVERY).await;
         }
     }
+
+    /// `Kind/name`, of the kinds that scenarios delete.
+    async fn delete(&self, object: &str) -> Result<(), kube::Error> {
+        let (kind, name) = object.split_once('/').unwrap_or((object, ""));
+        let (group, version) = match kind {
+            "PodDisruptionBudget" => ("policy", "v1"),
+            "NodePool" => ("karpenter.sh", "v1"),
+            "Deployment" => ("apps", "v1"),
+            _ => ("", "v1"),
+        };
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        let client = self.cluster.client();
+        let api: Api<DynamicObject> = match kind {
+            "PodDisruptionBudget" | "Deployment" => {
+                Api::namespaced_with(client, self.cluster.namespace(), &resource)
+            }
+            _ => Api::all_with(client, &resource),
+        };
+        api.delete(name, &DeleteParams::default()).await.map(|_| ())
+    }
+
+    async fn drain(&self, number: usize) -> Result<(), kube::Error> {
+        let state = self.state().await?;
+        let node = state.nodes.get(number).map(ResourceExt::name_any).unwrap_or_default();
+        let of_node = |claim: &&NodeClaim| {
+            claim.status.as_ref().and_then(|status| status.node_name.as_deref()) == Some(&node)
+        };
+        let claim = state.claims.iter().find(of_node);
+        let api = Api::<NodeClaim>::all(self.cluster.client());
+        let claim = claim.map(ResourceExt::name_any).unwrap_or_default();
+        api.delete(&claim, &DeleteParams::default()).await.map(|_| ())
+    }
+
+    async fn cordon(&self, number: usize) -> Result<(), kube::Error> {
+        let state = self.state().await?;
+        let node = state.nodes.get(number).map(ResourceExt::name_any).unwrap_or_default();
+        let api = Api::<k8s_openapi::api::core::v1::Node>::all(self.cluster.client());
+        let patch: Patch<Value> = Patch::Merge(json!({ "spec": { "unschedulable": true } }));
+        api.patch(&node, &PatchParams::default(), &patch).await.map(|_| ())
+    }
 }
 
 fn holds(state: &State, expect: &Expect) -> bool {
@@ -176,41 +230,4 @@ fn holds(state: &State, expect: &Expect) -> bool {
         && expect.nodes.is_none_or(|nodes| state.nodes.len() == nodes)
         && expect.events.iter().all(|(reason, objects)| told(reason) >= *objects)
         && expect.conditions.iter().all(|(object, it)| state.has_condition(object, it))
-}
-
-/// `Kind/name` or `Kind/namespace/name`, of the kinds that scenarios delete.
-async fn delete(client: &Client, object: &str) -> Result<(), kube::Error> {
-    let parts: Vec<&str> = object.split('/').collect();
-    let kind = parts.first().copied().unwrap_or_default();
-    let (group, version) = match kind {
-        "PodDisruptionBudget" => ("policy", "v1"),
-        "NodePool" => ("karpenter.sh", "v1"),
-        "Deployment" => ("apps", "v1"),
-        _ => ("", "v1"),
-    };
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-    let (api, name): (Api<DynamicObject>, _) = match parts[..] {
-        [_, namespace, name] => (Api::namespaced_with(client.clone(), namespace, &resource), name),
-        _ => (Api::all_with(client.clone(), &resource), parts.last().copied().unwrap_or_default()),
-    };
-    api.delete(name, &DeleteParams::default()).await.map(|_| ())
-}
-
-async fn drain(client: &Client, number: usize) -> Result<(), kube::Error> {
-    let state = State::read(client).await?;
-    let node = state.nodes.get(number).map(ResourceExt::name_any).unwrap_or_default();
-    let of_node = |claim: &&NodeClaim| {
-        claim.status.as_ref().and_then(|status| status.node_name.as_deref()) == Some(&node)
-    };
-    let claim = state.claims.iter().find(of_node).map(ResourceExt::name_any).unwrap_or_default();
-    let api = Api::<NodeClaim>::all(client.clone());
-    api.delete(&claim, &DeleteParams::default()).await.map(|_| ())
-}
-
-async fn cordon(client: &Client, number: usize) -> Result<(), kube::Error> {
-    let state = State::read(client).await?;
-    let node = state.nodes.get(number).map(ResourceExt::name_any).unwrap_or_default();
-    let api = Api::<k8s_openapi::api::core::v1::Node>::all(client.clone());
-    let patch: Patch<Value> = Patch::Merge(json!({ "spec": { "unschedulable": true } }));
-    api.patch(&node, &PatchParams::default(), &patch).await.map(|_| ())
 }
