@@ -23,7 +23,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-pub use self::run::run;
+pub use self::{report::continues, run::run};
 use crate::cluster;
 
 /// A scenario.
@@ -47,7 +47,8 @@ pub struct Scenario {
     /// Deployments, without pods at first.
     #[serde(default)]
     pub workloads: Vec<Workload>,
-    /// Other objects, as a YAML text of any number of documents.
+    /// Other objects, as a YAML text of any number of documents. They come into the namespace of the
+    /// pods where they name none.
     #[serde(default)]
     pub objects: String,
     /// What happens, in order.

@@ -162,7 +162,7 @@ impl Play<'_> {
                 (last, since) = (now, Instant::now());
             }
             let whole = format!("{text}\n# {title}\n{last}");
-            let as_before = self.golden.is_none_or(|golden| golden.starts_with(&whole));
+            let as_before = self.golden.is_none_or(|golden| report::continues(golden, &whole));
             let settled = since.elapsed() >= SETTLED;
             if settled && (as_before || start.elapsed() > SOON / 6) {
                 *text = whole;
