@@ -141,9 +141,7 @@ impl Scheduler {
             }
             Decision::Unschedulable(_) => {
                 // As in Kubernetes 1.36: preemption that finds no victim clears the nomination.
-                if self.cache.clear_nomination(&key) {
-                    self.queue.wake(Hopes::DEPARTURE);
-                }
+                self.queue.wake(self.cache.clear_nomination(&key));
                 self.queue.failed(&key, hopes, now);
             }
         }

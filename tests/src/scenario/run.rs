@@ -180,19 +180,18 @@ impl Play<'_> {
     /// `Kind/name`, of the kinds that scenarios delete.
     async fn delete(&self, object: &str) -> Result<(), kube::Error> {
         let (kind, name) = object.split_once('/').unwrap_or((object, ""));
-        let (group, version) = match kind {
-            "PodDisruptionBudget" => ("policy", "v1"),
-            "NodePool" => ("karpenter.sh", "v1"),
-            "Deployment" => ("apps", "v1"),
-            _ => ("", "v1"),
+        let (group, namespaced) = match kind {
+            "PodDisruptionBudget" => ("policy", true),
+            "NodePool" => ("karpenter.sh", false),
+            "Deployment" => ("apps", true),
+            _ => ("", false),
         };
-        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
         let client = self.cluster.client();
-        let api: Api<DynamicObject> = match kind {
-            "PodDisruptionBudget" | "Deployment" => {
-                Api::namespaced_with(client, self.cluster.namespace(), &resource)
-            }
-            _ => Api::all_with(client, &resource),
+        let api: Api<DynamicObject> = if namespaced {
+            Api::namespaced_with(client, self.cluster.namespace(), &resource)
+        } else {
+            Api::all_with(client, &resource)
         };
         api.delete(name, &DeleteParams::default()).await.map(|_| ())
     }

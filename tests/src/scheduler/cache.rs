@@ -176,13 +176,12 @@ impl Cache {
         if old.place.or(old.nominated).is_some() { Hopes::DEPARTURE } else { Hopes::default() }
     }
 
-    /// A pod is nominated to no node any more; says whether it was.
-    pub(super) fn clear_nomination(&mut self, key: &PodKey) -> bool {
+    /// A pod is nominated to no node any more; says what that means to pods that fitted nowhere.
+    pub(super) fn clear_nomination(&mut self, key: &PodKey) -> Hopes {
         let nominated = self.pods.get_mut(key).and_then(|record| record.nominated.take());
-        if let Some(slot) = nominated {
-            self.slots[slot].nominated.remove(key);
-        }
-        nominated.is_some()
+        let Some(slot) = nominated else { return Hopes::default() };
+        self.slots[slot].nominated.remove(key);
+        Hopes::DEPARTURE
     }
 
     fn replace(&mut self, key: PodKey, record: PodRecord) -> Hopes {

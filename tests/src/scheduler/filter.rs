@@ -39,15 +39,20 @@ impl Reason {
     /// Which news of pods may take the reason away.
     pub(super) fn hopes(self) -> Hopes {
         match self {
-            Self::Ports | Self::TooManyPods | Self::Insufficient(_) => Hopes::DEPARTURE,
-            Self::AntiAffinity | Self::AntiAffinityOfOthers => Hopes::DEPARTURE,
+            Self::Ports
+            | Self::TooManyPods
+            | Self::Insufficient(_)
+            | Self::AntiAffinity
+            | Self::AntiAffinityOfOthers => Hopes::DEPARTURE,
             Self::Spread | Self::Affinity => Hopes::ARRIVAL.and(Hopes::DEPARTURE),
-            Self::Unschedulable | Self::Taint | Self::NodeAffinity | Self::SpreadLabel => {
-                Hopes::ANY
-            }
-            Self::ClaimMissing | Self::VolumeMissing | Self::VolumeAffinity | Self::VolumeZone => {
-                Hopes::ANY
-            }
+            Self::Unschedulable
+            | Self::Taint
+            | Self::NodeAffinity
+            | Self::SpreadLabel
+            | Self::ClaimMissing
+            | Self::VolumeMissing
+            | Self::VolumeAffinity
+            | Self::VolumeZone => Hopes::ANY,
         }
     }
 

@@ -5,7 +5,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tenon_tests::scheduler::{Decision, pod_key};
 
-use crate::objects::{bound, decide_all, merge, node, nominated, pod, put, scheduler};
+use crate::objects::{bound, decide_all, node, nominated, pod, put, scheduler};
+
+/// Spread over the zones, one pod more in one than in another at most.
+fn spread(app: &str) -> Value {
+    json!({ "topologySpreadConstraints": [{
+        "topologyKey": "topology.kubernetes.io/zone", "maxSkew": 1,
+        "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": { "matchLabels": { "app": app } },
+    }] })
+}
 
 fn with_priority(name: &str, priority: i32) -> Value {
     pod(name, "x", "1", json!({ "priority": priority }))
@@ -55,19 +64,10 @@ fn failures_are_tried_again_after_a_doubling_wait() {
 /// a zone fits only once the other zone has its own, and nothing else happens after that.
 #[test]
 fn a_pod_that_arrives_lets_those_try_again_that_are_spread_with_it() {
-    let spread = |extra: Value| {
-        let mut spec = json!({ "topologySpreadConstraints": [{
-            "topologyKey": "topology.kubernetes.io/zone", "maxSkew": 1,
-            "whenUnsatisfiable": "DoNotSchedule",
-            "labelSelector": { "matchLabels": { "app": "web" } },
-        }] });
-        merge(&mut spec, extra);
-        spec
-    };
+    let web = |name: &str| pod(name, "web", "3", spread("web"));
     let nodes = [node("a1", "1"), node("a2", "1"), node("b1", "2")];
-    let first = bound(pod("first", "web", "3", spread(json!({}))), "a1");
-    let early = pod("early", "web", "3", spread(json!({ "priority": 1 })));
-    let other = nominated(pod("other", "web", "3", spread(json!({ "priority": 1 }))), "b1");
+    let (first, early) = (bound(web("first"), "a1"), web("early"));
+    let other = nominated(web("other"), "b1");
     let mut scheduler = scheduler(1, &nodes, &[first, early, other.clone()]);
     let decisions = decide_all(&mut scheduler, Duration::ZERO);
     let [(tried, Decision::Unschedulable(why)), (placed, Decision::Bind(node))] = &decisions[..]
@@ -126,17 +126,10 @@ fn a_refused_binding_frees_the_node() {
 fn many_pods_on_many_nodes() {
     let nodes: Vec<Value> =
         (0..1000).map(|n| node(&format!("n{n}"), &(n % 3).to_string())).collect();
-    let rule = |app: &str| {
-        json!({ "topologySpreadConstraints": [{
-            "topologyKey": "topology.kubernetes.io/zone", "maxSkew": 1,
-            "whenUnsatisfiable": "DoNotSchedule",
-            "labelSelector": { "matchLabels": { "app": app } },
-        }] })
-    };
     let pods: Vec<Value> = (0..10_000)
         .map(|n| {
             let app = format!("app-{}", n % 100);
-            let spec = if n % 10 == 0 { rule(&app) } else { json!({}) };
+            let spec = if n % 10 == 0 { spread(&app) } else { json!({}) };
             pod(&format!("p{n}"), &app, ["100m", "300m", "500m"][n % 3], spec)
         })
         .collect();
