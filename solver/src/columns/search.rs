@@ -367,6 +367,10 @@ impl Search<'_> {
 
     /// Turns a plan of the core into a solution of the problem and keeps it when it is better.
     fn offer(&mut self, core: &Core, plan: &Plan) -> bool {
+        if plan.nodes.is_empty() {
+            // A dive that ended before it decided anything: the greedy engine's own plan is known.
+            return false;
+        }
         let problem = self.prepared.problem;
         let spelled_out = plan.whole.then(|| {
             let unplaced = self.best.unplaced.clone();
