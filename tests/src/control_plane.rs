@@ -13,7 +13,7 @@
 
 mod admission;
 mod audit;
-mod builtin;
+pub mod builtin;
 mod clock;
 mod crd;
 mod defaults;

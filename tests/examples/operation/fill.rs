@@ -1,11 +1,16 @@
 //! The cluster that is measured: nodes of 16 cores, full of pods as large as real ones are.
 
+use std::sync::Arc;
+
 use futures::{StreamExt, stream};
 use hyper::Request;
 use kube::{Client, ResourceExt};
 use provisioner::api::{crd, v1::NodeClaim};
 use serde_json::{Map, Value, json};
-use tenon_tests::objects::general_pool;
+use tenon_tests::{
+    control_plane::{ControlPlane, Object, builtin},
+    objects::general_pool,
+};
 
 /// Requests at a time.
 const WIDTH: usize = 16;
@@ -114,15 +119,14 @@ impl Filler {
         self.owners("burst", SHAPES).await
     }
 
-    /// Pods that the scheduler has found no node for.
+    /// Pods that wait behind a gate.
     pub async fn burst(&self, owners: &[Owner], count: usize) {
-        let waiting = |at: usize| async move {
-            let pod = pod(&owners[at % SHAPES], at, 1000 + 50 * (at % SHAPES));
-            let status = json!({"status": {"phase": "Pending",
-                "conditions": [condition("PodScheduled", "False", "Unschedulable")]}});
-            self.pod(&pod, &status).await;
+        let gated = |at: usize| async move {
+            let mut pod = pod(&owners[at % SHAPES], at, 1000 + 50 * (at % SHAPES));
+            pod["spec"]["schedulingGates"] = json!([{"name": "example.com/burst"}]);
+            self.send("POST", PODS, &pod).await;
         };
-        stream::iter(0..count).for_each_concurrent(WIDTH, waiting).await;
+        stream::iter(0..count).for_each_concurrent(WIDTH, gated).await;
     }
 
     /// Takes away the pods of [`Filler::burst`] and what they were given.
@@ -139,6 +143,27 @@ impl Filler {
         };
         let names = claims.iter().map(ResourceExt::name_any);
         stream::iter(names).for_each_concurrent(WIDTH, gone).await;
+    }
+}
+
+/// Every gated pod, and how it looks when its gate is open and a scheduler has found no node for it.
+pub fn gated(plane: &ControlPlane) -> Vec<(Arc<Object>, Value)> {
+    let mut pods = plane.store().all("pods");
+    pods.retain(|pod| pod.value["spec"].get("schedulingGates").is_some());
+    let open = |pod: Arc<Object>| {
+        let mut open = pod.value.clone();
+        open["spec"].as_object_mut().unwrap().remove("schedulingGates");
+        open["status"]["conditions"] = json!([condition("PodScheduled", "False", "Unschedulable")]);
+        (pod, open)
+    };
+    pods.into_iter().map(open).collect()
+}
+
+/// Opens the gates. It goes by the store, so that all pods are pending as good as at once.
+pub fn release(plane: &ControlPlane, gated: Vec<(Arc<Object>, Value)>) {
+    let kind = builtin::kinds().into_iter().find(|kind| kind.table() == "pods").unwrap();
+    for (pod, open) in gated {
+        plane.store().replace(&kind, &pod, open).unwrap();
     }
 }
 

@@ -9,8 +9,8 @@
 //!
 //! `--nodes` nodes with a claim each hold `--pods` pods and have no room for more. The processor
 //! time is taken over `--idle` seconds in which every node's status is written once per five
-//! minutes, as kubelets do, and nothing else happens. Then `--burst` pods of 40 shapes come at
-//! once, `--times` times.
+//! minutes, as kubelets do, and nothing else happens. Then `--burst` pods of 40 shapes are
+//! released at once, `--times` times.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that fails has nothing to tell")]
 
@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use tenon_tests::control_plane::{ControlPlane, Object, Options};
 
 use self::{
-    fill::{Filler, Owner},
+    fill::{Filler, Owner, gated, release},
     process::Tenon,
 };
 
@@ -132,15 +132,18 @@ async fn rest(filler: &Filler, tenon: &Tenon, asked: &Asked) {
     println!("at rest for {} s, {beats} beats: {used:.2} s, {share:.2} % of a core", asked.idle);
 }
 
-/// From the last of the pods to the last claim for them; cleans up behind itself. A pod has what it
-/// needs when a claim lists it, or when it is nominated to a node of an earlier round with room to
+/// From the first pod's release to the last claim for them; cleans up behind itself. A pod has what
+/// it needs when a claim lists it, or when it is nominated to a node of an earlier round with room to
 /// spare. Nobody binds it here, so it would get a claim after a minute.
 async fn burst(plane: &ControlPlane, filler: &Filler, owners: &[Owner], count: usize) -> Duration {
     const CLAIMS: &str = "nodeclaims.karpenter.sh";
     let name = |claim: &Object| claim.value["metadata"]["name"].to_string();
     let before: BTreeSet<String> = plane.store().all(CLAIMS).iter().map(|it| name(it)).collect();
     filler.burst(owners, count).await;
+    let gated = gated(plane);
     let start = Instant::now();
+    release(plane, gated);
+    let released = start.elapsed().as_secs_f64();
     let (mut known, mut took, mut looked) = (before.len(), Duration::ZERO, Duration::ZERO);
     loop {
         tokio::time::sleep(Duration::from_millis(2)).await;
@@ -160,7 +163,10 @@ async fn burst(plane: &ControlPlane, filler: &Filler, owners: &[Owner], count: u
         let spared = if quiet { nominated(plane, &new) } else { 0 };
         if planned + spared == count {
             let (claims, seconds) = (new.len(), took.as_secs_f64());
-            println!("{count} pods, {claims} claims after {seconds:.3} s, {spared} pods without");
+            println!(
+                "{count} pods released within {released:.3} s, {claims} claims after {seconds:.3} s, \
+                 {spared} pods without"
+            );
             filler.clean(owners, count, &new).await;
             while plane.store().count(CLAIMS) > before.len() {
                 tokio::time::sleep(Duration::from_millis(100)).await;
