@@ -37,7 +37,7 @@ impl Budget {
     /// Pivots of a programme with so many rows: each works through the whole inverse.
     pub(crate) fn pivots(&mut self, count: u64, rows: usize) {
         self.done.pivots += count;
-        self.spend(count.saturating_mul(2 + (rows * rows) as u64 / 5_000));
+        self.spend(count.saturating_mul(2 + (rows * rows) as u64 / 2_500));
     }
 
     /// Looks at single pods, of which many take a microsecond.
