@@ -4,7 +4,9 @@
 //! columns at first; pricing ([`crate::pattern`]) finds patterns worth more than they cost at the
 //! master's dual prices, until there are none. The dual prices bound what any plan costs (Farley,
 //! Operations Research 38, 1990), also when pricing was cut short. Few kinds give nearly all
-//! columns, so these are priced on their own in between; all are priced for the bound.
+//! columns, so these are priced on their own in between; all are priced for the bound. The duals of
+//! the first columns say little about pods that share no node yet, so what is priced is drawn
+//! towards the duals of the best bound so far, of which the first are the prices of resources.
 //!
 //! Whole plans come from dives: a column is fixed, the rest is priced again for what remains, and
 //! so on. The first one starts as soon as the columns are about right, long before the bound is.
@@ -15,6 +17,7 @@ mod branch;
 mod dive;
 mod eject;
 mod expand;
+mod fluid;
 mod generate;
 mod limits;
 mod master;

@@ -40,14 +40,14 @@ const ROUNDS: u32 = 3;
 /// Rounds of pricing before a dive is given up.
 const PATIENCE: u32 = 16;
 /// Columns per item to start with.
-const START: usize = 5;
+const START: usize = 3;
 /// Kinds this many times the price of the cheapest take part in every dive.
 const CHEAP: f64 = 8.0;
 /// A kind is counted when one node is this share of the whole cost.
 const GRAIN: f64 = 0.004;
 /// Of a dive's work this part, and so much at most, is put by for the case that it does not suffice.
 const RESERVE: u64 = 8;
-const MOST_RESERVE: u64 = 20_000;
+const MOST_RESERVE: u64 = 60_000;
 
 /// A plan cheaper than `cutoff`, if the dive finds one. When the work does not suffice, it is one for
 /// a part of the pods.

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use crate::{
     columns::{
+        fluid,
         master::Master,
         pool::{Column, Pool},
         price::{Care, FIRST, Question, nearest, price_all, price_few},
@@ -50,6 +51,8 @@ pub(crate) struct Root<'a> {
     /// Kinds that are priced more often than the others.
     pub near: Vec<u32>,
     care: Care,
+    /// Weight of the best duals in those at which near kinds are priced.
+    pull: f64,
     /// Pricings of all kinds so far; twins take turns in them.
     turn: usize,
 }
@@ -79,6 +82,10 @@ const SHARPENED: usize = 16;
 const CUTS: usize = 2;
 /// Few items need more columns each.
 const FEW: usize = 10;
+/// Value and bound are far apart from this share on. Degenerate columns at the start can keep both
+/// where they are for many rounds then, so patience is that long.
+const FAR: f64 = 0.05;
+const FAR_PATIENCE: u32 = 50;
 
 /// A root to be solved with [`Root::generate`]. `seeds` are columns to start with.
 pub(crate) fn root<'a>(core: &'a Core, seeds: Vec<Column>, budget: &mut Budget) -> Root<'a> {
@@ -95,6 +102,7 @@ pub(crate) fn root<'a>(core: &'a Core, seeds: Vec<Column>, budget: &mut Budget) 
         worth: vec![1.0; core.kinds.len()],
         near: Vec::new(),
         care: Care::Glance,
+        pull: 0.0,
         turn: 0,
         pricers,
     };
@@ -132,6 +140,17 @@ impl Root<'_> {
         budget.done.columns += self.pool.len() as u64 - known;
     }
 
+    /// Prices all kinds at the prices of resources, towards which duals are drawn from now on, and
+    /// then towards better ones. Where the columns to start with are many and good already, these
+    /// say more.
+    pub(crate) fn start_fluid(&mut self, limits: &Limits, budget: &mut Budget) {
+        if self.master.solve(budget) {
+            let items = fluid::prices(self.core);
+            self.round(&Duals { items, ..self.duals.clone() }, limits, budget);
+            self.pull = SMOOTHING;
+        }
+    }
+
     fn close_in(&mut self, limits: &Limits, budget: &mut Budget) {
         let mut idle = 0;
         for _ in 0..limits.rounds {
@@ -141,7 +160,9 @@ impl Root<'_> {
             let value = self.master.value();
             let before = (self.value, self.bound);
             self.value = value;
-            if self.is_closed(limits) || budget.is_spent() || idle >= limits.patience {
+            let far = self.bound < value * (1.0 - FAR);
+            let patience = if far { limits.patience.max(FAR_PATIENCE) } else { limits.patience };
+            if self.is_closed(limits) || budget.is_spent() || idle >= patience {
                 return;
             }
             if value > before.0 * (1.0 - STALL) && self.care == Care::Glance {
@@ -210,9 +231,10 @@ impl Root<'_> {
         self.master.solve(budget)
     }
 
-    /// Prices the near kinds at the master's duals, with a few branches each.
+    /// Prices the near kinds between the best duals and the master's, with a few branches each.
     fn price_near(&self, nodes: u32, limits: &Limits, budget: &mut Budget) -> Vec<(u32, Priced)> {
         let duals = Duals { items: self.master.duals(), limits: self.master.limit_duals() };
+        let duals = self.duals.blend(&duals, self.pull);
         let costs = duals.costs(self.core);
         let question = self.question(&duals, &costs, limits);
         price_few(&self.pricers, &self.near, nodes, &question, budget)
@@ -329,8 +351,9 @@ impl Duals {
         self.items.iter().all(|&dual| dual == 0.0)
     }
 
+    /// These duals with this weight, and `current` with the rest.
     fn blend(&self, current: &Self, weight: f64) -> Self {
-        if self.is_nothing() {
+        if weight == 0.0 || self.is_nothing() {
             return current.clone();
         }
         let mix = |best: &[f64], now: &[f64]| {

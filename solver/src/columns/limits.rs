@@ -25,7 +25,8 @@ pub(crate) fn fine(core: &Core, cost: Money, gap_ppm: u32) -> Limits {
         0 => 1e-3 * many.clamp(0.02, 4.0),
         gap => (f64::from(gap) * 0.4e-6).clamp(1e-5, 1e-2),
     };
-    let keep = if many > 0.5 { 3 } else { 2 };
+    // Each column costs pivots; with many items a few good ones are enough.
+    let keep = if many > 0.5 { 1 } else { 2 };
     Limits {
         tolerance: tolerance(core, cost, usual),
         keep: keep.max(COLUMNS / core.kinds.len().max(1)),

@@ -37,12 +37,14 @@ const ROUNDS: u32 = 16;
 const DIVES: (u64, u64) = (2, 4);
 /// What the first dives round up at a time, as a share of the whole, and what the later ones do:
 /// one node by one is best, and takes too long where single nodes do not matter.
-const BATCH: (f64, f64) = (5e-3, 1e-3);
+const BATCH: (f64, f64) = (1e-2, 1e-3);
 /// Branchings of the bound after each round of dives.
 const BRANCHES: u32 = 8;
 /// How many times as many branches pricing gets, step by step, while it keeps the bound down.
 const DEEPER: [u32; 3] = [4, 16, 64];
-/// One part in so many of the budget may go into emptying nodes.
+/// One part in so many of the budget may go into filling nodes to the brim, where that must be, and
+/// into emptying nodes.
+const FULL: u64 = 3;
 const EJECTION: u64 = 6;
 /// One part in so many may go into each root, and into the one that fills existing nodes.
 const ROOT: u64 = 3;
@@ -78,6 +80,7 @@ pub(crate) fn improve(
         let parts = Parts::along(problem, search.best);
         search.plan_apart(&bounding, &parts, budget)
     } else {
+        bounding.start_fluid(&rough(&core), budget);
         search.approach(&core, &mut bounding, &[], View::Bound, budget);
         let rounds = search.deepen(&mut bounding, budget);
         search.alternate(&bounding, &Planning::whole(&bounding), rounds, budget)
@@ -167,11 +170,15 @@ impl Search<'_> {
     /// Fills nodes to the brim where they must be, or else empties nodes one by one where all are
     /// alike.
     fn eject(&mut self, core: &Core, parts: &Parts, budget: &mut Budget) {
-        let mut own = budget.fork(EJECTION);
+        let mut own = budget.fork(FULL);
         let given = own.left();
-        if let Some(plan) = perfect::full_nodes(core, self.options.seed, &mut own) {
+        let full = perfect::full_nodes(core, self.options.seed, &mut own);
+        budget.join(&own, given);
+        if let Some(plan) = full {
             self.offer(core, &plan);
         }
+        let mut own = budget.fork(EJECTION);
+        let given = own.left();
         let least = least_nodes(core, self.best.bound);
         let start = patterns(self.prepared.problem, parts, core, self.best);
         let plan = eject::fewer_nodes(core, &start, least, self.options.seed, &mut own);
