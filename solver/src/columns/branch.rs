@@ -21,7 +21,8 @@ use crate::{
 
 /// One node of a kind is worth branching on when its price is this share of the whole cost.
 const GRAIN: f64 = 0.002;
-/// And when its best pattern comes this close to its price at the root: every number has a row.
+/// Its number has a row from the start when its best pattern comes this close to its price at the
+/// root; others get one when they are branched on.
 const NEAR: f64 = 0.97;
 /// Columns per item to start with.
 const START: usize = 8;
@@ -192,21 +193,26 @@ fn child<'a>(
         number: parent.number,
         next: Next::Solve,
     };
-    if part.master.needs_two(kind as usize, joint) {
-        part.master = rebuilt(root, &part, kind);
+    let counted = part.master.range(kind as usize).is_some();
+    if !counted || part.master.needs_two(kind as usize, joint) {
+        part.master = rebuilt(root, &part, kind, counted);
     }
     part.master.set_range(kind as usize, joint);
     generate(root, &mut part, wanted, budget);
     part
 }
 
-/// The same master with a second row for one more kind.
-fn rebuilt<'a>(root: &Root<'a>, part: &Part<'a>, kind: u32) -> Master<'a> {
+/// The same master with a row for one more kind, or a second one where it is counted already.
+fn rebuilt<'a>(root: &Root<'a>, part: &Part<'a>, kind: u32, is_counted: bool) -> Master<'a> {
     let counted: Vec<(u32, Range, bool)> = part.master.ranges().collect();
-    let kinds: Vec<u32> = counted.iter().map(|(kind, _, _)| *kind).collect();
+    let mut kinds: Vec<u32> = counted.iter().map(|(kind, _, _)| *kind).collect();
     let mut twice: Vec<u32> =
         counted.iter().filter(|(_, _, two)| *two).map(|(kind, _, _)| *kind).collect();
-    twice.push(kind);
+    if is_counted {
+        twice.push(kind);
+    } else {
+        kinds.push(kind);
+    }
     let mut master = Master::new(root.core, root.master.demand(), &kinds, &twice);
     for (kind, range, _) in counted {
         master.set_range(kind as usize, range);
@@ -352,9 +358,8 @@ fn next(root: &Root<'_>, part: &Part<'_>) -> Next {
     }
     let mut best: Option<(f64, u32, f64)> = None;
     for (kind, &number) in numbers.iter().enumerate() {
-        if part.master.range(kind).is_none()
-            || matches!(root.core.kinds[kind].source, Source::Nodes(_))
-        {
+        let is_node = matches!(root.core.kinds[kind].source, Source::Nodes(_));
+        if is_node || price(root.core, kind as u32) < GRAIN * root.bound {
             continue;
         }
         let fraction = number - f64::floor(number);
