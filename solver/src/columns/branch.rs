@@ -71,11 +71,7 @@ impl<'a> Tree<'a> {
     pub(crate) fn new(root: &'a Root<'a>, budget: &mut Budget) -> Self {
         let core = root.core;
         let counted: Vec<u32> = (0..core.kinds.len() as u32)
-            .filter(|&k| {
-                matches!(core.kinds[k as usize].source, Source::Offerings(_))
-                    && price(core, k) >= GRAIN * root.bound
-                    && root.worth[k as usize] >= NEAR
-            })
+            .filter(|&k| is_dear(root, k) && root.worth[k as usize] >= NEAR)
             .collect();
         let point = Arc::new(Point::of_root(root));
         let record = Record::new(point.clone());
@@ -165,6 +161,12 @@ impl<'a> Tree<'a> {
     }
 }
 
+/// Whether the number of a kind's nodes is worth branching on: they are bought, and dear.
+fn is_dear(root: &Root<'_>, kind: u32) -> bool {
+    matches!(root.core.kinds[kind as usize].source, Source::Offerings(_))
+        && price(root.core, kind) >= GRAIN * root.bound
+}
+
 fn child<'a>(
     root: &Root<'a>,
     parent: &Part<'a>,
@@ -193,9 +195,9 @@ fn child<'a>(
         number: parent.number,
         next: Next::Solve,
     };
-    let counted = part.master.range(kind as usize).is_some();
-    if !counted || part.master.needs_two(kind as usize, joint) {
-        part.master = rebuilt(root, &part, kind, counted);
+    let is_counted = part.master.range(kind as usize).is_some();
+    if !is_counted || part.master.needs_two(kind as usize, joint) {
+        part.master = rebuilt(root, &part, kind);
     }
     part.master.set_range(kind as usize, joint);
     generate(root, &mut part, wanted, budget);
@@ -203,15 +205,14 @@ fn child<'a>(
 }
 
 /// The same master with a row for one more kind, or a second one where it is counted already.
-fn rebuilt<'a>(root: &Root<'a>, part: &Part<'a>, kind: u32, is_counted: bool) -> Master<'a> {
+fn rebuilt<'a>(root: &Root<'a>, part: &Part<'a>, kind: u32) -> Master<'a> {
     let counted: Vec<(u32, Range, bool)> = part.master.ranges().collect();
     let mut kinds: Vec<u32> = counted.iter().map(|(kind, _, _)| *kind).collect();
     let mut twice: Vec<u32> =
         counted.iter().filter(|(_, _, two)| *two).map(|(kind, _, _)| *kind).collect();
-    if is_counted {
-        twice.push(kind);
-    } else {
-        kinds.push(kind);
+    match part.master.range(kind as usize) {
+        Some(_) => twice.push(kind),
+        None => kinds.push(kind),
     }
     let mut master = Master::new(root.core, root.master.demand(), &kinds, &twice);
     for (kind, range, _) in counted {
@@ -358,8 +359,7 @@ fn next(root: &Root<'_>, part: &Part<'_>) -> Next {
     }
     let mut best: Option<(f64, u32, f64)> = None;
     for (kind, &number) in numbers.iter().enumerate() {
-        let is_node = matches!(root.core.kinds[kind].source, Source::Nodes(_));
-        if is_node || price(root.core, kind as u32) < GRAIN * root.bound {
+        if !is_dear(root, kind as u32) {
             continue;
         }
         let fraction = number - f64::floor(number);
