@@ -55,6 +55,15 @@ impl Budget {
         Self { left: self.left / parts.max(1), stop: self.stop.clone(), done: Effort::default() }
     }
 
+    /// Lends one part in `parts` of what is left to some work, and takes account of what it did.
+    pub(crate) fn lend<T>(&mut self, parts: u64, work: impl FnOnce(&mut Self) -> T) -> T {
+        let mut own = self.fork(parts);
+        let given = own.left();
+        let result = work(&mut own);
+        self.join(&own, given);
+        result
+    }
+
     /// Takes account of what a fork did.
     pub(crate) fn join(&mut self, fork: &Self, given: u64) {
         self.spend(given.saturating_sub(fork.left));

@@ -170,20 +170,14 @@ impl Search<'_> {
     /// Fills nodes to the brim where they must be, or else empties nodes one by one where all are
     /// alike.
     fn eject(&mut self, core: &Core, parts: &Parts, budget: &mut Budget) {
-        let mut own = budget.fork(FULL);
-        let given = own.left();
-        let full = perfect::full_nodes(core, self.options.seed, &mut own);
-        budget.join(&own, given);
-        if let Some(plan) = full {
+        let seed = self.options.seed;
+        if let Some(plan) = budget.lend(FULL, |own| perfect::full_nodes(core, seed, own)) {
             self.offer(core, &plan);
         }
-        let mut own = budget.fork(EJECTION);
-        let given = own.left();
         let least = least_nodes(core, self.best.bound);
         let start = patterns(self.prepared.problem, parts, core, self.best);
-        let plan = eject::fewer_nodes(core, &start, least, self.options.seed, &mut own);
-        budget.join(&own, given);
-        if let Some(plan) = plan {
+        let fewer = |own: &mut Budget| eject::fewer_nodes(core, &start, least, seed, own);
+        if let Some(plan) = budget.lend(EJECTION, fewer) {
             self.offer(core, &plan);
         }
     }
@@ -407,10 +401,7 @@ impl Search<'_> {
 /// Works on a root, with one part in `parts` of the budget at most, so that there are plans whatever
 /// becomes of it.
 fn generate(root: &mut Root<'_>, limits: &Limits, parts: u64, budget: &mut Budget) {
-    let mut own = budget.fork(parts);
-    let given = own.left();
-    root.generate(limits, &mut own);
-    budget.join(&own, given);
+    budget.lend(parts, |own| root.generate(limits, own));
 }
 
 /// The styles of all dives, in order: plain ones first, then ever more left to chance.
