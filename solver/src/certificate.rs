@@ -72,10 +72,10 @@ pub struct Certificate {
     pub caps: Vec<Cap>,
     /// Pairs of items of which no two pods share a node.
     pub conflicts: Vec<(u32, u32)>,
-    /// What pods on a node of any kind keep to because they are whole.
-    pub cuts: Vec<Cut>,
     /// What can host pods, in groups that one proof covers.
     pub kinds: Vec<Members>,
+    /// Per kind, what pods on a node of it keep to because they are whole.
+    pub cuts: Vec<Vec<Cut>>,
     /// Splits on the number of nodes of a kind; leaves are indices into `prices`.
     pub tree: Vec<Step<u32>>,
     /// Prices, for one leaf of the tree or more.
@@ -171,7 +171,7 @@ pub enum Proof {
 /// What pods pay for room at a leaf.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rents {
-    /// Of a kind's whole room, per dimension, then of all parts of each cut; from 0 to
+    /// Of a kind's whole room, per dimension, then of all parts of each of its cuts; from 0 to
     /// [`LARGEST_PRICE`].
     pub room: Vec<i64>,
     /// (index into [`Certificate::caps`], rent for one pod), ascending; from 0 to
@@ -285,9 +285,8 @@ pub fn verify(
     }
     let demand = demand::Demand::new(problem, solution, certificate)?;
     let hulls = supply::hulls(problem, &demand, certificate)?;
-    let dims = problem.dims + certificate.cuts.len();
     let worths = (certificate.prices.par_iter())
-        .map(|prices| pattern::worths(problem, &demand, &hulls, dims, prices))
+        .map(|prices| pattern::worths(problem, &demand, &hulls, prices))
         .collect::<Result<Vec<_>, _>>()?;
     branches::bound(problem, &demand, &hulls, certificate, &worths)
 }

@@ -13,12 +13,12 @@ const WORK: u64 = 1 << 25;
 
 /// The worth of the best pattern, or `enough` when none is worth more.
 pub(super) fn worth(terms: &Terms<'_>, rents: &[i64], enough: i64) -> Result<i128, Fault> {
-    let rents = prices("rents", rents, terms.dims)?;
+    let rents = prices("rents", rents, terms.hull.dims)?;
     prices("claimed worth", &[enough], 1)?;
     let mut entries = Vec::with_capacity(terms.hull.items.len());
     for (at, &item) in terms.hull.items.iter().enumerate() {
         let price = i128::from(terms.prices[item as usize]);
-        let shares = &terms.hull.shares[at * terms.dims..(at + 1) * terms.dims];
+        let shares = &terms.hull.shares[at * terms.hull.dims..(at + 1) * terms.hull.dims];
         // A rent is at most 2^56 and a share at most 2^40: the sum stays far below 2^128.
         let paid = rents
             .iter()

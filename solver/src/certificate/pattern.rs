@@ -17,16 +17,13 @@ pub(super) struct Terms<'a> {
     pub hull: &'a Hull,
     /// Of one pod, per item of the demand.
     pub prices: &'a [i64],
-    /// Of the problem, and cuts.
-    pub dims: usize,
 }
 
-/// For every kind, what no pattern of it is worth more than; `dims` counts cuts too.
+/// For every kind, what no pattern of it is worth more than.
 pub(super) fn worths(
     problem: &Problem,
     demand: &Demand<'_>,
     hulls: &[Hull],
-    dims: usize,
     of: &Prices,
 ) -> Result<Vec<i128>, Fault> {
     prices("item prices", &of.items, demand.items.len())?;
@@ -36,7 +33,7 @@ pub(super) fn worths(
         return Err(Fault::Length { object: "proofs", found, expected });
     }
     let worth = |(hull, proof): (&Hull, &Proof)| {
-        let terms = Terms { demand, hull, prices: &of.items, dims };
+        let terms = Terms { demand, hull, prices: &of.items };
         match proof {
             Proof::Tree(steps) => {
                 let mut leaves = Leaves::new(&terms);
@@ -71,13 +68,13 @@ impl<'a> Leaves<'a> {
             worth: 0,
             least: vec![0; terms.hull.items.len()],
             most: terms.hull.most.clone(),
-            left: Vec::with_capacity(terms.dims),
-            rents: Vec::with_capacity(terms.dims),
+            left: Vec::with_capacity(terms.hull.dims),
+            rents: Vec::with_capacity(terms.hull.dims),
         }
     }
 
     fn visit(&mut self, path: &Path, rents: &Rents) -> Result<(), Fault> {
-        let room = prices("rents", &rents.room, self.terms.dims)?;
+        let room = prices("rents", &rents.room, self.terms.hull.dims)?;
         ascending("cap", rents.caps.iter().map(|(cap, _)| *cap), self.terms.demand.caps.len())?;
         for &(_, rent) in &rents.caps {
             prices("cap rents", &[rent], 1)?;
@@ -158,7 +155,7 @@ impl<'a> Leaves<'a> {
 
     /// An item's price less what one pod pays, the latter rounded down.
     fn gain(&self, at: usize, item: u32, rents: &Rents) -> Result<i64, Fault> {
-        let dims = self.terms.dims;
+        let dims = self.terms.hull.dims;
         let shares = &self.terms.hull.shares[at * dims..(at + 1) * dims];
         // A rent is at most 2^56 and a share at most 2^40: the sum stays far below 2^128.
         let paid = self.rents.iter().map(|&(dim, rent)| rent * u128::from(shares[dim]));

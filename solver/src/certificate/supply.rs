@@ -28,9 +28,11 @@ pub(super) struct Hull {
     pub items: Vec<u32>,
     /// Pods of each of those items that fit, by room, demand and caps.
     pub most: Vec<u64>,
-    /// Requests of those items in parts of the room, rounded down, then in parts of the cuts; one
-    /// row per item.
+    /// Requests of those items in parts of the room, rounded down, then in parts of the kind's cuts;
+    /// one row of [`Self::dims`] per item.
     pub shares: Vec<u64>,
+    /// The problem's dimensions and the kind's cuts.
+    pub dims: usize,
 }
 
 /// One offering or node, as far as it matters for what it can hold.
@@ -69,16 +71,26 @@ pub(super) fn hulls(
         });
     }
     covered(problem, demand, &offerings, &nodes)?;
-    for cut in &certificate.cuts {
-        if cut.dim as usize >= problem.dims {
-            return Err(Fault::Unknown { object: "dimension", index: cut.dim });
-        }
-        if !(1..=MOST_PARTS).contains(&cut.parts) {
-            return Err(Fault::Range { object: "parts of a cut", found: cut.parts });
-        }
+    if certificate.cuts.len() != hulls.len() {
+        let (found, expected) = (certificate.cuts.len(), hulls.len());
+        return Err(Fault::Length { object: "cuts", found, expected });
     }
-    hulls.iter_mut().for_each(|hull| hull.measure(demand, &certificate.cuts));
+    for (hull, cuts) in hulls.iter_mut().zip(&certificate.cuts) {
+        cuts.iter().try_for_each(|cut| sound(problem, cut))?;
+        hull.measure(demand, cuts);
+    }
     Ok(hulls)
+}
+
+/// Refuses a cut of no dimension, or into no number of parts.
+fn sound(problem: &Problem, cut: &Cut) -> Result<(), Fault> {
+    if cut.dim as usize >= problem.dims {
+        return Err(Fault::Unknown { object: "dimension", index: cut.dim });
+    }
+    if !(1..=MOST_PARTS).contains(&cut.parts) {
+        return Err(Fault::Range { object: "parts of a cut", found: cut.parts });
+    }
+    Ok(())
 }
 
 /// Marks members as covered; none may be there twice.
@@ -191,6 +203,7 @@ impl Hull {
             items: Vec::with_capacity(demand.items.len()),
             most: Vec::new(),
             shares: Vec::new(),
+            dims: problem.dims,
         }
     }
 
@@ -206,6 +219,7 @@ impl Hull {
     }
 
     fn measure(&mut self, demand: &Demand<'_>, cuts: &[Cut]) {
+        self.dims += cuts.len();
         for &index in &self.items {
             let item = &demand.items[index as usize];
             // Pods are counted from 0 up.

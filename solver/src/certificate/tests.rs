@@ -43,6 +43,7 @@ fn certificate() -> Certificate {
         bits: 10,
         items: vec![vec![0]],
         kinds: vec![Members::Offerings(vec![0]), Members::Offerings(vec![1])],
+        cuts: vec![vec![], vec![]],
         tree: vec![Step::Leaf(0)],
         prices: vec![Prices {
             items: vec![5 * UNIT],
@@ -127,20 +128,23 @@ fn room_that_no_sum_of_requests_fills_is_not_there() {
 fn a_cut_proves_what_a_leaf_cannot() {
     let mut certificate = certificate();
     certificate.items = vec![vec![0], vec![1]];
-    certificate.cuts = vec![Cut { dim: 0, parts: 1 }];
+    certificate.cuts.fill(vec![Cut { dim: 0, parts: 1 }]);
     let leaf = Rents { room: vec![0, 10 * UNIT], caps: vec![] };
     let proof = Proof::Tree(vec![Step::Leaf(leaf)]);
     certificate.prices[0].items = vec![10 * UNIT, 0];
     certificate.prices[0].proofs = vec![proof.clone(), proof];
     assert_eq!(proven(&halves(), &certificate), Ok(30));
-    certificate.cuts[0].parts = 0;
+    certificate.cuts[0][0].parts = 0;
     let refused = Fault::Range { object: "parts of a cut", found: 0 };
     assert_eq!(proven(&halves(), &certificate), Err(refused));
-    certificate.cuts[0] = Cut { dim: 1, parts: 1 };
+    certificate.cuts[0][0] = Cut { dim: 1, parts: 1 };
     let refused = Fault::Unknown { object: "dimension", index: 1 };
     assert_eq!(proven(&halves(), &certificate), Err(refused));
-    certificate.cuts.clear();
+    certificate.cuts[0].clear();
     let refused = Fault::Length { object: "rents", found: 2, expected: 1 };
+    assert_eq!(proven(&halves(), &certificate), Err(refused));
+    certificate.cuts.clear();
+    let refused = Fault::Length { object: "cuts", found: 0, expected: 2 };
     assert_eq!(proven(&halves(), &certificate), Err(refused));
 }
 
@@ -211,6 +215,7 @@ fn limits_are_charged_and_existing_nodes_taken_off() {
     problem.nodes = vec![Node { free: vec![1], domains: vec![] }];
     problem.classes[0].nodes = BitSet::full(1);
     certificate.kinds.push(Members::Nodes(vec![0]));
+    certificate.cuts.push(vec![]);
     certificate.prices[0].proofs.push(rent(20 * UNIT / 3));
     assert_eq!(proven(&problem, &certificate), Ok(14));
 }
@@ -276,6 +281,7 @@ fn a_spread_by_node_caps_where_it_counts_from_nothing() {
     }];
     let mut certificate = certificate();
     certificate.kinds.truncate(1);
+    certificate.cuts.truncate(1);
     certificate.caps = vec![Cap { rule: Rule::Spread(0), items: vec![0] }];
     let leaf = Rents { room: vec![0], caps: vec![(0, 5 * UNIT)] };
     certificate.prices[0].proofs = vec![Proof::Tree(vec![Step::Leaf(leaf)])];

@@ -178,9 +178,6 @@ fn certificate(
     let (tree, points) = record.write();
     let bits = bits(core, &points);
     let least = points.iter().map(|point| point.bound).fold(f64::INFINITY, f64::min);
-    let mut cuts: Vec<Cut> = pricers.iter().flat_map(Pricer::cuts).copied().collect();
-    cuts.sort_unstable();
-    cuts.dedup();
     let before = &*budget;
     let proven = points.par_iter().map(|point| {
         // The bound is the least of all; a branch that is better than that needs less care. What
@@ -190,7 +187,7 @@ fn certificate(
         let spare = (point.bound - least) / (2.0 * worth.max(1.0));
         let tolerance = if spare > TOLERANCE { spare } else { TOLERANCE };
         let mut own = before.fork(1);
-        (prices(&Task { core, pricers, cuts: &cuts, point, bits, tolerance }, &mut own), own)
+        (prices(&Task { core, pricers, point, bits, tolerance }, &mut own), own)
     });
     let proven: Vec<(Prices, Budget)> = proven.collect();
     let given = budget.left();
@@ -204,8 +201,8 @@ fn certificate(
         items: core.items.iter().map(groups).collect(),
         caps: caps(core),
         conflicts: conflicts(core),
-        cuts: cuts.iter().map(|cut| certificate::Cut { dim: cut.dim, parts: cut.parts }).collect(),
         kinds: members(problem, core),
+        cuts: pricers.iter().map(cuts).collect(),
         tree,
         prices,
     }
@@ -213,6 +210,12 @@ fn certificate(
 
 fn groups(item: &Item) -> Vec<u32> {
     item.groups.iter().map(|&(group, _)| group).collect()
+}
+
+/// The cuts that proofs of a kind rest on.
+fn cuts(pricer: &Pricer) -> Vec<certificate::Cut> {
+    let cuts = pricer.cuts().iter();
+    cuts.map(|cut| certificate::Cut { dim: cut.dim, parts: cut.parts }).collect()
 }
 
 fn conflicts(core: &Core) -> Vec<(u32, u32)> {
@@ -305,7 +308,6 @@ fn bits(core: &Core, points: &[Arc<Point>]) -> u8 {
 struct Task<'a> {
     core: &'a Core,
     pricers: &'a [Pricer],
-    cuts: &'a [Cut],
     point: &'a Point,
     bits: u8,
     /// How far a kind's worth may be above its cost, relative.
@@ -314,7 +316,7 @@ struct Task<'a> {
 
 /// The prices of a point as whole numbers, and the proofs at these.
 fn prices(task: &Task<'_>, budget: &mut Budget) -> Prices {
-    let Task { core, point, .. } = *task;
+    let Task { core, pricers, point, .. } = *task;
     let unit = f64::from(1u32 << task.bits);
     // Items are rounded down and charges up, which leaves every pattern below its cost.
     let items = point.duals.items.iter().map(|dual| whole((dual * unit).floor()));
@@ -324,8 +326,10 @@ fn prices(task: &Task<'_>, budget: &mut Budget) -> Prices {
     let limits = limits.collect();
     let profits: Vec<f64> = items.iter().map(|&price| price as f64 / unit).collect();
     let proven = task.prove(&profits, budget);
-    let tongue = Tongue { dims: core.dims, cuts: task.cuts, unit };
-    let proofs = proven.into_iter().map(|proven| tongue.proof(proven.proof)).collect();
+    let proofs = pricers.iter().zip(proven).map(|(pricer, proven)| {
+        Tongue { dims: core.dims, cuts: pricer.cuts(), unit }.proof(proven.proof)
+    });
+    let proofs = proofs.collect();
     Prices { items, limits, proofs }
 }
 
@@ -414,7 +418,7 @@ fn whole(price: f64) -> i64 {
 /// What a proof's floats are written in.
 struct Tongue<'a> {
     dims: usize,
-    /// Of the certificate.
+    /// Of the kind.
     cuts: &'a [Cut],
     unit: f64,
 }
@@ -445,7 +449,7 @@ impl Tongue<'_> {
             room[dim as usize] = rent(price);
         }
         for (cut, price) in &shadow.cuts {
-            if let Ok(at) = self.cuts.binary_search(cut) {
+            if let Some(at) = self.cuts.iter().position(|other| other == cut) {
                 room[self.dims + at] = rent(*price);
             }
         }

@@ -281,13 +281,13 @@ fn change_prices(random: &mut Random, certificate: &mut Certificate) {
 
 fn change_proofs(random: &mut Random, problem: &Problem, certificate: &mut Certificate) {
     let (items, caps) = (certificate.items.len(), certificate.caps.len());
-    let cuts = certificate.cuts.len();
     let Some(prices) = pick(random, &mut certificate.prices) else { return };
     let (one, other) = (random.index(prices.proofs.len()), random.index(prices.proofs.len()));
     if random.chance(10) && !prices.proofs.is_empty() {
         prices.proofs.swap(one, other);
     }
     let Some(proof) = prices.proofs.get_mut(one) else { return };
+    let cuts = certificate.cuts.get(one).map_or(0, Vec::len);
     match proof {
         _ if random.chance(25) => {
             let axis = |random: &mut Random| {
@@ -318,15 +318,18 @@ fn change_proofs(random: &mut Random, problem: &Problem, certificate: &mut Certi
     }
 }
 
-/// Changes a cut, or adds one with a rent of its own in every proof.
+/// Changes a cut of a kind, or adds one with a rent of its own in every proof for the kind.
 fn change_cuts(random: &mut Random, problem: &Problem, certificate: &mut Certificate) {
-    if let Some(cut) = pick(random, &mut certificate.cuts).filter(|_| random.chance(50)) {
+    let kind = random.index(certificate.cuts.len());
+    let Some(cuts) = certificate.cuts.get_mut(kind) else { return };
+    if let Some(cut) = pick(random, cuts).filter(|_| random.chance(50)) {
         cut.parts = near(random, cut.parts);
         return;
     }
     let dim = random.index(problem.dims + 1) as u32;
-    certificate.cuts.push(Cut { dim, parts: random.between(0, 5) });
-    for proof in certificate.prices.iter_mut().flat_map(|prices| &mut prices.proofs) {
+    cuts.push(Cut { dim, parts: random.between(0, 5) });
+    let prices = certificate.prices.iter_mut();
+    for proof in prices.filter_map(|prices| prices.proofs.get_mut(kind)) {
         let rent = random.between(0, 1 << 24);
         match proof {
             Proof::Grid(_) => {}
@@ -418,7 +421,8 @@ fn certificates_prove_what_the_floats_promise() {
         let certificate = certificate.expect("there are pods to place");
         let bound = verify(&problem, &solution, &certificate).expect("it holds together");
         assert!(bound <= solution.cost, "seed {seed}: {bound} above {}", solution.cost);
-        let promised = told - told / 1_000_000 - 1;
+        // What existing nodes are worth is proven to a thousandth only, and they are worth little.
+        let promised = told - told / 100_000 - 1;
         assert!(
             solution.bound >= promised,
             "seed {seed}: {bound}, promised {told}\n{}",
