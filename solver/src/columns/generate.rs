@@ -77,8 +77,9 @@ const PROGRESS: f64 = 1e-5;
 const MORE: u32 = 16;
 /// Columns whose reduced cost is beyond this share of their cost are not good.
 const DEAR: f64 = 0.2;
-/// Kinds that get cuts after a pricing of all, and cuts for each.
-const SHARPENED: usize = 16;
+/// After a pricing of all kinds, of those that hold the bound down so many get cuts, or one in so many of
+/// all; and how many each.
+const SHARPENED: (usize, usize) = (16, 4);
 const CUTS: usize = 2;
 /// Few items need more columns each.
 const FEW: usize = 10;
@@ -292,14 +293,14 @@ impl Root<'_> {
     ) -> bool {
         let over = |kind: usize| bounds[kind] / costs[kind].max(1.0);
         let above = |kind: &usize| costs[*kind] > 0.0 && over(*kind) > 1.0 + limits.tolerance;
+        let most = SHARPENED.0.max(kinds.len() / SHARPENED.1);
         let kinds = kinds.iter().map(|&kind| kind as usize);
         let mut kinds: Vec<usize> = kinds.filter(above).collect();
         kinds.sort_by(|&a, &b| over(b).total_cmp(&over(a)).then(a.cmp(&b)));
-        kinds.truncate(SHARPENED);
-        let demand = self.master.demand();
+        kinds.truncate(most);
         let ask = Ask {
             profits: &duals.items,
-            limits: demand,
+            limits: self.master.demand(),
             enough: 0.0,
             nodes: 0,
             keep: 0,

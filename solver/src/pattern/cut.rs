@@ -7,12 +7,16 @@
 
 use super::{Ask, Pricer, Search};
 
-/// Parts at most; with small pods the relaxation errs little.
-const MOST_PARTS: i64 = 12;
+/// All numbers of parts up to this one are tried, and up to the other one those that some pod fits
+/// in just so often.
+const FEW_PARTS: i64 = 12;
+const MOST_PARTS: i64 = 4096;
 /// Cuts of a kind at most: every one makes the relaxation slower.
 const MOST_CUTS: usize = 12;
-/// A cut that is broken by less than this share is not worth its row.
+/// A cut that is broken by less than this share is not worth its row; one of many parts, by less
+/// than this much of a pod.
 const BROKEN: f64 = 0.01;
+const BROKEN_PODS: f64 = 0.1;
 
 /// The pods on a node fill no more than `parts` parts of the room, when each counts what it fills
 /// beyond any whole number of `parts` + 1 equal parts.
@@ -57,19 +61,33 @@ impl Pricer {
         let used: Vec<(usize, f64)> = used.map(|(&at, &value)| (at as usize, value)).collect();
         let mut worst: Option<(f64, Cut)> = None;
         for (at, &dim) in self.dimensions.iter().enumerate() {
-            for parts in 1..=MOST_PARTS {
+            for parts in self.parts(&used, at) {
                 let cut = Cut { dim, parts };
                 let counts = |(item, value): &(usize, f64)| {
                     value * cut.counts(self.request(*item)[at], self.capacity[at]) as f64
                 };
                 let over = used.iter().map(counts).sum::<f64>() / parts as f64 - 1.0;
-                let new = over > BROKEN && !self.cuts.contains(&cut);
+                let least = if parts <= FEW_PARTS { BROKEN } else { BROKEN_PODS / parts as f64 };
+                let new = over > least && !self.cuts.contains(&cut);
                 if new && worst.is_none_or(|(most, _)| over > most) {
                     worst = Some((over, cut));
                 }
             }
         }
         worst.map(|(_, cut)| cut)
+    }
+
+    /// The numbers of parts worth trying in a dimension, ascending. Where the room is a little less
+    /// than a whole number of pods, as on sizes that keep something for themselves, it is the number
+    /// of pods that fit that tells, however large it is.
+    fn parts(&self, used: &[(usize, f64)], dim: usize) -> Vec<i64> {
+        let asked = used.iter().map(|(item, _)| self.request(*item)[dim]).filter(|ask| *ask > 0);
+        let often = asked.map(|ask| self.capacity[dim] / ask);
+        let mut parts: Vec<i64> = (1..=FEW_PARTS).chain(often).collect();
+        parts.retain(|parts| *parts <= MOST_PARTS);
+        parts.sort_unstable();
+        parts.dedup();
+        parts
     }
 
     /// A cut is one more dimension.
@@ -95,12 +113,58 @@ impl Pricer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        BitSet, Problem,
+        presolve::{Core, View, places::Parts},
+        problem::{Class, Group, Offering},
+    };
 
     #[test]
     fn parts_are_counted_beyond_whole_ones() {
         let cut = Cut { dim: 0, parts: 2 };
         let counts = |ask| cut.counts(ask, 9);
         assert_eq!([0, 1, 3, 4, 6, 7, 9].map(counts), [0, 0, 0, 1, 1, 2, 2]);
+    }
+
+    /// Sizes that keep a little of a round number for themselves hold one large pod less than the
+    /// relaxation says, however many that are.
+    #[test]
+    fn a_size_just_too_small_for_one_pod_more_is_seen_through() {
+        let group = |request| Group { request: vec![request], count: 500, priority: 0, class: 0 };
+        for fits in [2, 13, 99] {
+            let problem = Problem {
+                dims: 1,
+                groups: vec![group(2_048), group(2_040)],
+                classes: vec![Class { offerings: BitSet::full(1), nodes: BitSet::empty(0) }],
+                offerings: vec![Offering {
+                    capacity: vec![2_040 * (fits + 1) - 8],
+                    price: 1,
+                    tier: 0,
+                    domains: vec![],
+                    limits: vec![],
+                }],
+                ..Problem::default()
+            };
+            let core = Core::new(&problem, &Parts::anywhere(&[500, 500]), View::Bound);
+            let mut pricer = Pricer::new(&core, &core.kinds[0]);
+            let ask = Ask {
+                profits: &[1.0, 1.0],
+                limits: &[500, 500],
+                enough: 0.0,
+                nodes: 1,
+                keep: 1,
+                exact: false,
+            };
+            let relaxed = |pricer: &Pricer| {
+                let mut search = Search::new(pricer, &ask);
+                search.relax();
+                search.relaxation.values().iter().sum::<f64>()
+            };
+            assert!(relaxed(&pricer) > fits as f64 + 0.9);
+            assert!(pricer.sharpen(&ask));
+            assert!((relaxed(&pricer) - fits as f64).abs() < 1e-9);
+            assert!(!pricer.sharpen(&ask));
+        }
     }
 
     /// Whatever fits into the room keeps within the parts.
