@@ -112,15 +112,47 @@ pub(crate) enum Rule {
     Spread(u32),
 }
 
+/// With no more items than this nothing is gained by having fewer.
+const MANY_ITEMS: usize = 64;
+/// A spread by node is slack where it asks for less than one part in so many of the nodes.
+const SLACK: u64 = 4;
+
 impl Core {
     /// The core for placing these pods.
     pub(crate) fn new(problem: &Problem, parts: &Parts, view: View) -> Self {
-        let rules = rules(problem, view);
+        Self::build(problem, parts, view, &rules(problem, view))
+    }
+
+    /// The same for a plan of about so many nodes, without the spreads by node that such a plan
+    /// obeys with ease, where these tell very many items apart. Forgetting a rule makes a bound
+    /// weaker and a plan's pods look for other nodes now and then, and never makes anything wrong.
+    pub(crate) fn without_slack(problem: &Problem, parts: &Parts, view: View, nodes: u64) -> Self {
+        let all = rules(problem, view);
+        let whole = Self::build(problem, parts, view, &all);
+        if whole.items.len() <= MANY_ITEMS {
+            return whole;
+        }
+        let mut pods: FxHashMap<Rule, u64> = FxHashMap::default();
+        for part in &parts.parts {
+            if let Some((rule, _)) = all[part.group as usize] {
+                *pods.entry(rule).or_default() += u64::from(part.pods);
+            }
+        }
+        let is_slack = |(rule, most): &(Rule, u32)| {
+            let pods = pods.get(rule).copied().unwrap_or(0);
+            matches!(rule, Rule::Spread(_)) && pods * SLACK <= u64::from(*most) * nodes
+        };
+        let firm = all.iter().map(|rule| rule.filter(|rule| !is_slack(rule)));
+        let firm = Self::build(problem, parts, view, &firm.collect::<Vec<_>>());
+        if 4 * firm.items.len() <= 3 * whole.items.len() { firm } else { whole }
+    }
+
+    fn build(problem: &Problem, parts: &Parts, view: View, rules: &[Option<(Rule, u32)>]) -> Self {
         let wants = match view {
             View::Bound => Vec::new(),
             View::Plan => wants(problem),
         };
-        let Items { items, caps, item_of } = items(problem, parts, &rules, &wants);
+        let Items { items, caps, item_of } = items(problem, parts, rules, &wants);
         let conflicts = conflicts(problem, &items, &item_of);
         let mut kinds = nodes(problem, &items, parts, &wants);
         kinds.extend(offerings(problem, &items, parts, &wants, view));

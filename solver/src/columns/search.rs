@@ -46,6 +46,8 @@ const DEEPER: [u32; 3] = [4, 16, 64];
 /// into emptying nodes.
 const FULL: u64 = 3;
 const EJECTION: u64 = 6;
+/// So many times as many rows are too many for a plan in which pods stay in their places.
+const FINE: usize = 2;
 /// One part in so many may go into each root, and into the one that fills existing nodes.
 const ROOT: u64 = 3;
 const FILLING: u64 = 24;
@@ -63,7 +65,7 @@ pub(crate) fn improve(
     let problem = prepared.problem;
     let pods = bound::placed(problem, solution);
     let parts = Parts::anywhere(&pods);
-    let core = Core::new(problem, &parts, View::Bound);
+    let core = Core::without_slack(problem, &parts, View::Bound, nodes(solution));
     if core.items.is_empty() {
         return None;
     }
@@ -96,6 +98,12 @@ pub(crate) fn improve(
     solution.bound = (whole * i128::from(unit)).min(solution.cost.into()) as Money;
     tell(progress(solution));
     certificate
+}
+
+/// How many nodes a solution uses.
+fn nodes(solution: &Solution) -> u64 {
+    let launched = solution.launches.iter().map(|launch| u64::from(launch.copies));
+    launched.sum::<u64>() + solution.placements.len() as u64
 }
 
 /// The pricers of a core whose existing nodes the root takes together; it has the offerings' already.
@@ -211,9 +219,9 @@ impl Search<'_> {
         self.raise(bounding.bound);
     }
 
-    /// Looks for plans in a core of their own, in which pods stay in their places.
+    /// Looks for plans in a core of their own.
     fn plan_apart(&mut self, bounding: &Root<'_>, parts: &Parts, budget: &mut Budget) -> Record {
-        let core = Core::new(self.prepared.problem, parts, View::Plan);
+        let core = self.planning_core(parts);
         let filled = Blurred::new(&core, stock::FEW)
             .and_then(|blurred| self.fill(bounding, parts, &core, &blurred, budget));
         let (rest, filled, known) = match &filled {
@@ -224,6 +232,17 @@ impl Search<'_> {
         self.approach(&core, &mut planning, filled, View::Plan, budget);
         let planning = Planning { core: &core, root: &planning, filled };
         self.alternate(bounding, &planning, 0, budget)
+    }
+
+    /// The core for plans, in which pods stay in their places. Where that and the spreads by node tell
+    /// very many more pods apart than their requests do, the greedy engine is left to find out who
+    /// stands where: such a plan is good before the other has a relaxation.
+    fn planning_core(&self, parts: &Parts) -> Core {
+        let problem = self.prepared.problem;
+        let anywhere = Parts::anywhere(&bound::placed(problem, self.best));
+        let fine = Core::new(problem, parts, View::Plan);
+        let rough = Core::without_slack(problem, &anywhere, View::Plan, nodes(self.best));
+        if fine.twins.items.len() > FINE * rough.twins.items.len() { rough } else { fine }
     }
 
     /// Fills the existing nodes, so that only nodes for sale are left to decide on; `None` when pods

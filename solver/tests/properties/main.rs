@@ -16,6 +16,8 @@ mod exact;
 mod generate;
 /// What the engine returns is right, the same every time, and not far from the best.
 mod greedy;
+/// Labels that tell very many pods apart.
+mod labels;
 /// Pod by pod, slow, and written from the documentation alone.
 mod oracle;
 /// Whether anything ranks better than a claimed optimum, by trying everything node by node.

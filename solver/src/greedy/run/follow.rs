@@ -1,8 +1,13 @@
 //! Constructing along the plan of another engine.
 
-use crate::greedy::{
-    ledger::{Host, Spot},
-    run::Run,
+use std::cmp::Reverse;
+
+use crate::{
+    greedy::{
+        ledger::{Host, Spot},
+        run::Run,
+    },
+    problem::NODE_KEY,
 };
 
 /// Nodes that another engine would like to have.
@@ -149,16 +154,23 @@ impl Run<'_> {
         }
     }
 
-    /// Places what a wish asks and the constraints allow; says how many pods.
+    /// Places what a wish asks and the constraints allow; says how many pods. Those whose spread by
+    /// node keeps others away go first, while there are many to go with them; then those of which
+    /// most are left, so that there is a choice to the end.
     fn grant(&mut self, spot: &mut Spot, wish: &Wish) -> u32 {
         let mut granted = 0;
         for (groups, pods) in &wish.pods {
             let mut want = *pods;
-            for &group in groups {
-                let left = self.ledger.left[group as usize];
-                if want == 0 || left == 0 {
-                    continue;
-                }
+            let left = |group: &u32| self.ledger.left[*group as usize];
+            let waiting = groups.iter().copied().filter(|group| left(group) > 0);
+            let mut waiting: Vec<(bool, u32, Reverse<u32>)> = waiting
+                .map(|group| (self.keeps_others_off(group), left(&group), Reverse(group)))
+                .collect();
+            while want > 0 {
+                let next = (0..waiting.len()).max_by_key(|&at| waiting[at]);
+                let Some((_, left, Reverse(group))) = next.map(|at| waiting.swap_remove(at)) else {
+                    break;
+                };
                 let request = &self.prepared.problem.groups[group as usize].request;
                 let fits = spot.fits(request, want.min(left));
                 let count = if fits == 0 { 0 } else { self.ledger.allowed(group, spot, fits) };
@@ -170,5 +182,13 @@ impl Run<'_> {
             }
         }
         granted
+    }
+
+    /// Whether a group states a required spread by node.
+    fn keeps_others_off(&self, group: u32) -> bool {
+        let stated = self.prepared.roles[group as usize].spreads.iter().filter(|role| role.subject);
+        let mut spreads =
+            stated.map(|role| &self.prepared.problem.spreads[role.constraint as usize]);
+        spreads.any(|spread| spread.key == NODE_KEY && spread.cost.is_none())
     }
 }
