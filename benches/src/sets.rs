@@ -7,19 +7,23 @@
 //! | `maneuver/<application>/<offers>` | an application of MANeUveR and so many offers |
 //! | `openb/<market>` | Alibaba's GPU cluster 2023, on its own nodes or on EC2's sizes |
 //! | `vm-stream/<market>` | 1.2 million machines of Azure, 2017 |
+//! | `diverse/<pods>` | Karpenter's own benchmark on its 400 types, all constraints included |
 //! | `<kind>/<pods>x<shapes>/<market>/<seed>` | generated: `web` or `mixed` |
 //!
 //! Markets are `eastus` (regular prices), `eastus-spot` (and spot) and `aws`.
 
 use std::{collections::BTreeMap, sync::OnceLock};
 
-use provisioner::instance::{
-    Demand, Instance, Market, ReadError, maneuver, market, pods, sizes, vbp,
+use provisioner::{
+    formulate::{self, formulate},
+    instance::{Demand, Instance, Market, ReadError, Unit, maneuver, market, pods, sizes, vbp},
 };
-
 use thiserror::Error;
 
-use crate::generate::{Mixed, Prices, Web, web::sizes_of};
+use crate::{
+    benchmark_catalog, diverse,
+    generate::{Mixed, Prices, Web, web::sizes_of},
+};
 
 /// An instance with what is known of it.
 #[derive(Clone, Debug)]
@@ -59,6 +63,8 @@ const WEB: [(u32, u32); 9] = [
 ];
 const MIXED: [(u32, u32); 4] = [(1_000, 60), (1_000, 100), (10_000, 60), (10_000, 100)];
 const AWS: [(u32, u32); 4] = [(10_000, 60), (100_000, 60), (100_000, 300), (1_000_000, 60)];
+/// Numbers of pods of Karpenter's benchmark.
+const DIVERSE: [u32; 3] = [1_000, 5_000, 20_000];
 /// Sets of each size.
 const SEEDS: u64 = 2;
 
@@ -112,6 +118,7 @@ pub fn names() -> Vec<String> {
     names.extend(
         ["openb/aws", "openb/nodes", "vm-stream/aws", "vm-stream/eastus"].map(str::to_owned),
     );
+    names.extend(DIVERSE.map(|pods| format!("diverse/{pods}")));
     let mut generated = |kind: &str, sizes: &[(u32, u32)], market: &str| {
         for (pods, shapes) in sizes {
             names.extend((1..=SEEDS).map(|seed| format!("{kind}/{pods}x{shapes}/{market}/{seed}")));
@@ -160,6 +167,7 @@ fn find(name: &str) -> Option<(Result<Instance, ReadError>, Known)> {
         ["vm-stream", market] => {
             (on(pods::read(file("vm-stream/machines")), Ok(market_of(market)?)), None)
         }
+        ["diverse", pods] => (karpenter(pods)?, None),
         [kind, size, market, seed] => (generated(kind, size, market, seed)?, None),
         _ => return None,
     };
@@ -206,6 +214,14 @@ fn generated(
         "mixed" => Some(Mixed { web }.instance(prices(market)?)),
         _ => None,
     }
+}
+
+/// The pods of Karpenter's benchmark, brought into the solver's form as a plan for a cluster would be.
+fn karpenter(pods: &str) -> Option<Result<Instance, ReadError>> {
+    let snapshot = diverse(pods.parse().ok()?)?;
+    let formulation = formulate(&snapshot, &benchmark_catalog(), &formulate::Options::default());
+    // What is formulated holds together.
+    Instance::unnamed(formulation.problem, Unit::MicroDollars).ok().map(Ok)
 }
 
 /// (bins, whether they are the optimum).
