@@ -1,6 +1,8 @@
 //! Runs the command as people do: good input, and every kind of bad input.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
+#[path = "cli/documents.rs"]
+mod documents;
 #[path = "cli/run.rs"]
 mod run;
 #[path = "cli/search.rs"]
