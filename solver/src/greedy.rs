@@ -133,6 +133,9 @@ fn insistent(problem: &Problem, first: &[Variant]) -> Vec<Variant> {
     variants
 }
 
+/// How often pods whose place did not hold look for another one.
+const REPAIRS: usize = 2;
+
 fn construct<'a>(prepared: &'a Prepared<'_>, variant: Variant, wishes: &[Wish]) -> Built<'a> {
     let mut run = Run::new(prepared, variant);
     run.construct_along(wishes);
@@ -141,6 +144,14 @@ fn construct<'a>(prepared: &'a Prepared<'_>, variant: Variant, wishes: &[Wish]) 
     run.shrink();
     run.dissolve(run.price() / 1000);
     run.shrink();
+    // Those who lost their place find another one where they may be in the end, as a rule.
+    for _ in 0..REPAIRS {
+        if !repair::repair(&mut run) {
+            break;
+        }
+        run.go_on();
+        run.shrink();
+    }
     repair::repair(&mut run);
     Built { solution: solution(&run), limited: run.limited, ledger: run.ledger }
 }

@@ -11,9 +11,10 @@ use crate::{
     problem::{NO_DOMAIN, NODE_KEY, Problem, Spread},
 };
 
-/// Takes pods off until spreads and affinities hold in the end state.
-pub(super) fn repair(run: &mut Run<'_>) {
+/// Takes pods off until spreads and affinities hold in the end state; whether it took any.
+pub(super) fn repair(run: &mut Run<'_>) -> bool {
     let problem = run.prepared.problem;
+    let mut took = false;
     loop {
         let mut clean = true;
         for (at, spread) in problem.spreads.iter().enumerate() {
@@ -24,8 +25,9 @@ pub(super) fn repair(run: &mut Run<'_>) {
         clean &= lean(run);
         run.sweep();
         if clean {
-            return;
+            return took;
         }
+        took = true;
     }
 }
 

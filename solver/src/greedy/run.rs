@@ -99,6 +99,11 @@ impl<'a> Run<'a> {
         }
         self.ledger.strict = true;
         self.patch();
+        self.go_on();
+    }
+
+    /// Places who is left as things stand now.
+    pub(super) fn go_on(&mut self) {
         self.round(i32::MIN);
         self.patch();
     }

@@ -3,7 +3,7 @@
 
 use solver::{
     BitSet, Engine, Options, Problem, Solution, check,
-    problem::{Class, Exclusion, Group, Limit, NODE_KEY, Node, Offering, PodSet, Spread},
+    problem::{Affinity, Class, Exclusion, Group, Limit, NODE_KEY, Node, Offering, PodSet, Spread},
     solution::Status,
     solve, text,
 };
@@ -125,4 +125,32 @@ fn plans_are_right_and_the_same_on_any_number_of_threads() {
             assert_eq!(again, solution, "case {case}, {threads} threads");
         }
     }
+}
+
+/// All workers must be in the zone of one pod that need not be near them.
+#[test]
+fn workers_stand_near_their_coordinator() {
+    let mut reached = 0;
+    for case in 0..cases(50, 40) {
+        let random = &mut Random::new(case);
+        let mut problem = problem(random, 2, 8, 0);
+        (problem.spreads, problem.exclusions) = (Vec::new(), Vec::new());
+        problem.limits.clear();
+        problem.offerings.iter_mut().for_each(|offering| offering.limits.clear());
+        problem.groups[0].count = 1;
+        let set = problem.sets.len() as u32;
+        problem.sets.push(PodSet { groups: BitSet::full(2), bound: Vec::new() });
+        let near = Affinity { groups: vec![1], keys: vec![0], set, cost: None };
+        problem.affinities.push(near);
+        let solution = solve(&problem, &columns(60_000));
+        let shown = || shown(case, &problem, &solution);
+        assert_eq!(check(&problem, &solution), [], "{}", shown());
+        let best = solve(&problem, &Options { engine: Engine::Exact, ..Options::default() });
+        assert_eq!(best.status, Status::Optimal, "{}", shown());
+        assert_eq!(solution.unplaced, best.unplaced, "{}", shown());
+        assert!(solution.bound <= best.cost && best.cost <= solution.cost, "{}", shown());
+        reached += u64::from(solution.cost == best.cost);
+    }
+    let all = cases(50, 40);
+    assert!(reached * 10 >= all * 7, "only {reached} of {all} reached the optimum");
 }
