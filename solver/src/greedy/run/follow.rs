@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use crate::{
+    BitSet,
     greedy::{
         ledger::{Host, Spot},
         run::Run,
@@ -32,12 +33,30 @@ pub(crate) enum From {
 
 impl Run<'_> {
     /// Opens the wished nodes as far as the constraints let them be; the rest is constructed as
-    /// usual.
+    /// usual. Nodes with pods that others must be near come first, so that those find them.
     pub(in crate::greedy) fn construct_along(&mut self, wishes: &[Wish]) {
-        for wish in wishes {
+        let anchors = self.anchors();
+        let holds_anchor = |wish: &&Wish| {
+            let mut groups = wish.pods.iter().flat_map(|(groups, _)| groups);
+            groups.any(|&group| anchors.contains(group as usize))
+        };
+        let (first, rest): (Vec<&Wish>, Vec<&Wish>) = wishes.iter().partition(holds_anchor);
+        for wish in first.into_iter().chain(rest) {
             self.follow(wish);
         }
         self.construct();
+    }
+
+    /// Groups that some required affinity is for, and that do not state it.
+    fn anchors(&self) -> BitSet {
+        let problem = self.prepared.problem;
+        let mut anchors = BitSet::empty(problem.groups.len());
+        let stated = problem.affinities.iter().zip(&self.prepared.affinity_subjects);
+        for (affinity, subjects) in stated.filter(|(affinity, _)| affinity.cost.is_none()) {
+            let wanted = problem.sets[affinity.set as usize].groups.iter();
+            wanted.filter(|&group| !subjects.contains(group)).for_each(|at| anchors.insert(at));
+        }
+        anchors
     }
 
     fn follow(&mut self, wish: &Wish) {
@@ -95,7 +114,7 @@ impl Run<'_> {
         opened
     }
 
-    /// One node, in the zone where most of the wish can be had; false when too little of it can.
+    /// One node, in the zone where it can be filled most; false when too few of the pods can be had.
     fn follow_once(&mut self, offerings: &[u32], wish: &Wish) -> bool {
         let mut offerings: Vec<u32> = offerings
             .iter()
@@ -105,23 +124,24 @@ impl Run<'_> {
         offerings.sort_by_key(|&o| (self.launched[self.prepared.place_of[o as usize] as usize], o));
         offerings.dedup_by_key(|o| self.prepared.place_of[*o as usize]);
         let wanted: u32 = wish.pods.iter().map(|(_, pods)| pods).sum();
-        let mut best: Option<(u32, u32)> = None;
+        let mut best: Option<(f64, u32, u32)> = None;
         for offering in offerings {
             let mut spot = self.blank(offering, 1);
             let placed = self.grant(&mut spot, wish);
+            let filled = self.filled(offering, &spot);
             for (group, count) in std::mem::take(&mut spot.pods).into_iter().rev() {
                 spot.pods.push((group, count));
                 self.ledger.remove(group, &mut spot, count);
             }
-            if best.is_none_or(|(most, _)| placed > most) {
-                best = Some((placed, offering));
+            if best.is_none_or(|(most, _, _)| filled > most) {
+                best = Some((filled, placed, offering));
             }
             if placed == wanted {
                 break;
             }
         }
         // A node that holds little of what it was wished for is better chosen anew.
-        let Some((_, offering)) = best.filter(|(placed, _)| 4 * placed >= 3 * wanted) else {
+        let Some((_, _, offering)) = best.filter(|(_, placed, _)| 4 * placed >= 3 * wanted) else {
             return false;
         };
         let mut spot = self.blank(offering, 1);
@@ -134,6 +154,13 @@ impl Run<'_> {
         self.launched[self.prepared.place_of[offering as usize] as usize] += 1;
         self.spots.push(spot);
         true
+    }
+
+    /// The shares of an offering's room that pods take, over all dimensions.
+    fn filled(&self, offering: u32, spot: &Spot) -> f64 {
+        let room = self.prepared.problem.offerings[offering as usize].capacity.iter();
+        let sides = room.zip(&spot.room).filter(|(room, _)| **room > 0);
+        sides.map(|(&room, &left)| (room - left) as f64 / room as f64).sum()
     }
 
     fn follow_on_nodes(&mut self, nodes: &[u32], wish: &Wish) {
