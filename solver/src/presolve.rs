@@ -13,8 +13,10 @@
 //!
 //! There are two views. Every solution of the problem is a solution of the [`View::Bound`] core, so
 //! a bound on it is a bound on the problem. The [`View::Plan`] core also heeds what usually holds
-//! (hostname spreads start from an empty node) or is wanted (preferences, tiers of pools), and its pods may be bound to their places ([`places`]).
+//! (hostname spreads start from an empty node, launches keep their [`choices`]) or is wanted
+//! (preferences, tiers of pools), and its pods may be bound to their places ([`places`]).
 
+mod choices;
 pub(crate) mod places;
 pub(crate) mod twins;
 
@@ -22,7 +24,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     BitSet, Problem,
-    presolve::{places::Parts, twins::Twins},
+    presolve::{choices::Choices, places::Parts, twins::Twins},
     problem::{Money, NODE_KEY, Spread},
 };
 
@@ -182,6 +184,7 @@ impl Core {
         let tier = problem.offerings.first().map(|offering| offering.tier);
         problem.offerings.iter().any(|offering| Some(offering.tier) != tier)
             || !problem.preferences.is_empty()
+            || !problem.flexibilities.is_empty()
             || problem.spreads.iter().any(|spread| {
                 let all_cap = || spread.groups.iter().all(|&group| caps(problem, spread, group));
                 spread.key != NODE_KEY || (spread.cost.is_none() && !all_cap())
@@ -418,6 +421,16 @@ fn offerings(
         View::Bound => Vec::new(),
         View::Plan => lowest_tiers(problem, items, parts),
     };
+    let room = |at: u32| usable.of(&problem.offerings[at as usize].capacity);
+    let choices = (view == View::Plan).then(|| {
+        let accepts = |at: u32| {
+            let has = |&(class, _): &(u32, _)| {
+                problem.classes[class as usize].offerings.contains(at as usize)
+            };
+            classes.iter().map(|(class, _)| has(class)).collect()
+        };
+        Choices::new(problem, room, accepts)
+    });
     let mut order: Vec<u32> = (0..problem.offerings.len() as u32).collect();
     order.sort_by_key(|&o| (problem.offerings[o as usize].price, o));
     let mut index = FxHashMap::default();
@@ -428,7 +441,10 @@ fn offerings(
         let is_open =
             |&((class, place), _): &(_, _)| has(class) && parts.is_in(place, &offering.domains);
         let open: Vec<bool> = classes.iter().map(is_open).collect();
-        let capacity = usable.of(&offering.capacity);
+        let capacity = match &choices {
+            Some(choices) => choices.within(at, room(at)),
+            None => room(at),
+        };
         let penalties = penalties(items, wants, has);
         let tier = if tiers.is_empty() { 0 } else { offering.tier };
         let key = (capacity, offering.price, &offering.limits, open, penalties, tier);
