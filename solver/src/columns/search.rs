@@ -1,6 +1,6 @@
 //! The whole search: bound, dives, better bound, in turns, until the gap is small enough.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use rayon::prelude::*;
 
@@ -31,8 +31,11 @@ use crate::{
     strategy::{Options, Progress, progress},
 };
 
-/// Rounds of dives at most.
-const ROUNDS: u32 = 16;
+/// Rounds of dives at most, and those in a row that may bring nothing before another core is tried.
+const ROUNDS: u32 = 128;
+const STALLED: u32 = 2;
+/// The search ends when so many rounds in a row leave more of the gap than this.
+const TIRED: (u32, f64) = (16, 0.95);
 /// Dives of the first round, which is to be over soon, and of each later one.
 const DIVES: (u64, u64) = (2, 4);
 /// What the first dives round up at a time, as a share of the whole, and what the later ones do:
@@ -73,19 +76,29 @@ pub(crate) fn improve(
     let unit = unit(&core);
     let blurred = Blurred::new(&core, stock::MANY);
     let coarse = blurred.as_ref().map_or(&core, |blurred| &blurred.core);
-    let mut search = Search { prepared, options, best: solution, unit, blur: 0.0, tell };
+    let mut search = Search {
+        prepared,
+        options,
+        best: solution,
+        second: None,
+        tired: (0, f64::INFINITY),
+        unit,
+        blur: 0.0,
+        tell,
+    };
     search.eject(&core, &parts, budget);
     let mut bounding = root(coarse, seeds(problem, &parts, coarse, search.best), budget);
     let apart = blurred.is_some().then(|| pricers(&core, &bounding));
     let record = if blurred.is_some() || Core::views_differ(problem) {
         search.bound_apart(&core, &mut bounding, apart.as_deref(), budget);
-        let parts = Parts::along(problem, search.best);
-        search.plan_apart(&bounding, &parts, budget)
+        search.plan_apart(&bounding, budget)
     } else {
         bounding.start_fluid(&rough(&core), budget);
         search.approach(&core, &mut bounding, &[], View::Bound, budget);
-        let rounds = search.deepen(&mut bounding, budget);
-        search.alternate(&bounding, &Planning::whole(&bounding), rounds, budget)
+        let rounds = search.deepen(&mut bounding, budget)..ROUNDS;
+        let mut tree = None;
+        search.alternate(&bounding, &Planning::whole(&bounding), rounds, ROUNDS, &mut tree, budget);
+        record(&bounding, tree)
     };
     // What was known at the start holds for plans that place the same pods.
     let known = if solution.unplaced == given.1 { given.0 } else { 0 };
@@ -98,6 +111,14 @@ pub(crate) fn improve(
     solution.bound = (whole * i128::from(unit)).min(solution.cost.into()) as Money;
     tell(progress(solution));
     certificate
+}
+
+/// The branchings of a tree; none without one.
+fn record(root: &Root<'_>, tree: Option<Tree<'_>>) -> Record {
+    match tree {
+        Some(tree) => tree.record().clone(),
+        None => Record::new(Arc::new(Point::of_root(root))),
+    }
 }
 
 /// How many nodes a solution uses.
@@ -161,6 +182,10 @@ struct Search<'a> {
     best: &'a mut Solution,
     /// All costs are multiples of this.
     unit: Money,
+    /// The best plan with places of its own that came short of the best, since the last was taken.
+    second: Option<Solution>,
+    /// Rounds since the gap was a good deal larger, and how large it was then.
+    tired: (u32, f64),
     /// What is to be added to bounds because existing nodes were taken together.
     blur: f64,
     tell: &'a mut (dyn FnMut(Progress) + Send),
@@ -188,6 +213,15 @@ impl Search<'_> {
         if let Some(plan) = budget.lend(EJECTION, fewer) {
             self.offer(core, &plan);
         }
+    }
+
+    /// Counts a round; whether the last ones have brought too little to go on.
+    fn is_tired(&mut self) -> bool {
+        let total = self.best.cost.saturating_add(self.best.penalty);
+        let gap = total.saturating_sub(self.best.bound) as f64;
+        let (rounds, before) = self.tired;
+        self.tired = if gap <= before * TIRED.1 { (0, gap) } else { (rounds + 1, before) };
+        self.tired.0 >= TIRED.0
     }
 
     /// Takes a better bound; costs are whole units, so a fraction is rounded up.
@@ -219,30 +253,67 @@ impl Search<'_> {
         self.raise(bounding.bound);
     }
 
-    /// Looks for plans in a core of their own.
-    fn plan_apart(&mut self, bounding: &Root<'_>, parts: &Parts, budget: &mut Budget) -> Record {
-        let core = self.planning_core(parts);
-        let filled = Blurred::new(&core, stock::FEW)
-            .and_then(|blurred| self.fill(bounding, parts, &core, &blurred, budget));
-        let (rest, filled, known) = match &filled {
-            Some(Filled { rest, nodes, known }) => (rest, nodes.as_slice(), known.clone()),
-            None => (&core, [].as_slice(), self.seeds(bounding, parts, &core)),
-        };
-        let mut planning = root(rest, known, budget);
-        self.approach(&core, &mut planning, filled, View::Plan, budget);
-        let planning = Planning { core: &core, root: &planning, filled };
-        self.alternate(bounding, &planning, 0, budget)
+    /// Looks for plans in a core of their own: with pods in the places of a plan so far, and in turns
+    /// with the greedy engine to find places, as long as there is work left. The places are those of
+    /// the best plan first, and then of the best that came short of it, for others may have more to
+    /// give.
+    fn plan_apart(&mut self, bounding: &Root<'_>, budget: &mut Budget) -> Record {
+        let mut tree = None;
+        let mut round = 0;
+        loop {
+            let along = self.second.take();
+            let parts = Parts::along(self.prepared.problem, along.as_ref().unwrap_or(self.best));
+            let (core, other) = self.planning_cores(&parts);
+            let cores = std::iter::once(&core).chain(&other);
+            for core in cores {
+                round = self.plan_in(core, bounding, &parts, round, &mut tree, budget);
+                if round >= ROUNDS || self.is_done() || budget.is_spent() {
+                    return record(bounding, tree);
+                }
+            }
+        }
     }
 
-    /// The core for plans, in which pods stay in their places. Where that and the spreads by node tell
-    /// very many more pods apart than their requests do, the greedy engine is left to find out who
-    /// stands where: such a plan is good before the other has a relaxation.
-    fn planning_core(&self, parts: &Parts) -> Core {
+    /// Rounds of dives in a core for plans from a number on, and branchings in turns with them, until
+    /// they bring nothing more; the next round's number.
+    fn plan_in<'a>(
+        &mut self,
+        core: &Core,
+        bounding: &'a Root<'a>,
+        parts: &Parts,
+        round: u32,
+        tree: &mut Option<Tree<'a>>,
+        budget: &mut Budget,
+    ) -> u32 {
+        let filled = Blurred::new(core, stock::FEW)
+            .and_then(|blurred| self.fill(bounding, parts, core, &blurred, budget));
+        let (rest, filled, known) = match &filled {
+            Some(Filled { rest, nodes, known }) => (rest, nodes.as_slice(), known.clone()),
+            None => (core, [].as_slice(), self.seeds(bounding, parts, core)),
+        };
+        let mut planning = root(rest, known, budget);
+        self.approach(core, &mut planning, filled, View::Plan, budget);
+        let planning = Planning { core, root: &planning, filled };
+        self.alternate(bounding, &planning, round..ROUNDS, STALLED, tree, budget)
+    }
+
+    /// Cores for plans: one in which pods stay in their places, and, where that differs, one in which
+    /// the greedy engine is left to find out who stands where. Where the first tells very many more
+    /// pods apart than their requests do, the second alone: its plan is good before the first has a
+    /// relaxation.
+    fn planning_cores(&self, parts: &Parts) -> (Core, Option<Core>) {
         let problem = self.prepared.problem;
         let anywhere = Parts::anywhere(&bound::placed(problem, self.best));
         let fine = Core::new(problem, parts, View::Plan);
         let rough = Core::without_slack(problem, &anywhere, View::Plan, nodes(self.best));
-        if fine.twins.items.len() > FINE * rough.twins.items.len() { rough } else { fine }
+        let rows = |core: &Core| core.twins.items.len();
+        if rows(&fine) > FINE * rows(&rough) {
+            (rough, None)
+        } else if fine.items.len() == rough.items.len() {
+            (fine, None)
+        } else {
+            (fine, Some(rough))
+        }
     }
 
     /// Fills the existing nodes, so that only nodes for sale are left to decide on; `None` when pods
@@ -320,38 +391,45 @@ impl Search<'_> {
         rounds
     }
 
-    /// Dives and branchings in turns, the branchings at the end; `before` rounds of dives are done.
-    fn alternate(
+    /// Dives and branchings in turns, the branchings at the end, until so many rounds of dives in a row
+    /// bring nothing; the next round's number. The first round's dives are done already unless it is
+    /// the very first, whose dives started from a rough root.
+    fn alternate<'a>(
         &mut self,
-        bounding: &Root<'_>,
+        bounding: &'a Root<'a>,
         planning: &Planning<'_>,
-        before: u32,
+        rounds: Range<u32>,
+        stalled: u32,
+        tree: &mut Option<Tree<'a>>,
         budget: &mut Budget,
-    ) -> Record {
-        let mut tree: Option<Tree<'_>> = None;
-        for round in before..ROUNDS {
-            if self.is_done() || budget.is_spent() {
-                break;
+    ) -> u32 {
+        let mut idle = 0;
+        for round in rounds.clone() {
+            if self.is_done() || budget.is_spent() || idle >= stalled {
+                return round;
             }
-            if round > before || before == 0 {
+            if self.is_tired() {
+                return ROUNDS;
+            }
+            if round > rounds.start || round == 0 {
+                let before = (self.best.cost, self.best.penalty);
                 self.dive(planning, round, budget);
+                let is_idle = (self.best.cost, self.best.penalty) == before;
+                idle = if is_idle { idle + 1 } else { 0 };
             }
             if self.is_done() || budget.is_spent() {
-                break;
+                return round;
             }
             let tree = tree.get_or_insert_with(|| Tree::new(bounding, budget));
             for _ in 0..BRANCHES {
                 tree.advance(self.best.cost, budget);
                 self.raise(tree.bound());
                 if self.is_done() || budget.is_spent() {
-                    break;
+                    return round;
                 }
             }
         }
-        match tree {
-            Some(tree) => tree.record().clone(),
-            None => Record::new(Arc::new(Point::of_root(bounding))),
-        }
+        rounds.end
     }
 
     /// One round of dives side by side; the best plan is kept.
@@ -401,6 +479,14 @@ impl Search<'_> {
         let along = || greedy::along(self.prepared, &wishes(core, plan));
         let mut solution = right.unwrap_or_else(along);
         if rank(problem, &solution) >= rank(problem, self.best) {
+            let is_second = self
+                .second
+                .as_ref()
+                .is_none_or(|old| rank(problem, &solution) < rank(problem, old));
+            let is_free = core.items.iter().all(|item| item.place.is_none());
+            if is_second && is_free && solution.unplaced == self.best.unplaced {
+                self.second = Some(solution);
+            }
             return false;
         }
         let places_all = solution.unplaced.iter().all(|missing| {
