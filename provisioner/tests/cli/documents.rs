@@ -1,5 +1,5 @@
 //! The guides show what the command prints: every block that begins with `$ tenon` is run again.
-//! `TENON_WRITE_DOCUMENTS=1 cargo test -p provisioner --test cli documents` writes down what it prints today.
+//! `TENON_BLESS=1 cargo test -p provisioner --test cli documents` writes down what it prints today.
 
 use std::{env, fs, path::Path};
 
@@ -18,7 +18,7 @@ fn guides_show_what_the_command_prints() {
         let written = fs::read_to_string(&path).unwrap();
         let (today, count) = rewritten(root, &written);
         commands += count;
-        if env::var_os("TENON_WRITE_DOCUMENTS").is_some() {
+        if env::var_os("TENON_BLESS").is_some() {
             fs::write(&path, &today).unwrap();
         } else {
             let lines = written.lines().zip(today.lines());
