@@ -12,7 +12,7 @@ use crate::{
     },
     columns::generate::{Duals, Root},
     effort::Budget,
-    pattern::{self, Ask, Cut, Pricer, Proven, Shadow},
+    pattern::{self, Ask, Pricer, Proven, Shadow},
     presolve::{self, Core, Item, Kind, Source, Usable},
 };
 
@@ -327,7 +327,7 @@ fn prices(task: &Task<'_>, budget: &mut Budget) -> Prices {
     let profits: Vec<f64> = items.iter().map(|&price| price as f64 / unit).collect();
     let proven = task.prove(&profits, budget);
     let proofs = pricers.iter().zip(proven).map(|(pricer, proven)| {
-        Tongue { dims: core.dims, cuts: pricer.cuts(), unit }.proof(proven.proof)
+        Tongue { dims: core.dims, cuts: pricer.cuts().len(), unit }.proof(proven.proof)
     });
     let proofs = proofs.collect();
     Prices { items, limits, proofs }
@@ -416,14 +416,14 @@ fn whole(price: f64) -> i64 {
 }
 
 /// What a proof's floats are written in.
-struct Tongue<'a> {
+struct Tongue {
     dims: usize,
-    /// Of the kind.
-    cuts: &'a [Cut],
+    /// How many the kind has.
+    cuts: usize,
     unit: f64,
 }
 
-impl Tongue<'_> {
+impl Tongue {
     fn proof(&self, proof: pattern::Proof) -> Proof {
         match proof {
             pattern::Proof::Grid(axes) => Proof::Grid(axes),
@@ -444,14 +444,12 @@ impl Tongue<'_> {
 
     fn rents(&self, shadow: &Shadow) -> Rents {
         let rent = |price: f64| whole((price * self.unit).round());
-        let mut room = vec![0; self.dims + self.cuts.len()];
+        let mut room = vec![0; self.dims + self.cuts];
         for &(dim, price) in &shadow.room {
             room[dim as usize] = rent(price);
         }
-        for (cut, price) in &shadow.cuts {
-            if let Some(at) = self.cuts.iter().position(|other| other == cut) {
-                room[self.dims + at] = rent(*price);
-            }
+        for (part, &price) in room[self.dims..].iter_mut().zip(&shadow.cuts) {
+            *part = rent(price);
         }
         let caps = shadow.caps.iter().map(|&(cap, price)| (cap, rent(price)));
         let mut caps: Vec<(u32, i64)> = caps.filter(|(_, rent)| *rent > 0).collect();

@@ -6,7 +6,7 @@
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
-use super::{Ask, Cut, MARGIN, Pricer, Search, grid, relaxation::Basis, walk::Coarse};
+use super::{Ask, MARGIN, Pricer, Search, grid, relaxation::Basis, walk::Coarse};
 use crate::certificate::Step;
 
 /// Branches that are spent on finding a good pattern first.
@@ -19,8 +19,8 @@ const CLOSE: f64 = 1e-6;
 pub(crate) struct Shadow {
     /// Of the kind's whole room; by dimension of the problem, those that play a part.
     pub room: Vec<(u32, f64)>,
-    /// (cut, price of all its parts).
-    pub cuts: Vec<(Cut, f64)>,
+    /// Of all parts of each of the pricer's cuts, in their order; empty where no pattern is possible.
+    pub cuts: Vec<f64>,
     /// (cap of the core, price).
     pub caps: Vec<(u32, f64)>,
 }
@@ -93,8 +93,7 @@ fn shadow(search: &Search<'_>) -> Shadow {
     let pricer = search.pricer;
     let (room, cuts) = room.split_at(pricer.dimensions.len());
     let room = pricer.dimensions.iter().copied().zip(room.iter().copied());
-    let cuts = pricer.cuts.iter().copied().zip(cuts.iter().copied());
-    Shadow { room: room.collect(), cuts: cuts.collect(), caps: caps.collect() }
+    Shadow { room: room.collect(), cuts: cuts.to_vec(), caps: caps.collect() }
 }
 
 /// A branch that may be split further.
