@@ -145,14 +145,12 @@ fn construct<'a>(prepared: &'a Prepared<'_>, variant: Variant, wishes: &[Wish]) 
     run.dissolve(run.price() / 1000);
     run.shrink();
     // Those who lost their place find another one where they may be in the end, as a rule.
-    for _ in 0..REPAIRS {
-        if !repair::repair(&mut run) {
-            break;
-        }
+    let mut tries = REPAIRS;
+    while repair::repair(&mut run) && tries > 0 {
+        tries -= 1;
         run.go_on();
         run.shrink();
     }
-    repair::repair(&mut run);
     Built { solution: solution(&run), limited: run.limited, ledger: run.ledger }
 }
 
