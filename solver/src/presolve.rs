@@ -37,6 +37,15 @@ pub(crate) enum View {
     Plan,
 }
 
+impl View {
+    fn wants(self, problem: &Problem) -> Wants {
+        match self {
+            Self::Bound => Vec::new(),
+            Self::Plan => wants(problem),
+        }
+    }
+}
+
 /// Pods that no node can tell apart.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
@@ -130,10 +139,6 @@ impl Core {
     /// weaker and a plan's pods look for other nodes now and then, and never makes anything wrong.
     pub(crate) fn without_slack(problem: &Problem, parts: &Parts, view: View, nodes: u64) -> Self {
         let all = rules(problem, view);
-        let whole = Self::build(problem, parts, view, &all);
-        if whole.items.len() <= MANY_ITEMS {
-            return whole;
-        }
         let mut pods: FxHashMap<Rule, u64> = FxHashMap::default();
         for part in &parts.parts {
             if let Some((rule, _)) = all[part.group as usize] {
@@ -144,16 +149,19 @@ impl Core {
             let pods = pods.get(rule).copied().unwrap_or(0);
             matches!(rule, Rule::Spread(_)) && pods * SLACK <= u64::from(*most) * nodes
         };
-        let firm = all.iter().map(|rule| rule.filter(|rule| !is_slack(rule)));
-        let firm = Self::build(problem, parts, view, &firm.collect::<Vec<_>>());
-        if 4 * firm.items.len() <= 3 * whole.items.len() { firm } else { whole }
+        let firm = all.iter().map(|rule| rule.filter(|rule| !is_slack(rule))).collect::<Vec<_>>();
+        let wants = view.wants(problem);
+        let count = |rules: &[_]| items(problem, parts, rules, &wants).items.len();
+        let is_fewer = || {
+            let whole = count(&all);
+            whole > MANY_ITEMS && 4 * count(&firm) <= 3 * whole
+        };
+        let rules = if firm != all && is_fewer() { firm } else { all };
+        Self::build(problem, parts, view, &rules)
     }
 
     fn build(problem: &Problem, parts: &Parts, view: View, rules: &[Option<(Rule, u32)>]) -> Self {
-        let wants = match view {
-            View::Bound => Vec::new(),
-            View::Plan => wants(problem),
-        };
+        let wants = view.wants(problem);
         let Items { items, caps, item_of } = items(problem, parts, rules, &wants);
         let conflicts = conflicts(problem, &items, &item_of);
         let mut kinds = nodes(problem, &items, parts, &wants);
