@@ -23,7 +23,7 @@ fn guides_show_what_the_command_prints() {
         } else {
             let lines = written.lines().zip(today.lines());
             let differ = lines.enumerate().find(|(_, (old, new))| masked(old) != masked(new));
-            assert_eq!(differ, None, "{document}, counted from 0; {}", "see the head of this file");
+            assert_eq!(differ, None, "{document}, counted from 0; see the head of this file");
             assert_eq!(written.lines().count(), today.lines().count(), "{document}");
         }
     }
