@@ -27,6 +27,10 @@
 //! Operations Research 38, 1990). The bound is the least over the leaves of the tree, whose splits
 //! leave no case out.
 //!
+//! Where constraints between domains let no more than U(c) pods of some items into some domains, such
+//! a pod may be charged w(c) ≥ 0: its price on the kinds that stand there is p(i) − Σ w(c), and
+//! Σ w(c)·U(c) is taken off Σ p(i)·D(i).
+//!
 //! worth(k) is itself proven by a tree, of splits on how many pods of an item the node holds. At a
 //! leaf, rents y ≥ 0 for the whole room of each dimension and cut and c ≥ 0 for each of the m pods of a cap give
 //! Σ y + Σ m·c + Σ x(i)·(p(i) − rent of one pod), each term at the better end of its range (a
@@ -37,6 +41,7 @@
 //! Nothing here is shared with the engines but the data types.
 
 mod branches;
+mod ceiling;
 mod demand;
 mod enumerate;
 mod grid;
@@ -70,6 +75,8 @@ pub struct Certificate {
     pub items: Vec<Vec<u32>>,
     /// Items of which only so many pods stand on a node.
     pub caps: Vec<Cap>,
+    /// Items of which only so many pods stand in some domains.
+    pub ceilings: Vec<Ceiling>,
     /// Pairs of items of which no two pods share a node.
     pub conflicts: Vec<(u32, u32)>,
     /// What can host pods, in groups that one proof covers.
@@ -103,16 +110,29 @@ pub struct Cap {
     pub items: Vec<u32>,
 }
 
-/// What keeps pods off each other's nodes.
+/// In the domains together stand no more pods of all these items than the rule allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ceiling {
+    /// Why: a spread or an exclusion by domain.
+    pub rule: Rule,
+    /// Domains of the rule's key, ascending.
+    pub domains: Vec<u32>,
+    /// Indices into [`Certificate::items`], ascending.
+    pub items: Vec<u32>,
+}
+
+/// What keeps pods off each other's nodes, or out of domains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// Index of a required exclusion by node whose set holds all the groups that state it here.
+    /// Index of a required exclusion whose set holds all the groups that state it here: by node for
+    /// a cap, by domain for a ceiling.
     Exclusion(u32),
     /// A group whose pods cannot share a node (host ports); the cap's only one.
     Port(u32),
-    /// Index of a required spread by node that all the groups state here, whose set holds them,
-    /// which counts every node that may hold them, and from 0. It allows its skew; the other rules
-    /// allow one.
+    /// Index of a required spread that all the groups state here, whose set holds them, and which
+    /// counts every node that may hold them. By node, for a cap, it must count from 0 and allows its
+    /// skew. By domain, for a ceiling, it allows what keeps the other domains within the skew. The
+    /// other rules allow one pod.
     Spread(u32),
 }
 
@@ -147,6 +167,8 @@ pub struct Prices {
     pub items: Vec<i64>,
     /// Charged for all that remains of a limit, per limit; from 0 to [`LARGEST_PRICE`].
     pub limits: Vec<i64>,
+    /// Charged for one pod under a ceiling, per ceiling; from 0 to [`LARGEST_PRICE`].
+    pub ceilings: Vec<i64>,
     /// Per kind.
     pub proofs: Vec<Proof>,
 }
@@ -224,6 +246,12 @@ pub enum Fault {
         item: u32,
         /// The group.
         group: u32,
+    },
+    /// No rule of the problem gives this ceiling.
+    #[error("ceiling {ceiling} does not follow from its rule")]
+    Ceiling {
+        /// The ceiling.
+        ceiling: u32,
     },
     /// No rule of the problem gives this cap.
     #[error("cap {cap} does not follow from its rule")]

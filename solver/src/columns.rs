@@ -15,6 +15,7 @@
 
 mod branch;
 mod dive;
+mod duals;
 mod eject;
 mod expand;
 mod fluid;

@@ -16,15 +16,24 @@
 //! (hostname spreads start from an empty node, launches keep their [`choices`]) or is wanted
 //! (preferences, tiers of pools), and its pods may be bound to their places ([`places`]).
 
+mod ceilings;
 mod choices;
+mod kinds;
 pub(crate) mod places;
 pub(crate) mod twins;
 
 use rustc_hash::FxHashMap;
 
+pub(crate) use ceilings::Ceiling;
+pub(crate) use kinds::{Usable, gcd};
+
 use crate::{
     BitSet, Problem,
-    presolve::{choices::Choices, places::Parts, twins::Twins},
+    presolve::{
+        ceilings::{Ceilings, Regions},
+        places::Parts,
+        twins::Twins,
+    },
     problem::{Money, NODE_KEY, Spread},
 };
 
@@ -78,6 +87,8 @@ pub(crate) struct Kind {
     pub limits: Vec<(u32, i64)>,
     /// What the unmet preferences of one pod cost, per item; empty when nothing does.
     pub penalties: Vec<Money>,
+    /// Index into [`Core::over`].
+    pub region: u32,
     /// Where a kind's nodes come from.
     pub source: Source,
 }
@@ -108,6 +119,10 @@ pub(crate) struct Core {
     pub conflicts: Vec<Vec<u32>>,
     /// What remains of each limit.
     pub limits: Vec<i64>,
+    /// How many pods of some items stand in some domains at most.
+    pub ceilings: Vec<Ceiling>,
+    /// Per region, the ceilings over it, ascending: every pod there counts for them.
+    pub over: Vec<Vec<u32>>,
     /// What differs only in where it stands.
     pub twins: Twins,
 }
@@ -151,7 +166,8 @@ impl Core {
         };
         let firm = all.iter().map(|rule| rule.filter(|rule| !is_slack(rule))).collect::<Vec<_>>();
         let wants = view.wants(problem);
-        let count = |rules: &[_]| items(problem, parts, rules, &wants).items.len();
+        let none = Ceilings::default();
+        let count = |rules: &[_]| items(problem, parts, rules, &wants, &none).items.len();
         let is_fewer = || {
             let whole = count(&all);
             whole > MANY_ITEMS && 4 * count(&firm) <= 3 * whole
@@ -162,19 +178,34 @@ impl Core {
 
     fn build(problem: &Problem, parts: &Parts, view: View, rules: &[Option<(Rule, u32)>]) -> Self {
         let wants = view.wants(problem);
-        let Items { items, caps, item_of } = items(problem, parts, rules, &wants);
+        let told = match view {
+            View::Bound => ceilings(problem, parts, rules),
+            View::Plan => Ceilings::default(),
+        };
+        let Items { items, caps, item_of } = items(problem, parts, rules, &wants, &told);
         let conflicts = conflicts(problem, &items, &item_of);
-        let mut kinds = nodes(problem, &items, parts, &wants);
-        kinds.extend(offerings(problem, &items, parts, &wants, view));
+        let ceilings = told.write(problem, &items);
+        let regions = Regions::new(problem, &ceilings);
+        let mut kinds = kinds::nodes(problem, &items, parts, &wants, &regions);
+        kinds.extend(kinds::offerings(problem, &items, parts, &wants, view, &regions));
         let limits = problem.limits.iter().map(|limit| limit.remaining).collect();
         let (rules, caps) = caps.into_iter().unzip();
         let twins = Twins::new(&items, &kinds);
-        Self { dims: problem.dims, items, kinds, caps, rules, conflicts, limits, twins }
+        let over = regions.over;
+        let dims = problem.dims;
+        Self { dims, items, kinds, caps, rules, conflicts, limits, ceilings, over, twins }
     }
 
     /// Pods to place, per item.
     pub(crate) fn demand(&self) -> Vec<u32> {
         self.items.iter().map(|item| item.demand).collect()
+    }
+
+    /// The region in which something with these domains stands; `None` when no kind stands in one
+    /// like it.
+    pub(crate) fn region(&self, domains: &[u32]) -> Option<u32> {
+        let over = ceilings::over(&self.ceilings, domains);
+        self.over.iter().position(|other| *other == over).map(|region| region as u32)
     }
 
     /// Whether every item that is still to be placed fits a kind that can be bought.
@@ -292,6 +323,26 @@ fn penalties(items: &[Item], wants: &Wants, met: impl Fn(u32) -> bool) -> Vec<Mo
     items.iter().map(of).collect()
 }
 
+/// The constraints between domains that a bound heeds: those that tell apart domains which sell
+/// different things, unless they tell too many pods apart that ask the same.
+fn ceilings(problem: &Problem, parts: &Parts, rules: &[Option<(Rule, u32)>]) -> Ceilings {
+    let all = Ceilings::all(problem, parts);
+    if all.is_empty() {
+        return all;
+    }
+    let wants = Wants::new();
+    let told = |ceilings: &Ceilings| items(problem, parts, rules, &wants, ceilings).items;
+    let items = told(&all);
+    let apart = all.write(problem, &items);
+    let regions = Regions::new(problem, &apart);
+    let kinds = kinds::offerings(problem, &items, parts, &wants, View::Bound, &regions);
+    let telling = all.telling(problem, &kinds, &apart, &regions);
+    let items = told(&telling);
+    let telling = telling.binding(problem, &items);
+    let few = MANY_ITEMS.max(told(&Ceilings::default()).len() * 2);
+    if told(&telling).len() <= few { telling } else { Ceilings::default() }
+}
+
 struct Items {
     items: Vec<Item>,
     caps: Vec<(Rule, u32)>,
@@ -299,7 +350,13 @@ struct Items {
     item_of: Vec<Vec<u32>>,
 }
 
-fn items(problem: &Problem, parts: &Parts, rules: &[Option<(Rule, u32)>], wants: &Wants) -> Items {
+fn items(
+    problem: &Problem,
+    parts: &Parts,
+    rules: &[Option<(Rule, u32)>],
+    wants: &Wants,
+    ceilings: &Ceilings,
+) -> Items {
     let mut index = FxHashMap::default();
     let mut cap_index: FxHashMap<Rule, u32> = FxHashMap::default();
     let mut caps = Vec::new();
@@ -314,7 +371,8 @@ fn items(problem: &Problem, parts: &Parts, rules: &[Option<(Rule, u32)>], wants:
                 caps.len() as u32 - 1
             })
         });
-        let key = (&group.request, group.class, part.place, cap, wants.get(at));
+        let under = ceilings.of_group(part.group);
+        let key = (&group.request, group.class, part.place, cap, wants.get(at), under);
         let item = *index.entry(key).or_insert_with(|| {
             items.push(Item {
                 request: group.request.clone(),
@@ -374,211 +432,6 @@ fn conflicts(problem: &Problem, items: &[Item], item_of: &[Vec<u32>]) -> Vec<Vec
     }
     conflicts.iter_mut().for_each(|list| list.sort_unstable());
     conflicts
-}
-
-fn fits(request: &[i64], capacity: &[i64]) -> bool {
-    request.iter().zip(capacity).all(|(ask, have)| *ask == 0 || ask <= have)
-}
-
-fn nodes(problem: &Problem, items: &[Item], parts: &Parts, wants: &Wants) -> Vec<Kind> {
-    let mut index = FxHashMap::default();
-    let mut kinds: Vec<Kind> = Vec::new();
-    for (at, node) in problem.nodes.iter().enumerate() {
-        let accepted = items.iter().enumerate().filter(|(_, item)| {
-            problem.classes[item.class as usize].nodes.contains(at)
-                && parts.is_in(item.place, &node.domains)
-                && fits(&item.request, &node.free)
-        });
-        let accepted = BitSet::from_indices(items.len(), accepted.map(|(item, _)| item));
-        if accepted.is_empty() {
-            continue;
-        }
-        let penalties =
-            penalties(items, wants, |class| problem.classes[class as usize].nodes.contains(at));
-        let key = (&node.free, accepted.clone(), penalties.clone());
-        let kind = *index.entry(key).or_insert_with(|| {
-            kinds.push(Kind {
-                capacity: node.free.clone(),
-                price: 0,
-                most: 0,
-                items: accepted,
-                limits: Vec::new(),
-                penalties,
-                source: Source::Nodes(Vec::new()),
-            });
-            kinds.len() - 1
-        });
-        kinds[kind].most += 1;
-        if let Source::Nodes(nodes) = &mut kinds[kind].source {
-            nodes.push(at as u32);
-        }
-    }
-    kinds
-}
-
-fn offerings(
-    problem: &Problem,
-    items: &[Item],
-    parts: &Parts,
-    wants: &Wants,
-    view: View,
-) -> Vec<Kind> {
-    let classes = classes(items);
-    let usable = Usable::new(problem.dims, items);
-    let tiers = match view {
-        View::Bound => Vec::new(),
-        View::Plan => lowest_tiers(problem, items, parts),
-    };
-    let room = |at: u32| usable.of(&problem.offerings[at as usize].capacity);
-    let choices = (view == View::Plan).then(|| {
-        let accepts = |at: u32| {
-            let has = |&(class, _): &(u32, _)| {
-                problem.classes[class as usize].offerings.contains(at as usize)
-            };
-            classes.iter().map(|(class, _)| has(class)).collect()
-        };
-        Choices::new(problem, room, accepts)
-    });
-    let mut order: Vec<u32> = (0..problem.offerings.len() as u32).collect();
-    order.sort_by_key(|&o| (problem.offerings[o as usize].price, o));
-    let mut index = FxHashMap::default();
-    let mut kinds: Vec<Kind> = Vec::new();
-    for at in order {
-        let offering = &problem.offerings[at as usize];
-        let has = |class: u32| problem.classes[class as usize].offerings.contains(at as usize);
-        let is_open =
-            |&((class, place), _): &(_, _)| has(class) && parts.is_in(place, &offering.domains);
-        let open: Vec<bool> = classes.iter().map(is_open).collect();
-        let capacity = match &choices {
-            Some(choices) => choices.within(at, room(at)),
-            None => room(at),
-        };
-        let penalties = penalties(items, wants, has);
-        let tier = if tiers.is_empty() { 0 } else { offering.tier };
-        let key = (capacity, offering.price, &offering.limits, open, penalties, tier);
-        if let Some(&kind) = index.get(&key) {
-            add_offering(&mut kinds, kind, at);
-            continue;
-        }
-        let (capacity, _, _, open, penalties, tier) = &key;
-        let candidates = classes.iter().zip(open).filter(|(_, open)| **open);
-        let fitting = candidates.flat_map(|((_, members), _)| members).filter(|&&item| {
-            fits(&items[item as usize].request, capacity)
-                && tiers.get(item as usize).is_none_or(|lowest| tier <= lowest)
-        });
-        let accepted = BitSet::from_indices(items.len(), fitting.map(|&item| item as usize));
-        if accepted.is_empty() {
-            continue;
-        }
-        let kind = Kind {
-            capacity: capacity.clone(),
-            price: offering.price,
-            most: u32::MAX,
-            items: accepted,
-            limits: offering.limits.clone(),
-            penalties: penalties.clone(),
-            source: Source::Offerings(vec![at]),
-        };
-        index.insert(key, kinds.len());
-        kinds.push(kind);
-    }
-    undominated(kinds)
-}
-
-fn add_offering(kinds: &mut [Kind], kind: usize, offering: u32) {
-    if let Source::Offerings(offerings) = &mut kinds[kind].source {
-        offerings.push(offering);
-    }
-}
-
-/// A class and a place.
-type Home = (u32, Option<u32>);
-
-/// Items by class and place, ascending.
-fn classes(items: &[Item]) -> Vec<(Home, Vec<u32>)> {
-    let mut by_class: FxHashMap<Home, Vec<u32>> = FxHashMap::default();
-    for (at, item) in items.iter().enumerate() {
-        by_class.entry((item.class, item.place)).or_default().push(at as u32);
-    }
-    let mut classes: Vec<(Home, Vec<u32>)> = by_class.into_iter().collect();
-    classes.sort_unstable();
-    classes
-}
-
-/// Per item, the lowest tier with an offering that accepts and holds it; empty when there is one
-/// tier only.
-fn lowest_tiers(problem: &Problem, items: &[Item], parts: &Parts) -> Vec<u16> {
-    let tier = problem.offerings.first().map(|offering| offering.tier);
-    if problem.offerings.iter().all(|offering| Some(offering.tier) == tier) {
-        return Vec::new();
-    }
-    let lowest = |item: &Item| {
-        let accepted = problem.classes[item.class as usize].offerings.iter();
-        let holding = accepted
-            .map(|o| &problem.offerings[o])
-            .filter(|offering| fits(&item.request, &offering.capacity))
-            .filter(|offering| parts.is_in(item.place, &offering.domains));
-        holding.map(|offering| offering.tier).min().unwrap_or(u16::MAX)
-    };
-    items.iter().map(lowest).collect()
-}
-
-/// How much of a node's room pods can take: no more than all of them ask, and a multiple of what
-/// divides every request. The odd rest of the room would only soften the relaxation.
-pub(crate) struct Usable {
-    /// Per dimension, what all pods ask together.
-    load: Vec<i128>,
-    /// Per dimension, the greatest common divisor of the requests; 0 when nobody asks.
-    unit: Vec<i64>,
-}
-
-impl Usable {
-    pub(crate) fn new(dims: usize, items: &[Item]) -> Self {
-        let mut usable = Self { load: vec![0; dims], unit: vec![0; dims] };
-        for item in items.iter().filter(|item| item.demand > 0) {
-            for (dim, &ask) in item.request.iter().enumerate() {
-                usable.load[dim] += i128::from(ask) * i128::from(item.demand);
-                usable.unit[dim] = gcd(usable.unit[dim], ask);
-            }
-        }
-        usable
-    }
-
-    /// The usable part of a capacity.
-    pub(crate) fn of(&self, capacity: &[i64]) -> Vec<i64> {
-        let part = |((&have, &load), &unit): ((&i64, &i128), &i64)| {
-            let most = i64::try_from(load).map_or(have, |load| load.min(have)).max(0);
-            most - most.checked_rem(unit).unwrap_or(0)
-        };
-        capacity.iter().zip(&self.load).zip(&self.unit).map(part).collect()
-    }
-}
-
-/// The greatest common divisor; 0 divides nothing.
-pub(crate) fn gcd(mut a: i64, mut b: i64) -> i64 {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
-}
-
-/// Drops kinds that a cheaper (or equal) one replaces for every pattern.
-fn undominated(kinds: Vec<Kind>) -> Vec<Kind> {
-    let mut kept: Vec<Kind> = Vec::new();
-    for kind in kinds {
-        let replaces = |other: &Kind| {
-            kind.capacity.iter().zip(&other.capacity).all(|(need, have)| need <= have)
-                && other.limits.iter().all(|(limit, amount)| {
-                    kind.limits.iter().any(|(l, a)| l == limit && a >= amount)
-                })
-                && kind.items.is_subset(&other.items)
-                && other.penalties.iter().zip(&kind.penalties).all(|(other, own)| other <= own)
-        };
-        if !kept.iter().any(replaces) {
-            kept.push(kind);
-        }
-    }
-    kept
 }
 
 /// How many pods of an item an empty node of a kind holds, at most its demand.

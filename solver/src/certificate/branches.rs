@@ -128,6 +128,10 @@ impl Leaf<'_> {
             let all = i128::from(item.pods) * i128::from(price);
             worth = worth.checked_add(all).ok_or(Fault::Overflow)?;
         }
+        for (roof, &charge) in self.demand.roofs.iter().zip(&self.prices.ceilings) {
+            let all = i128::from(roof.most) * i128::from(charge);
+            worth = worth.checked_sub(all).ok_or(Fault::Overflow)?;
+        }
         let mut sum = worth.checked_mul(ONE).ok_or(Fault::Overflow)?.div_euclid(factor);
         for kind in kinds {
             let worth = quotient_up(kind.worth.checked_mul(ONE).ok_or(Fault::Overflow)?, factor);

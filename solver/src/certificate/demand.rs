@@ -2,7 +2,7 @@
 
 use crate::{
     BitSet, Problem, Solution,
-    certificate::{Cap, Certificate, Fault, Rule, ascending, at},
+    certificate::{Cap, Certificate, Fault, Rule, ascending, at, ceiling::Roof},
     problem::{Exclusion, NODE_KEY},
 };
 
@@ -11,6 +11,8 @@ pub(super) struct Demand<'a> {
     pub items: Vec<Item<'a>>,
     /// How many pods each cap lets on a node.
     pub caps: Vec<u32>,
+    /// What each ceiling lets into some domains.
+    pub roofs: Vec<Roof>,
     /// What the pods of all items ask together, per dimension.
     pub load: Vec<i128>,
     /// What divides every request, per dimension; 0 where nobody asks for anything.
@@ -47,7 +49,8 @@ impl<'a> Demand<'a> {
                 unit[dim] = common(unit[dim], ask);
             }
         }
-        let mut demand = Self { items, caps: Vec::new(), load, unit };
+        let roofs = roofs(problem, &placed, certificate)?;
+        let mut demand = Self { items, caps: Vec::new(), roofs, load, unit };
         demand.add_caps(problem, certificate)?;
         demand.add_rivals(problem, certificate)?;
         Ok(demand)
@@ -82,6 +85,14 @@ impl<'a> Demand<'a> {
         }
         Ok(())
     }
+}
+
+fn roofs(problem: &Problem, placed: &[u32], certificate: &Certificate) -> Result<Vec<Roof>, Fault> {
+    let roof = |(index, ceiling)| {
+        let roof = Roof::new(problem, placed, certificate, ceiling)?;
+        roof.ok_or(Fault::Ceiling { ceiling: index })
+    };
+    (0u32..).zip(&certificate.ceilings).map(roof).collect()
 }
 
 /// The greatest number that divides both (Euclid).

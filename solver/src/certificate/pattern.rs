@@ -1,5 +1,7 @@
 //! What a node can be worth: trees of splits with rents at their leaves.
 
+use std::borrow::Cow;
+
 use crate::{
     Problem,
     certificate::{
@@ -15,7 +17,7 @@ use crate::{
 pub(super) struct Terms<'a> {
     pub demand: &'a Demand<'a>,
     pub hull: &'a Hull,
-    /// Of one pod, per item of the demand.
+    /// What one pod brings in, per item of the demand.
     pub prices: &'a [i64],
 }
 
@@ -28,12 +30,14 @@ pub(super) fn worths(
 ) -> Result<Vec<i128>, Fault> {
     prices("item prices", &of.items, demand.items.len())?;
     prices("limit charges", &of.limits, problem.limits.len())?;
+    prices("ceiling charges", &of.ceilings, demand.roofs.len())?;
     if of.proofs.len() != hulls.len() {
         let (found, expected) = (of.proofs.len(), hulls.len());
         return Err(Fault::Length { object: "proofs", found, expected });
     }
     let worth = |(hull, proof): (&Hull, &Proof)| {
-        let terms = Terms { demand, hull, prices: &of.items };
+        let charged = charged(demand, hull, of);
+        let terms = Terms { demand, hull, prices: &charged };
         match proof {
             Proof::Tree(steps) => {
                 let mut leaves = Leaves::new(&terms);
@@ -45,6 +49,19 @@ pub(super) fn worths(
         }
     };
     hulls.iter().zip(&of.proofs).map(worth).collect()
+}
+
+/// What pods of each item bring in on a node of a kind: less under ceilings, and never less than
+/// nothing, for nobody needs to put them there.
+fn charged<'a>(demand: &Demand<'_>, hull: &Hull, of: &'a Prices) -> Cow<'a, [i64]> {
+    let mut prices = Cow::Borrowed(of.items.as_slice());
+    for &roof in hull.under.iter().filter(|&&roof| of.ceilings[roof as usize] > 0) {
+        for &item in &demand.roofs[roof as usize].items {
+            let price = &mut prices.to_mut()[item as usize];
+            *price = (*price - of.ceilings[roof as usize]).max(0);
+        }
+    }
+    prices
 }
 
 /// The leaves of one tree, one after the other.

@@ -24,6 +24,8 @@ pub(super) struct Hull {
     pub limits: Vec<i64>,
     /// Existing nodes: how many.
     pub number: Option<u64>,
+    /// The ceilings that every member is under, ascending.
+    pub under: Vec<u32>,
     /// Items that some member holds, ascending.
     pub items: Vec<u32>,
     /// Pods of each of those items that fit, by room, demand and caps.
@@ -166,6 +168,7 @@ fn offered(problem: &Problem, demand: &Demand<'_>, members: &[u32]) -> Result<Hu
         hull.widen(demand, &Place { room, accepts: &accepts }, &mut held);
     }
     hull.items = held.iter().map(|item| item as u32).collect();
+    hull.under = under(demand, members, |member| &problem.offerings[member].domains);
     Ok(hull)
 }
 
@@ -179,7 +182,19 @@ fn existing(problem: &Problem, demand: &Demand<'_>, members: &[u32]) -> Hull {
     }
     hull.number = Some(members.len() as u64);
     hull.items = held.iter().map(|item| item as u32).collect();
+    hull.under = under(demand, members, |member| &problem.nodes[member].domains);
     hull
+}
+
+/// The ceilings that all members are under.
+fn under<'a>(
+    demand: &Demand<'_>,
+    members: &[u32],
+    domains: impl Fn(usize) -> &'a [u32],
+) -> Vec<u32> {
+    let places = || members.iter().map(|&member| domains(member as usize));
+    let roofs = (0u32..).zip(&demand.roofs).filter(|(_, roof)| roof.covers(places()));
+    roofs.map(|(at, _)| at).collect()
 }
 
 /// What one node takes from each limit, in all.
@@ -200,6 +215,7 @@ impl Hull {
             room: vec![0; problem.dims],
             limits: vec![0; problem.limits.len()],
             number: None,
+            under: Vec::new(),
             items: Vec::with_capacity(demand.items.len()),
             most: Vec::new(),
             shares: Vec::new(),

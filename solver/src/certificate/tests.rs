@@ -47,8 +47,8 @@ fn certificate() -> Certificate {
         tree: vec![Step::Leaf(0)],
         prices: vec![Prices {
             items: vec![5 * UNIT],
-            limits: vec![],
             proofs: vec![rent(10 * UNIT), rent(15 * UNIT)],
+            ..Prices::default()
         }],
         ..Certificate::default()
     }
@@ -88,10 +88,10 @@ fn a_split_on_the_number_of_nodes_proves_more() {
     certificate.tree = vec![Step::Split { on: 0, at: 1 }, Step::Leaf(0), Step::Leaf(1)];
     let large = Prices {
         items: vec![20 * UNIT / 3],
-        limits: vec![],
         proofs: vec![rent(40 * UNIT / 3), rent(20 * UNIT)],
+        ..Prices::default()
     };
-    let none = Prices { items: vec![0], limits: vec![], proofs: vec![rent(0), rent(0)] };
+    let none = Prices { items: vec![0], proofs: vec![rent(0), rent(0)], ..Prices::default() };
     certificate.prices = vec![large, none];
     // 20 for the pods, less the 10/3 by which one small node is worth more than its price.
     assert_eq!(proven(&problem(), &certificate), Ok(17));
@@ -208,6 +208,7 @@ fn limits_are_charged_and_existing_nodes_taken_off() {
         items: vec![20 * UNIT / 3],
         limits: vec![10 * UNIT / 3 + 1],
         proofs: vec![rent(40 * UNIT / 3), rent(20 * UNIT)],
+        ..Prices::default()
     };
     assert_eq!(proven(&problem, &certificate), Ok(17));
     problem.limits[0].remaining = 0;
@@ -403,8 +404,8 @@ fn least_numbers_count_whatever_the_prices() {
     ];
     let at = |price: i64| Prices {
         items: vec![price * UNIT],
-        limits: vec![],
         proofs: vec![rent(2 * price * UNIT), rent(3 * price * UNIT)],
+        ..Prices::default()
     };
     certificate.prices = vec![at(15), at(900)];
     // No large and at most one small node: 45 for three pods less 20 for what the small one is

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use crate::{
     columns::{
-        generate::{Duals, Root},
+        duals::Duals,
+        generate::Root,
         master::{Master, Range},
         pool::{Pool, price},
         price::{Care, FIRST, Question, nearest, price_all, price_few},
@@ -245,7 +246,7 @@ fn add_columns(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut B
             return true;
         }
         let value = part.master.value();
-        let duals = Duals { items: part.master.duals(), limits: part.master.limit_duals() };
+        let duals = part.master.prices();
         let counts: Vec<f64> =
             (0..root.core.kinds.len()).map(|kind| part.master.count_dual(kind)).collect();
         let costs: Vec<f64> = counts
@@ -254,7 +255,8 @@ fn add_columns(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut B
             .map(|(kind, dual)| duals.cost(root.core, kind) - dual)
             .collect();
         let question = Question {
-            profits: &duals.items,
+            core: root.core,
+            profits: &duals.profits(root.core),
             costs: &costs,
             limits: root.master.demand(),
             keep: 1,

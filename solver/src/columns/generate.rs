@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use crate::{
     columns::{
+        duals::{Duals, Profits},
         fluid,
         master::Master,
         pool::{Column, Pool},
@@ -11,7 +12,7 @@ use crate::{
     },
     effort::Budget,
     pattern::{Ask, Priced, Pricer},
-    presolve::{Core, Source},
+    presolve::Core,
 };
 
 /// How far the root goes.
@@ -57,15 +58,6 @@ pub(crate) struct Root<'a> {
     turn: usize,
 }
 
-/// Dual prices that a bound rests on.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Duals {
-    /// Per item, not negative.
-    pub items: Vec<f64>,
-    /// Per limit, not positive.
-    pub limits: Vec<f64>,
-}
-
 /// Weight of the best duals so far in the duals that are priced (smoothing, after Wentges 1997).
 const SMOOTHING: f64 = 0.6;
 /// A step that lowers the value by no more than this share has not got anywhere.
@@ -99,7 +91,7 @@ pub(crate) fn root<'a>(core: &'a Core, seeds: Vec<Column>, budget: &mut Budget) 
         value: f64::INFINITY,
         bound: 0.0,
         nodes: 0,
-        duals: Duals { items: vec![0.0; core.items.len()], limits: vec![0.0; core.limits.len()] },
+        duals: Duals::nothing(core),
         worth: vec![1.0; core.kinds.len()],
         near: Vec::new(),
         care: Care::Glance,
@@ -185,7 +177,7 @@ impl Root<'_> {
 
     /// One round of pricing, at smoothed duals first; false when there is nothing left to find.
     fn close_round(&mut self, limits: &Limits, budget: &mut Budget) -> bool {
-        let current = Duals { items: self.master.duals(), limits: self.master.limit_duals() };
+        let current = self.master.prices();
         let smooth = self.duals.blend(&current, SMOOTHING);
         let mut added = self.round(&smooth, limits, budget);
         while !added && self.bound < self.value * (1.0 - limits.tolerance) {
@@ -234,16 +226,22 @@ impl Root<'_> {
 
     /// Prices the near kinds between the best duals and the master's, with a few branches each.
     fn price_near(&self, nodes: u32, limits: &Limits, budget: &mut Budget) -> Vec<(u32, Priced)> {
-        let duals = Duals { items: self.master.duals(), limits: self.master.limit_duals() };
+        let duals = self.master.prices();
         let duals = self.duals.blend(&duals, self.pull);
-        let costs = duals.costs(self.core);
-        let question = self.question(&duals, &costs, limits);
+        let (profits, costs) = (duals.profits(self.core), duals.costs(self.core));
+        let question = self.question(&profits, &costs, limits);
         price_few(&self.pricers, &self.near, nodes, &question, budget)
     }
 
-    fn question<'q>(&'q self, duals: &'q Duals, costs: &'q [f64], limits: &Limits) -> Question<'q> {
+    fn question<'q>(
+        &'q self,
+        profits: &'q Profits<'q>,
+        costs: &'q [f64],
+        limits: &Limits,
+    ) -> Question<'q> {
         Question {
-            profits: &duals.items,
+            core: self.core,
+            profits,
             costs,
             limits: self.master.demand(),
             keep: limits.keep,
@@ -257,10 +255,10 @@ impl Root<'_> {
     /// master lacks.
     fn round(&mut self, duals: &Duals, limits: &Limits, budget: &mut Budget) -> bool {
         let core = self.core;
-        let costs = duals.costs(core);
+        let (profits, costs) = (duals.profits(core), duals.costs(core));
         let kinds = core.twins.one_each(self.turn);
         self.turn += 1;
-        let question = self.question(duals, &costs, limits);
+        let question = self.question(&profits, &costs, limits);
         let priced = price_all(&self.pricers, &kinds, &question, budget);
         let mut bounds = vec![0.0; core.kinds.len()];
         for (kind, priced) in &priced {
@@ -277,7 +275,7 @@ impl Root<'_> {
                 bounds.iter().zip(&costs).map(|(bound, cost)| bound / cost.max(1.0)).collect();
         }
         self.near = nearest(&priced, &costs);
-        let sharpened = self.sharpen(&kinds, duals, &costs, &bounds, limits);
+        let sharpened = self.sharpen(&kinds, &profits, &costs, &bounds, limits);
         self.master.add_gainful(&mut self.pool, priced) || sharpened
     }
 
@@ -286,7 +284,7 @@ impl Root<'_> {
     fn sharpen(
         &mut self,
         kinds: &[u32],
-        duals: &Duals,
+        profits: &Profits<'_>,
         costs: &[f64],
         bounds: &[f64],
         limits: &Limits,
@@ -298,16 +296,16 @@ impl Root<'_> {
         let mut kinds: Vec<usize> = kinds.filter(above).collect();
         kinds.sort_by(|&a, &b| over(b).total_cmp(&over(a)).then(a.cmp(&b)));
         kinds.truncate(most);
-        let ask = Ask {
-            profits: &duals.items,
-            limits: self.master.demand(),
-            enough: 0.0,
-            nodes: 0,
-            keep: 0,
-            exact: false,
-        };
         let mut sharpened = false;
         for kind in kinds {
+            let ask = Ask {
+                profits: profits.on(&self.core.kinds[kind]),
+                limits: self.master.demand(),
+                enough: 0.0,
+                nodes: 0,
+                keep: 0,
+                exact: false,
+            };
             for _ in 0..CUTS {
                 if !self.pricers[kind].sharpen(&ask) {
                     break;
@@ -323,9 +321,10 @@ impl Root<'_> {
     /// holds; and all that hold a single item, so that there is a way out.
     pub(crate) fn good_columns(&self, most: usize, takes: impl Fn(u32) -> bool) -> Vec<u32> {
         let mut good: Vec<(f64, u32)> = Vec::new();
+        let profits = self.duals.profits(self.core);
         for at in 0..self.pool.len() as u32 {
             let column = self.pool.get(at);
-            let reduced = -column.gain(self.core, &self.duals.items);
+            let reduced = -column.gain(self.core, &profits);
             let share = reduced / column.cost(self.core).max(1.0);
             if column.pattern.len() == 1 {
                 good.push((f64::NEG_INFINITY, at));
@@ -338,72 +337,5 @@ impl Root<'_> {
         let mut good: Vec<u32> = good.into_iter().map(|(_, at)| at).collect();
         good.sort_unstable();
         good
-    }
-}
-
-impl Duals {
-    /// What a node of each kind costs.
-    fn costs(&self, core: &Core) -> Vec<f64> {
-        (0..core.kinds.len()).map(|kind| self.cost(core, kind)).collect()
-    }
-
-    /// Whether no pod has a price, as before the first pricing.
-    fn is_nothing(&self) -> bool {
-        self.items.iter().all(|&dual| dual == 0.0)
-    }
-
-    /// These duals with this weight, and `current` with the rest.
-    fn blend(&self, current: &Self, weight: f64) -> Self {
-        if weight == 0.0 || self.is_nothing() {
-            return current.clone();
-        }
-        let mix = |best: &[f64], now: &[f64]| {
-            best.iter().zip(now).map(|(a, b)| weight * a + (1.0 - weight) * b).collect()
-        };
-        Self { items: mix(&self.items, &current.items), limits: mix(&self.limits, &current.limits) }
-    }
-
-    /// What a node of a kind costs, its part of the limits included.
-    pub(crate) fn cost(&self, core: &Core, kind: usize) -> f64 {
-        let of = &core.kinds[kind];
-        let limits =
-            of.limits.iter().map(|&(limit, amount)| -self.limits[limit as usize] * amount as f64);
-        of.price as f64 + limits.sum::<f64>()
-    }
-
-    /// The bound on any plan for `demand`, when no pattern of a kind is worth more than
-    /// `bounds[kind]`: duals are scaled down until no offering's pattern is worth more than its
-    /// cost; what existing nodes are worth beyond that is taken off.
-    pub(crate) fn bound(&self, core: &Core, demand: &[u32], bounds: &[f64]) -> f64 {
-        let mut scale: f64 = 1.0;
-        for (at, kind) in core.kinds.iter().enumerate() {
-            if matches!(kind.source, Source::Offerings(_)) {
-                let cost = self.cost(core, at);
-                if bounds[at] > cost {
-                    if cost <= 0.0 {
-                        return 0.0;
-                    }
-                    scale = scale.max(bounds[at] / cost);
-                }
-            }
-        }
-        self.scaled_bound(core, demand, bounds, scale)
-    }
-
-    /// The bound when the items' duals are divided by `scale` (at least 1).
-    pub(crate) fn scaled_bound(
-        &self,
-        core: &Core,
-        demand: &[u32],
-        bounds: &[f64],
-        scale: f64,
-    ) -> f64 {
-        let pods = self.items.iter().zip(demand).map(|(dual, &pods)| dual * f64::from(pods));
-        let limits = self.limits.iter().zip(&core.limits);
-        let limits = limits.map(|(dual, &left)| dual * left.max(0) as f64);
-        let existing = core.kinds.iter().zip(bounds);
-        let existing = existing.filter(|(kind, _)| matches!(kind.source, Source::Nodes(_)));
-        let existing = existing.map(|(kind, bound)| bound * f64::from(kind.most));
-        (pods.sum::<f64>() - existing.sum::<f64>()) / scale + limits.sum::<f64>()
     }
 }

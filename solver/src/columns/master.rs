@@ -1,7 +1,10 @@
 //! The restricted master: which columns to buy, how often.
 
 use crate::{
-    columns::pool::{Column, Pool, price},
+    columns::{
+        duals::Duals,
+        pool::{Column, Pool, price},
+    },
     effort::Budget,
     master::{Outcome, Sense, Simplex},
     pattern::Priced,
@@ -20,6 +23,7 @@ pub(crate) struct Master<'a> {
     columns: Vec<Option<u32>>,
     counts: Vec<Option<Count>>,
     limit_rows: Vec<u32>,
+    ceiling_rows: Vec<u32>,
     /// What remains of each limit.
     limits: Vec<i64>,
     /// Pods to cover, per item.
@@ -88,12 +92,16 @@ impl<'a> Master<'a> {
             .iter()
             .map(|&left| lp.add_row(Sense::AtMost, left.max(0) as f64, top * ELASTIC))
             .collect();
+        let ceiling_rows = (core.ceilings.iter())
+            .map(|ceiling| lp.add_row(Sense::AtMost, ceiling.most as f64, top * ELASTIC))
+            .collect();
         let mut master = Self {
             core,
             lp,
             columns: Vec::new(),
             counts: vec![None; core.kinds.len()],
             limit_rows,
+            ceiling_rows,
             limits: core.limits.clone(),
             demand: demand.to_vec(),
             rows,
@@ -193,14 +201,15 @@ impl<'a> Master<'a> {
         pool: &mut Pool,
         priced: impl IntoIterator<Item = (u32, Priced)>,
     ) -> bool {
-        let duals = self.duals();
+        let prices = self.prices();
+        let profits = prices.profits(self.core);
         let mut added = false;
         for (kind, priced) in priced {
             // Less gain than this is a matter of rounding.
             let least = self.surcharge(kind as usize) + (price(self.core, kind) * 1e-7 + 1e-6);
             for (_, pattern) in priced.patterns {
                 let column = Column { kind, pattern };
-                if column.gain(self.core, &duals) > least {
+                if column.gain(self.core, &profits) > least {
                     added |= self.offer(pool, column).1;
                 }
             }
@@ -224,6 +233,12 @@ impl<'a> Master<'a> {
         });
         for &(limit, amount) in &kind.limits {
             entries.push((self.limit_rows[limit as usize], amount as f64));
+        }
+        for &ceiling in &self.core.over[kind.region as usize] {
+            let items = &self.core.ceilings[ceiling as usize].items;
+            let under = column.pattern.iter().filter(|(item, _)| items.binary_search(item).is_ok());
+            let pods: u32 = under.map(|(_, pods)| pods).sum();
+            entries.push((self.ceiling_rows[ceiling as usize], f64::from(pods)));
         }
         if let Some(count) = self.counted(column.kind as usize) {
             entries.push((count.row, 1.0));
@@ -269,9 +284,13 @@ impl<'a> Master<'a> {
         self.counted(kind).map_or(0.0, |count| dual(count.row) + count.least.map_or(0.0, dual))
     }
 
-    /// Dual prices of the limits, at most 0.
-    pub(crate) fn limit_duals(&self) -> Vec<f64> {
-        self.limit_rows.iter().map(|&row| self.lp.dual(row).min(0.0)).collect()
+    /// Dual prices of the items, the limits and the ceilings.
+    pub(crate) fn prices(&self) -> Duals {
+        Duals {
+            items: self.duals(),
+            limits: self.limit_rows.iter().map(|&row| self.lp.dual(row).min(0.0)).collect(),
+            ceilings: self.ceiling_rows.iter().map(|&row| (-self.lp.dual(row)).max(0.0)).collect(),
+        }
     }
 
     pub(crate) fn is_covered(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::{pattern::Pattern, presolve::Core};
+use crate::{columns::duals::Profits, pattern::Pattern, presolve::Core};
 
 /// A pattern on a kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,8 +53,9 @@ impl Column {
     }
 
     /// What its pods are worth at dual prices, less what the node costs.
-    pub(crate) fn gain(&self, core: &Core, duals: &[f64]) -> f64 {
-        let worth = |&(item, pods): &(u32, u32)| duals[item as usize] * f64::from(pods);
+    pub(crate) fn gain(&self, core: &Core, profits: &Profits<'_>) -> f64 {
+        let profits = profits.on(&core.kinds[self.kind as usize]);
+        let worth = |&(item, pods): &(u32, u32)| profits[item as usize] * f64::from(pods);
         self.pattern.iter().map(worth).sum::<f64>() - self.cost(core)
     }
 }

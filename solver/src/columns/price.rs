@@ -3,14 +3,16 @@
 use rayon::prelude::*;
 
 use crate::{
+    columns::duals::Profits,
     effort::Budget,
     pattern::{Ask, Priced, Pricer},
+    presolve::Core,
 };
 
 /// What is asked of all kinds at once.
 pub(crate) struct Question<'a> {
-    /// Per item.
-    pub profits: &'a [f64],
+    pub core: &'a Core,
+    pub profits: &'a Profits<'a>,
     /// What a node of each kind must bring in.
     pub costs: &'a [f64],
     /// Per item.
@@ -27,7 +29,7 @@ pub(crate) struct Question<'a> {
 impl<'a> Question<'a> {
     fn ask(&self, kind: usize, nodes: u32, exact: bool) -> Ask<'a> {
         Ask {
-            profits: self.profits,
+            profits: self.profits.on(&self.core.kinds[kind]),
             limits: self.limits,
             enough: self.costs[kind].max(0.0) * (1.0 + self.tolerance),
             nodes,

@@ -8,9 +8,13 @@ use rayon::prelude::*;
 use crate::{
     Problem, Solution,
     certificate::{
-        self, Cap, Certificate, LARGEST_PRICE, Members, Prices, Proof, Rents, Rule, Step, verify,
+        self, Cap, Ceiling, Certificate, LARGEST_PRICE, Members, Prices, Proof, Rents, Rule, Step,
+        verify,
     },
-    columns::generate::{Duals, Root},
+    columns::{
+        duals::{Duals, Profits},
+        generate::Root,
+    },
     effort::Budget,
     pattern::{self, Ask, Pricer, Proven, Shadow},
     presolve::{self, Core, Item, Kind, Source, Usable},
@@ -200,6 +204,7 @@ fn certificate(
         bits,
         items: core.items.iter().map(groups).collect(),
         caps: caps(core),
+        ceilings: core.ceilings.iter().map(ceiling).collect(),
         conflicts: conflicts(core),
         kinds: members(problem, core),
         cuts: pricers.iter().map(cuts).collect(),
@@ -232,13 +237,20 @@ fn caps(core: &Core) -> Vec<Cap> {
             items[cap as usize].push(at);
         }
     }
-    let rule = |rule: &presolve::Rule| match *rule {
+    let caps = items.into_iter().zip(&core.rules);
+    caps.map(|(items, &of)| Cap { rule: rule(of), items }).collect()
+}
+
+fn ceiling(of: &presolve::Ceiling) -> Ceiling {
+    Ceiling { rule: rule(of.rule), domains: of.domains.clone(), items: of.items.clone() }
+}
+
+fn rule(of: presolve::Rule) -> Rule {
+    match of {
         presolve::Rule::Exclusion(at) => Rule::Exclusion(at),
         presolve::Rule::Port(group) => Rule::Port(group),
         presolve::Rule::Spread(at) => Rule::Spread(at),
-    };
-    let caps = items.into_iter().zip(&core.rules);
-    caps.map(|(items, of)| Cap { rule: rule(of), items }).collect()
+    }
 }
 
 /// What each kind stands for: its own offerings, and those that it replaces.
@@ -280,8 +292,10 @@ fn replacement(problem: &Problem, core: &Core, at: usize) -> Option<usize> {
         return None;
     }
     let room = Usable::new(core.dims, &core.items).of(&offering.capacity);
+    let region = core.region(&offering.domains);
     let replaces = |kind: &Kind| {
         matches!(kind.source, Source::Offerings(_))
+            && Some(kind.region) == region
             && kind.price <= offering.price
             && room.iter().zip(&kind.capacity).all(|(need, have)| need <= have)
             && kind.limits.iter().all(|(limit, amount)| {
@@ -298,7 +312,7 @@ fn bits(core: &Core, points: &[Arc<Point>]) -> u8 {
     let duals = points.iter().flat_map(|point| {
         let limits = point.duals.limits.iter().zip(&core.limits);
         let limits = limits.map(|(dual, &left)| -dual * left.max(0) as f64);
-        point.duals.items.iter().copied().chain(limits)
+        point.duals.items.iter().chain(&point.duals.ceilings).copied().chain(limits)
     });
     let largest = prices.chain(duals).fold(1.0, f64::max);
     (LARGEST_BITS - largest.log2().ceil() as i32).clamp(0, BITS.into()) as u8
@@ -324,25 +338,28 @@ fn prices(task: &Task<'_>, budget: &mut Budget) -> Prices {
     let limits = point.duals.limits.iter().zip(&core.limits);
     let limits = limits.map(|(dual, &left)| whole((-dual * left.max(0) as f64 * unit).ceil()));
     let limits = limits.collect();
-    let profits: Vec<f64> = items.iter().map(|&price| price as f64 / unit).collect();
-    let proven = task.prove(&profits, budget);
+    let charges = point.duals.ceilings.iter();
+    let ceilings: Vec<i64> = charges.map(|charge| whole((charge * unit).ceil())).collect();
+    let back = |prices: &[i64]| prices.iter().map(|&price| price as f64 / unit).collect();
+    let duals = Duals { items: back(&items), ceilings: back(&ceilings), ..Duals::nothing(core) };
+    let proven = task.prove(&duals.profits(core), budget);
     let proofs = pricers.iter().zip(proven).map(|(pricer, proven)| {
         Tongue { dims: core.dims, cuts: pricer.cuts().len(), unit }.proof(proven.proof)
     });
     let proofs = proofs.collect();
-    Prices { items, limits, proofs }
+    Prices { items, limits, ceilings, proofs }
 }
 
 impl Task<'_> {
     /// Proves all kinds: each with a little work, then those that stand furthest above their cost
     /// with more. All prices are divided by the worst of them, so the others need not be better.
-    fn prove(&self, profits: &[f64], budget: &mut Budget) -> Vec<Proven> {
+    fn prove(&self, profits: &Profits<'_>, budget: &mut Budget) -> Vec<Proven> {
         let demand = self.core.demand();
         let kinds = (0..self.pricers.len()).into_par_iter();
         let goals: Vec<f64> = kinds.map(|kind| self.goal(kind, profits, &demand)).collect();
         let ask = |kind: usize, nodes: u32| {
             self.pricers[kind].prove(&Ask {
-                profits,
+                profits: profits.on(&self.core.kinds[kind]),
                 limits: &demand,
                 enough: goals[kind],
                 nodes,
@@ -384,13 +401,14 @@ impl Task<'_> {
     }
 
     /// How low a kind's worth is to be brought.
-    fn goal(&self, kind: usize, profits: &[f64], limits: &[u32]) -> f64 {
+    fn goal(&self, kind: usize, profits: &Profits<'_>, limits: &[u32]) -> f64 {
         if self.point.closed.contains(&(kind as u32)) {
             return f64::INFINITY;
         }
         if matches!(self.core.kinds[kind].source, Source::Nodes(_)) {
             // Existing nodes cost nothing, so each counts with what it is worth, and that is as
             // much as the best pattern found.
+            let profits = profits.on(&self.core.kinds[kind]);
             let ask = Ask { profits, limits, enough: 0.0, nodes: GLANCE, keep: 1, exact: false };
             let found = self.pricers[kind].price(&ask).patterns;
             return found.first().map_or(0.0, |(worth, _)| worth * (1.0 + NEAR));

@@ -10,11 +10,7 @@ use rayon::prelude::*;
 
 use crate::{
     BitSet,
-    columns::{
-        generate::{Duals, Root},
-        master::Master,
-        pool::Column,
-    },
+    columns::{duals::Duals, generate::Root, master::Master, pool::Column},
     effort::Budget,
     pattern::{Ask, Pattern, Pricer},
     presolve::{Core, Kind, Source, twins::Twins},
@@ -77,7 +73,7 @@ fn clusters(core: &Core, nodes: usize) -> Vec<Vec<u32>> {
     let mut clusters: Vec<Vec<u32>> = Vec::new();
     let mut homes = Vec::new();
     for (at, kind) in core.kinds[..nodes].iter().enumerate() {
-        let home = (home(core, kind), &kind.penalties);
+        let home = (home(core, kind), &kind.penalties, kind.region);
         match homes.iter().position(|other| *other == home) {
             Some(cluster) => clusters[cluster].push(at as u32),
             None => {
@@ -149,6 +145,7 @@ fn average(core: &Core, members: &[u32]) -> Kind {
     Kind {
         source: Source::Nodes(nodes.collect()),
         penalties: core.kinds[members[0] as usize].penalties.clone(),
+        region: core.kinds[members[0] as usize].region,
         price: 0,
         limits: Vec::new(),
         capacity,
@@ -161,9 +158,10 @@ fn average(core: &Core, members: &[u32]) -> Kind {
 pub(crate) fn worth(core: &Core, pricers: &[Pricer], duals: &Duals, budget: &mut Budget) -> f64 {
     let demand = core.demand();
     let nodes = existing(core);
+    let profits = duals.profits(core);
     let priced: Vec<(f64, u32)> = (core.kinds[..nodes].par_iter().zip(pricers))
         .map(|(kind, pricer)| {
-            let priced = pricer.price(&ask(&duals.items, &demand));
+            let priced = pricer.price(&ask(profits.on(kind), &demand));
             (priced.bound * f64::from(kind.most), priced.nodes)
         })
         .collect();

@@ -21,12 +21,13 @@ pub(crate) fn transfer(root: &Root<'_>, core: &Core) -> Vec<Column> {
             kinds.entry(likeness(kind)).or_default().push(at);
         }
     }
+    let profits = root.duals.profits(root.core);
     let mut columns = Vec::new();
     for at in 0..root.pool.len() as u32 {
         let column = root.pool.get(at);
         let kind = &root.core.kinds[column.kind as usize];
         let cost = root.duals.cost(root.core, column.kind as usize);
-        let worth = column.gain(root.core, &root.duals.items) + column.cost(root.core);
+        let worth = column.gain(root.core, &profits) + column.cost(root.core);
         if worth < cost * (1.0 - DEAR) || matches!(kind.source, Source::Nodes(_)) {
             continue;
         }

@@ -126,6 +126,7 @@ pub(crate) mod tests {
             items: BitSet::from_indices(4, [item]),
             limits: Vec::new(),
             penalties: Vec::new(),
+            region: 0,
             source: Source::Offerings(vec![0]),
         }
     }

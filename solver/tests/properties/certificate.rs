@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
-use solver::certificate::{Cap, Certificate, Cut, Fault, Members, Proof, Rents, Rule, Step};
-use solver::problem::{Class, Exclusion, Group, Limit, NODE_KEY, Node, Offering, PodSet};
+use solver::certificate::{
+    Cap, Ceiling, Certificate, Cut, Fault, Members, Proof, Rents, Rule, Step,
+};
+use solver::problem::{Class, Exclusion, Group, Limit, NODE_KEY, Node, Offering, PodSet, Spread};
 use solver::strategy::Engine;
 use solver::{BitSet, Options, Problem, Progress, Solution, certify, text, verify};
 
@@ -13,19 +15,65 @@ pub(crate) fn columns() -> Options {
 }
 
 /// A tiny problem; every other one keeps only the constraints that a certificate knows, so that
-/// its bound can be on the mark. Of these, every other one has spreads by node that count from 0.
+/// its bound can be on the mark. Of these, every other one has spreads by node that count from 0, and
+/// the others have one constraint by domain.
 fn tiny(case: u64) -> Problem {
-    let mut problem = problem(&mut Random::new(case), TINY);
+    let random = &mut Random::new(case);
+    let mut problem = problem(random, TINY);
     if case.is_multiple_of(2) {
-        let spread = case.is_multiple_of(4);
-        problem.spreads.retain(|of| spread && of.key == NODE_KEY && of.cost.is_none());
+        let by_node = case.is_multiple_of(4);
+        problem.spreads.retain(|of| by_node && of.key == NODE_KEY && of.cost.is_none());
         problem.spreads.iter_mut().for_each(|spread| spread.min_domains = u32::MAX);
         problem.affinities.clear();
         problem.flexibilities.clear();
         problem.preferences.clear();
         problem.exclusions.retain(|exclusion| exclusion.key == NODE_KEY);
+        if !by_node {
+            part(random, &mut problem);
+        }
     }
     problem
+}
+
+/// Gives everything one of three domains, and most groups a constraint between them.
+fn part(random: &mut Random, problem: &mut Problem) {
+    let key = problem.keys.len() as u8;
+    problem.keys.push(3);
+    let first = random.index(3) as u32;
+    for (at, offering) in (first..).zip(&mut problem.offerings) {
+        offering.domains.push(at % 3);
+    }
+    problem.nodes.iter_mut().for_each(|node| node.domains.push(random.index(3) as u32));
+    let (offerings, nodes) = (problem.offerings.len(), problem.nodes.len());
+    let groups = random.subset(problem.groups.len(), 80);
+    let stated = groups.iter().map(|group| group as u32).collect();
+    let bound = (0..nodes as u32).filter(|_| random.chance(30)).map(|node| (node, 1)).collect();
+    problem.sets.push(PodSet { groups, bound });
+    let set = problem.sets.len() as u32 - 1;
+    if random.chance(40) {
+        problem.exclusions.push(Exclusion { groups: stated, key, set, cost: None });
+        return;
+    }
+    let mut domains: Vec<u32> =
+        problem.offerings.iter().map(|of| of.domains[key as usize]).collect();
+    domains.sort_unstable();
+    domains.dedup();
+    problem.spreads.push(Spread {
+        groups: stated,
+        key,
+        set,
+        max_skew: random.between(1, 2) as u32,
+        min_domains: random.between(1, 3) as u32,
+        domains,
+        counted_nodes: BitSet::full(nodes),
+        counted_offerings: BitSet::full(offerings),
+        cost: None,
+    });
+}
+
+/// Whether a certificate rests on how many pods domains take.
+fn charges(certificate: &Certificate) -> bool {
+    certificate.prices.iter().any(|prices| prices.ceilings.iter().any(|&charge| charge > 0))
 }
 
 /// The least cost of placing the pods that the solution places.
@@ -46,7 +94,7 @@ fn least_cost(problem: &Problem, solution: &Solution) -> Option<i64> {
 
 #[test]
 fn no_certificate_of_the_engine_is_refused_or_proves_too_much() {
-    let (mut proven, mut tight) = (0, 0);
+    let (mut proven, mut tight, mut charged) = (0, 0, 0);
     for case in 0..2_000 {
         let problem = tiny(case);
         let (solution, certificate) = certify(&problem, &columns(), &mut |_| {});
@@ -59,9 +107,12 @@ fn no_certificate_of_the_engine_is_refused_or_proves_too_much() {
             text::write_problem(&problem),
         );
         proven += 1;
-        tight += usize::from(bound == Ok(least) && least > 0);
+        let is_tight = bound == Ok(least) && least > 0;
+        tight += usize::from(is_tight);
+        charged += usize::from(is_tight && charges(&certificate));
     }
-    assert!(proven > 1_000 && tight > 400, "{proven} proven, {tight} on the mark");
+    let counts = format!("{proven} proven, {tight} on the mark, {charged} of them by domain");
+    assert!(proven > 1_000 && tight > 400 && charged > 10, "{counts}");
 }
 
 /// What a certificate proves holds for every solution, not only for the one it was made for.
@@ -123,7 +174,7 @@ fn no_change_to_a_certificate_makes_it_prove_too_much() {
 
 /// Changes one thing, in a way that tends to keep the form.
 fn change(random: &mut Random, problem: &Problem, certificate: &mut Certificate) {
-    match random.index(9) {
+    match random.index(11) {
         0 => change_items(random, certificate),
         1 => change_rules(random, problem, certificate),
         2 => change_kinds(random, certificate),
@@ -131,6 +182,7 @@ fn change(random: &mut Random, problem: &Problem, certificate: &mut Certificate)
         4 => certificate.bits = certificate.bits.wrapping_add_signed(random.between(-2, 2) as i8),
         5 => change_prices(random, certificate),
         6 => change_cuts(random, problem, certificate),
+        7 | 8 => change_ceilings(random, problem, certificate),
         _ => change_proofs(random, problem, certificate),
     }
 }
@@ -197,6 +249,38 @@ fn change_rules(random: &mut Random, problem: &Problem, certificate: &mut Certif
             if let Some(cap) = pick(random, &mut certificate.caps) {
                 cap.rule = rule;
             }
+        }
+    }
+}
+
+/// Changes a ceiling, or adds one with a charge of its own in every list of prices.
+fn change_ceilings(random: &mut Random, problem: &Problem, certificate: &mut Certificate) {
+    let item = random.index(certificate.items.len()) as u32;
+    let domain = random.index(4) as u32;
+    let Some(ceiling) = pick(random, &mut certificate.ceilings).filter(|_| random.chance(60))
+    else {
+        let rule = match random.index(2) {
+            0 => Rule::Exclusion(random.index(problem.exclusions.len() + 1) as u32),
+            _ => Rule::Spread(random.index(problem.spreads.len() + 1) as u32),
+        };
+        certificate.ceilings.push(Ceiling { rule, domains: vec![domain], items: vec![item] });
+        for prices in &mut certificate.prices {
+            prices.ceilings.push(random.between(0, 1 << 24));
+        }
+        return;
+    };
+    let list = if random.chance(50) { &mut ceiling.domains } else { &mut ceiling.items };
+    match random.index(3) {
+        0 => {
+            list.pop();
+        }
+        1 if !list.is_empty() => {
+            let at = random.index(list.len());
+            list.remove(at);
+        }
+        _ => {
+            list.push(if random.chance(50) { domain } else { item });
+            list.sort_unstable();
         }
     }
 }
@@ -273,7 +357,11 @@ fn change_prices(random: &mut Random, certificate: &mut Certificate) {
         let factor = random.between(2, 3);
         prices.items.iter_mut().for_each(|price| *price = price.saturating_mul(factor));
     }
-    let list = if random.chance(70) { &mut prices.items } else { &mut prices.limits };
+    let list = match random.index(10) {
+        0..7 => &mut prices.items,
+        7 | 8 => &mut prices.ceilings,
+        _ => &mut prices.limits,
+    };
     if let Some(price) = pick(random, list) {
         *price = near(random, *price);
     }

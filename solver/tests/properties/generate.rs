@@ -34,7 +34,7 @@ impl Random {
         self.next() % 100 < percent
     }
 
-    fn subset(&mut self, count: usize, percent: u64) -> BitSet {
+    pub fn subset(&mut self, count: usize, percent: u64) -> BitSet {
         BitSet::from_indices(count, (0..count).filter(|_| self.chance(percent)))
     }
 }

@@ -1,0 +1,465 @@
+//! How many pods constraints between domains let into some of them.
+//!
+//! A spread keeps every zone near the emptiest one, so none takes much more than its even share; an
+//! anti-affinity lets one pod into each. Where all domains sell the same at the same prices that
+//! changes nothing about what pods cost. Where they do not (capacity types, zones that lack sizes),
+//! not all pods can go where it is cheapest, and a core that forgets this promises too much.
+//!
+//! Every domain that is told from others makes kinds of its own, so domains that sell nearly the
+//! same are taken together.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use crate::{
+    Problem,
+    presolve::{Item, Kind, Rule, Source, places::Parts},
+    problem::{NO_DOMAIN, NODE_KEY, Spread},
+};
+
+/// At most so many pods of some items stand in some domains of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ceiling {
+    /// A spread or an exclusion by domain.
+    pub rule: Rule,
+    /// Index into [`Problem::keys`].
+    pub key: u8,
+    /// Ascending.
+    pub domains: Vec<u32>,
+    /// Indices into [`super::Core::items`], ascending.
+    pub items: Vec<u32>,
+    /// Pods.
+    pub most: u64,
+}
+
+/// Keys with more domains than this have no ceilings, nor have keys beyond the first few.
+const MOST_DOMAINS: u32 = 64;
+const MOST_KEYS: usize = 3;
+/// What a domain sells is as good as what another sells for this many times the price.
+const ALIKE: f64 = 1.02;
+
+/// A constraint that bounds the pods of some groups in a domain.
+#[derive(Clone)]
+struct Candidate {
+    rule: Rule,
+    key: u8,
+    /// Groups with pods to place that state the constraint and are counted by it.
+    groups: Vec<u32>,
+}
+
+/// The constraints that make ceilings, and the domains that they tell apart.
+#[derive(Clone, Default)]
+pub(super) struct Ceilings {
+    candidates: Vec<Candidate>,
+    /// Per key with a constraint, its domains, those together that are not told apart.
+    classes: BTreeMap<u8, Vec<Vec<u32>>>,
+    /// Pods to place, per group.
+    pods: Vec<u64>,
+    /// Per group, the candidates that name it; empty without candidates.
+    of_group: Vec<Vec<u32>>,
+}
+
+impl Ceilings {
+    /// Every constraint that bounds the pods in a domain, with every domain apart; none when pods
+    /// have their places already.
+    pub(super) fn all(problem: &Problem, parts: &Parts) -> Self {
+        let mut pods = vec![0u64; problem.groups.len()];
+        for part in &parts.parts {
+            if part.place.is_some() {
+                return Self::default();
+            }
+            pods[part.group as usize] += u64::from(part.pods);
+        }
+        let candidates = candidates(problem, &pods);
+        let apart = |key: u8| (key, (0..problem.keys[usize::from(key)]).map(|d| vec![d]).collect());
+        let mut keys: Vec<u8> = candidates.iter().map(|candidate| candidate.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let classes = keys.into_iter().take(MOST_KEYS).map(apart).collect();
+        Self { candidates, classes, pods, of_group: Vec::new() }.tidy()
+    }
+
+    /// Without constraints on keys that have no classes.
+    fn tidy(mut self) -> Self {
+        self.candidates.retain(|candidate| self.classes.contains_key(&candidate.key));
+        self.of_group.clear();
+        if !self.candidates.is_empty() {
+            self.of_group.resize(self.pods.len(), Vec::new());
+        }
+        for (at, candidate) in (0u32..).zip(&self.candidates) {
+            candidate.groups.iter().for_each(|&group| self.of_group[group as usize].push(at));
+        }
+        self
+    }
+
+    /// These with the domains together that sell nearly the same, and without keys whose domains
+    /// all do: `kinds` are those of a core with `ceilings`.
+    pub(super) fn telling(
+        mut self,
+        problem: &Problem,
+        kinds: &[Kind],
+        ceilings: &[Ceiling],
+        regions: &Regions,
+    ) -> Self {
+        for (&key, classes) in &mut self.classes {
+            let market = Market { problem, kinds, ceilings, regions, key };
+            *classes = market.alike(classes);
+        }
+        self.classes.retain(|_, classes| classes.len() > 1);
+        self.tidy()
+    }
+
+    /// Without constraints that all pods together obey anyway; `items` are those of a core with
+    /// these.
+    pub(super) fn binding(mut self, problem: &Problem, items: &[Item]) -> Self {
+        let ceilings = self.write(problem, items);
+        self.candidates
+            .retain(|candidate| ceilings.iter().any(|ceiling| ceiling.rule == candidate.rule));
+        self.tidy()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.candidates.is_empty()
+    }
+
+    /// The constraints that name a group, by number.
+    pub(super) fn of_group(&self, group: u32) -> &[u32] {
+        self.of_group.get(group as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// The ceilings over items, each of which has groups of the same constraints; none that all
+    /// pods together stay below.
+    pub(super) fn write(&self, problem: &Problem, items: &[Item]) -> Vec<Ceiling> {
+        let mut ceilings = Vec::new();
+        for (at, candidate) in (0u32..).zip(&self.candidates) {
+            let named = |item: &Item| self.of_group(item.groups[0].0).contains(&at);
+            let under = (0u32..).zip(items).filter(|(_, item)| named(item));
+            let under: Vec<u32> = under.map(|(item, _)| item).collect();
+            let all: u64 = under.iter().map(|&i| u64::from(items[i as usize].demand)).sum();
+            let &Candidate { rule, key, .. } = candidate;
+            let levels = match rule {
+                Rule::Spread(at) => {
+                    Some(Levels::new(problem, &problem.spreads[at as usize], &self.pods))
+                }
+                _ => None,
+            };
+            for domains in &self.classes[&key] {
+                let one_each = domains.len() as u64;
+                let most = levels.as_ref().map_or(one_each, |levels| levels.most(domains));
+                if most < all {
+                    let (domains, items) = (domains.clone(), under.clone());
+                    ceilings.push(Ceiling { rule, key, domains, items, most });
+                }
+            }
+        }
+        ceilings
+    }
+}
+
+/// Spreads and exclusions by domain that bound how many pods of the groups that state them stand in
+/// a domain, as far as these have pods to place.
+fn candidates(problem: &Problem, pods: &[u64]) -> Vec<Candidate> {
+    let is_usual =
+        |key: u8| key != NODE_KEY && (2..=MOST_DOMAINS).contains(&problem.keys[usize::from(key)]);
+    let stated = |groups: &[u32], set: u32| {
+        let set = &problem.sets[set as usize].groups;
+        let named = |&group: &u32| pods[group as usize] > 0 && set.contains(group as usize);
+        groups.iter().copied().filter(named).collect::<Vec<u32>>()
+    };
+    let spreads = (0u32..).zip(&problem.spreads);
+    let spreads = spreads.filter(|(_, s)| s.cost.is_none() && is_usual(s.key)).map(|(at, s)| {
+        let mut groups = stated(&s.groups, s.set);
+        groups.retain(|&group| {
+            let class = problem.class_of(group);
+            class.offerings.is_subset(&s.counted_offerings)
+                && class.nodes.is_subset(&s.counted_nodes)
+        });
+        Candidate { rule: Rule::Spread(at), key: s.key, groups }
+    });
+    let exclusions = (0u32..).zip(&problem.exclusions);
+    let exclusions = exclusions.filter(|(_, e)| e.cost.is_none() && is_usual(e.key));
+    let exclusions = exclusions.map(|(at, e)| Candidate {
+        rule: Rule::Exclusion(at),
+        key: e.key,
+        groups: stated(&e.groups, e.set),
+    });
+    spreads.chain(exclusions).filter(|candidate| !candidate.groups.is_empty()).collect()
+}
+
+/// How many pods a spread counts, and where they are already.
+struct Levels {
+    skew: u64,
+    /// Pods of the set, bound and to be placed.
+    pods: u64,
+    /// Bound pods in every domain that counts whatever is launched.
+    bound: BTreeMap<u32, u64>,
+}
+
+impl Levels {
+    fn new(problem: &Problem, spread: &Spread, pods: &[u64]) -> Self {
+        let set = &problem.sets[spread.set as usize];
+        let domain = |node: usize| problem.nodes[node].domains[usize::from(spread.key)];
+        let mut bound: BTreeMap<u32, u64> = spread.domains.iter().map(|&d| (d, 0)).collect();
+        for node in spread.counted_nodes.iter().filter(|&node| domain(node) != NO_DOMAIN) {
+            bound.entry(domain(node)).or_default();
+        }
+        let mut all: u64 = set.groups.iter().map(|group| pods[group]).sum();
+        for &(node, count) in &set.bound {
+            let node = node as usize;
+            if spread.counted_nodes.contains(node) && domain(node) != NO_DOMAIN {
+                *bound.entry(domain(node)).or_default() += u64::from(count);
+                all += u64::from(count);
+            }
+        }
+        Self { skew: spread.max_skew.into(), pods: all, bound }
+    }
+
+    /// How many pods of groups that state the spread there can be in these domains together.
+    fn most(&self, domains: &[u32]) -> u64 {
+        let alone = |&domain: &u32| {
+            let bound = self.bound.get(&domain).copied().unwrap_or(0);
+            self.together(&[domain]).saturating_sub(bound)
+        };
+        let each = domains.iter().map(alone).fold(0, u64::saturating_add);
+        each.min(self.together(domains))
+    }
+
+    /// The largest number of pods in these domains for which there are enough to keep every other
+    /// domain within the skew of the fullest of them, which holds an even share at least.
+    fn together(&self, domains: &[u32]) -> u64 {
+        let others: Vec<u64> = (self.bound.iter())
+            .filter(|(domain, _)| !domains.contains(domain))
+            .map(|(_, &bound)| bound)
+            .collect();
+        let needed = |pods: u64| {
+            let fullest = pods.div_ceil(domains.len() as u64);
+            let level = fullest.saturating_sub(self.skew);
+            others.iter().map(|&bound| bound.max(level)).fold(pods, u64::saturating_add)
+        };
+        let (mut least, mut most) = (0, self.pods);
+        while least < most {
+            let middle = most - (most - least) / 2;
+            if needed(middle) <= self.pods {
+                least = middle;
+            } else {
+                most = middle - 1;
+            }
+        }
+        least
+    }
+}
+
+/// Which ceilings are over what offerings and nodes hold.
+#[derive(Clone, Debug)]
+pub(super) struct Regions {
+    /// The region of each offering and node; empty when there is but one.
+    offerings: Vec<u32>,
+    nodes: Vec<u32>,
+    /// Per region, the ceilings over it, ascending. Nothing is over the first.
+    pub(super) over: Vec<Vec<u32>>,
+}
+
+impl Regions {
+    pub(super) fn new(problem: &Problem, ceilings: &[Ceiling]) -> Self {
+        let mut regions = Self { offerings: Vec::new(), nodes: Vec::new(), over: vec![Vec::new()] };
+        if ceilings.is_empty() {
+            return regions;
+        }
+        let mut index = FxHashMap::from_iter([(Vec::new(), 0)]);
+        let mut region = |domains: &[u32]| {
+            let next = regions.over.len() as u32;
+            *index.entry(over(ceilings, domains)).or_insert_with_key(|over| {
+                regions.over.push(over.clone());
+                next
+            })
+        };
+        regions.offerings = problem.offerings.iter().map(|o| region(&o.domains)).collect();
+        regions.nodes = problem.nodes.iter().map(|node| region(&node.domains)).collect();
+        regions
+    }
+
+    pub(super) fn of_offering(&self, offering: u32) -> u32 {
+        self.offerings.get(offering as usize).copied().unwrap_or(0)
+    }
+
+    pub(super) fn of_node(&self, node: usize) -> u32 {
+        self.nodes.get(node).copied().unwrap_or(0)
+    }
+}
+
+/// The ceilings over what has these domains, ascending.
+pub(super) fn over(ceilings: &[Ceiling], domains: &[u32]) -> Vec<u32> {
+    let is_over = |ceiling: &Ceiling| {
+        ceiling.domains.binary_search(&domains[usize::from(ceiling.key)]).is_ok()
+    };
+    let over = (0u32..).zip(ceilings).filter(|(_, ceiling)| is_over(ceiling));
+    over.map(|(at, _)| at).collect()
+}
+
+/// What is for sale in the domains of a key.
+struct Market<'a> {
+    problem: &'a Problem,
+    kinds: &'a [Kind],
+    ceilings: &'a [Ceiling],
+    regions: &'a Regions,
+    key: u8,
+}
+
+impl Market<'_> {
+    /// The domains, those together that sell nearly the same.
+    fn alike(&self, domains: &[Vec<u32>]) -> Vec<Vec<u32>> {
+        let mut classes: Vec<(Vec<&Kind>, Vec<u32>)> = Vec::new();
+        for &domain in domains.iter().flatten() {
+            let sold = self.sold(domain);
+            let same = |(other, _): &&mut (Vec<&Kind>, Vec<u32>)| {
+                self.replaces(other, &sold) && self.replaces(&sold, other)
+            };
+            match classes.iter_mut().find(same) {
+                Some((_, class)) => class.push(domain),
+                None => classes.push((sold, vec![domain])),
+            }
+        }
+        classes.into_iter().map(|(_, class)| class).collect()
+    }
+
+    fn sold(&self, domain: u32) -> Vec<&Kind> {
+        let is_here = |kind: &&Kind| match &kind.source {
+            Source::Offerings(offerings) => offerings.iter().any(|&offering| {
+                self.problem.offerings[offering as usize].domains[usize::from(self.key)] == domain
+            }),
+            Source::Nodes(_) => false,
+        };
+        self.kinds.iter().filter(is_here).collect()
+    }
+
+    /// Whether for everything of `wanted` there is something as good, for not much more.
+    fn replaces(&self, sold: &[&Kind], wanted: &[&Kind]) -> bool {
+        let elsewhere = |kind: &Kind| {
+            let over = self.regions.over[kind.region as usize].iter();
+            over.filter(|&&at| self.ceilings[at as usize].key != self.key).collect::<Vec<_>>()
+        };
+        wanted.iter().all(|kind| {
+            let dearest = kind.price as f64 * ALIKE;
+            sold.iter().any(|other| {
+                other.price as f64 <= dearest
+                    && kind.fits_into(other)
+                    && elsewhere(kind) == elsewhere(other)
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        BitSet,
+        presolve::{Core, View},
+        problem::{Class, Exclusion, Group, Money, Offering, PodSet},
+    };
+
+    fn levels(skew: u64, pods: u64, bound: &[u64]) -> Levels {
+        Levels { skew, pods, bound: (0u32..).zip(bound.iter().copied()).collect() }
+    }
+
+    #[test]
+    fn no_domain_holds_more_than_the_others_can_follow() {
+        let cases: [(Levels, &[u32], u64); 9] = [
+            (levels(1, 10, &[0, 0, 0]), &[0], 4),
+            (levels(1, 9, &[0, 0, 0]), &[0], 3),
+            (levels(2, 9, &[0, 0, 0]), &[0], 4),
+            // Four and three: were both to hold four, two pods would be too few for the third.
+            (levels(1, 10, &[0, 0, 0]), &[0, 1], 7),
+            (levels(1, 10, &[0, 0, 0]), &[0, 1, 2], 10),
+            // Two are there already, so seven new ones would make nine; five pods are elsewhere.
+            (levels(1, 10, &[2, 5, 0]), &[0], 1),
+            (levels(1, 10, &[0, 5, 0]), &[0], 3),
+            // A domain beyond those that always count.
+            (levels(1, 10, &[0, 0]), &[7], 4),
+            (levels(3, 2, &[0, 0, 0]), &[1], 2),
+        ];
+        for (at, (levels, domains, most)) in cases.into_iter().enumerate() {
+            assert_eq!(levels.most(domains), most, "case {at}");
+        }
+    }
+
+    /// Three zones that sell one size at these prices; twelve pods that are spread over them, and two
+    /// that keep each other out of their zones.
+    fn problem(prices: [Money; 3]) -> Problem {
+        let offering = |(zone, price): (u32, Money)| Offering {
+            capacity: vec![8],
+            price,
+            tier: 0,
+            domains: vec![zone],
+            limits: vec![],
+        };
+        let group = |count| Group { request: vec![1], count, priority: 0, class: 0 };
+        let set = |group| PodSet { groups: BitSet::from_indices(2, [group]), bound: vec![] };
+        Problem {
+            dims: 1,
+            keys: vec![3],
+            groups: vec![group(12), group(2)],
+            classes: vec![Class { offerings: BitSet::full(3), nodes: BitSet::empty(0) }],
+            offerings: (0..3).zip(prices).map(offering).collect(),
+            sets: vec![set(0), set(1)],
+            spreads: vec![Spread {
+                groups: vec![0],
+                key: 0,
+                set: 0,
+                max_skew: 1,
+                min_domains: 1,
+                domains: vec![0, 1, 2],
+                counted_nodes: BitSet::empty(0),
+                counted_offerings: BitSet::full(3),
+                cost: None,
+            }],
+            exclusions: vec![Exclusion { groups: vec![1], key: 0, set: 1, cost: None }],
+            ..Problem::default()
+        }
+    }
+
+    fn core(problem: &Problem) -> Core {
+        Core::new(problem, &Parts::anywhere(&[12, 2]), View::Bound)
+    }
+
+    #[test]
+    fn zones_that_sell_the_same_are_not_told_apart() {
+        let core = core(&problem([1_000, 1_010, 1_000]));
+        assert_eq!((core.ceilings.len(), core.kinds.len(), core.items.len()), (0, 1, 1));
+        assert_eq!(core.over, [vec![]]);
+    }
+
+    #[test]
+    fn a_cheap_zone_has_ceilings_and_the_others_one_between_them() {
+        let core = core(&problem([1_000, 500, 1_010]));
+        assert_eq!((core.kinds.len(), core.items.len()), (2, 2));
+        let ceiling = |rule, domains: &[u32], item, most| Ceiling {
+            rule,
+            key: 0,
+            domains: domains.to_vec(),
+            items: vec![item],
+            most,
+        };
+        let expected = [
+            ceiling(Rule::Spread(0), &[0, 2], 0, 8),
+            ceiling(Rule::Spread(0), &[1], 0, 4),
+            ceiling(Rule::Exclusion(0), &[1], 1, 1),
+        ];
+        assert_eq!(core.ceilings, expected);
+        assert_eq!(core.over, [vec![], vec![0], vec![1, 2]]);
+        let over = |kind: &Kind| core.over[kind.region as usize].as_slice();
+        let kinds: Vec<(Money, &[u32])> =
+            core.kinds.iter().map(|kind| (kind.price, over(kind))).collect();
+        assert_eq!(kinds, [(500, &[1, 2][..]), (1_000, &[0][..])]);
+    }
+
+    #[test]
+    fn pods_with_places_have_no_ceilings() {
+        let problem = problem([1_000, 500, 1_010]);
+        let mut parts = Parts::anywhere(&[12, 2]);
+        parts.places = vec![vec![(0, 1)]];
+        parts.parts[0].place = Some(0);
+        assert!(Core::new(&problem, &parts, View::Bound).ceilings.is_empty());
+    }
+}
