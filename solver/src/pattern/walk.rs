@@ -15,6 +15,9 @@ const MOST_PODS: f64 = 16.0;
 const FEW_KINDS: usize = 4;
 /// Steps in the place of one branch of the relaxation.
 const STEPS: u64 = 2_000;
+/// A walk that has come through less of all there is by these parts of its steps will not end. What
+/// comes first takes longest, so that is less than the part.
+const MILESTONES: [(u64, f64); 4] = [(16, 0.05), (8, 0.15), (4, 0.24), (2, 0.45)];
 
 /// Whether enumeration is likely to end soon, and if it may be tried at every pricing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +85,11 @@ struct Walk<'a> {
     many: Option<Vec<(f64, Pattern)>>,
     found: Option<Pattern>,
     steps: u64,
+    /// Steps left at the next milestone, and what must be done by then; the ones after that.
+    milestone: (u64, f64),
+    milestones: std::array::IntoIter<(u64, f64), 4>,
+    /// How much of all there is has been gone through, were every choice as long as its siblings.
+    done: f64,
 }
 
 /// Walks over the useful patterns of a search whose relaxation has been solved at the top.
@@ -100,6 +108,9 @@ pub(super) fn walk(search: &Search<'_>, upper: &[u32]) -> Walked {
     let gains = entries.iter().map(|e| e.gain.max(0.0) * f64::from(e.most)).sum::<f64>();
     let top = (prices.iter().sum::<f64>() + gains) * (1.0 + MARGIN);
     let many = (search.ask.keep > 1).then(|| vec![(0.0, Pattern::new()); entries.len()]);
+    let steps = u64::from(search.ask.nodes) * STEPS;
+    let mut milestones = MILESTONES.map(|(part, done)| (steps - steps / part, done)).into_iter();
+    let first = milestones.next().unwrap_or((u64::MAX, 0.0));
     let mut walk = Walk {
         pricer,
         entries,
@@ -110,37 +121,42 @@ pub(super) fn walk(search: &Search<'_>, upper: &[u32]) -> Walked {
         best: 0.0,
         many,
         found: None,
-        steps: u64::from(search.ask.nodes) * STEPS,
+        steps,
+        milestone: first,
+        milestones,
+        done: 0.0,
     };
-    let ended = walk.descend(0, 0.0, 0.0);
+    let ended = walk.descend(0, 0.0, 0.0, 1.0);
     let bound = walk.best.max(search.ask.enough) * (1.0 + MARGIN);
     Walked { bound: ended.then_some(bound), patterns: walk.patterns(search.ask.keep) }
 }
 
 impl Walk<'_> {
-    /// Tries every useful way to add pods of the entries from here on; false when there were too
-    /// many.
-    fn descend(&mut self, from: usize, mut loss: f64, worth: f64) -> bool {
+    /// Tries every useful way to add pods of the entries from here on, which are `share` of all there
+    /// is; false when there are too many.
+    fn descend(&mut self, from: usize, mut loss: f64, worth: f64, mut share: f64) -> bool {
         self.note(worth);
         for at in from..self.entries.len() {
             let Entry { at: position, profit, gain, most, .. } = self.entries[at];
             let slack = self.top - self.useful;
             if loss + (-gain).max(0.0) >= slack {
-                return true;
+                break;
             }
-            if self.steps == 0 {
+            if !self.step() {
                 return false;
             }
-            self.steps -= 1;
-            for pods in (1..=self.fitting(position, most)).rev() {
+            let fitting = self.fitting(position, most);
+            share /= f64::from(fitting + 1);
+            for pods in (1..=fitting).rev() {
                 let idle = if gain > 0.0 { most - pods } else { pods };
                 let loss = loss + gain.abs() * f64::from(idle);
                 if loss >= self.top - self.useful {
+                    self.done += share;
                     continue;
                 }
                 self.shift(position, i64::from(pods));
                 self.taken.push((at, pods));
-                let ended = self.descend(at + 1, loss, worth + profit * f64::from(pods));
+                let ended = self.descend(at + 1, loss, worth + profit * f64::from(pods), share);
                 self.taken.pop();
                 self.shift(position, -i64::from(pods));
                 if !ended {
@@ -148,6 +164,22 @@ impl Walk<'_> {
                 }
             }
             loss += gain.max(0.0) * f64::from(most);
+        }
+        self.done += share;
+        true
+    }
+
+    /// Counts a step; false when there are no more, or not enough to come to an end.
+    fn step(&mut self) -> bool {
+        if self.steps == 0 {
+            return false;
+        }
+        self.steps -= 1;
+        if self.steps == self.milestone.0 {
+            if self.done < self.milestone.1 {
+                return false;
+            }
+            self.milestone = self.milestones.next().unwrap_or((u64::MAX, 0.0));
         }
         true
     }
