@@ -182,6 +182,7 @@ pub fn formulate(snapshot: &Snapshot, catalog: &Catalog, options: &Options) -> F
         nodes: node_rows(standing, &taken, &daemons, market.offerings.len(), &dims, &domains),
         limits: std::mem::take(&mut market.limits.limits),
         flexibilities: std::mem::take(&mut market.flexibilities),
+        varieties: Vec::new(),
         groups: groups.groups,
     };
     let mut prices = Prices::new(catalog, options, &market);

@@ -92,6 +92,15 @@ pub enum Violation {
         /// What was left.
         remaining: i64,
     },
+    /// The launches bring in more values than a variety leaves room for.
+    Variety {
+        /// The variety.
+        variety: u32,
+        /// Distinct values of the launches that are not used already.
+        found: u32,
+        /// How many there may be.
+        room: u32,
+    },
     /// A launch has too few alternatives.
     Flexibility {
         /// The rule.
@@ -184,6 +193,7 @@ pub fn check(problem: &Problem, solution: &Solution) -> Vec<Violation> {
     shape::counts(problem, solution, &mut violations);
     local::places(problem, solution, &mut violations);
     local::limits(problem, solution, &mut violations);
+    local::varieties(problem, solution, &mut violations);
     local::flexibilities(problem, solution, &mut violations);
     let penalty = topology::judge(problem, solution, &mut violations)
         .saturating_add(local::preferences(problem, solution));
@@ -292,6 +302,9 @@ impl fmt::Display for Violation {
             }
             Self::Limit { limit, used, remaining } => {
                 write!(f, "limit {limit}: {used} used, {remaining} left")
+            }
+            Self::Variety { variety, found, room } => {
+                write!(f, "variety {variety}: {found} new values, there is room for {room}")
             }
             Self::Flexibility { flexibility, launch, found } => {
                 write!(

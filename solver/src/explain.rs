@@ -47,6 +47,11 @@ pub enum Relaxation {
         /// By how much.
         by: i64,
     },
+    /// One more value allowed by a variety.
+    RaiseVariety {
+        /// The variety.
+        variety: u32,
+    },
     /// minValues of one rule lowered.
     LowerFlexibility {
         /// The rule.
@@ -160,6 +165,7 @@ fn nearest(
     };
     (trial.without_topology(&by(Reason::Spread), &by(Reason::Affinity), &by(Reason::Exclusion)))
         .or_else(|| trial.raised_limit(&by(Reason::Limit)))
+        .or_else(|| trial.raised_variety(&by(Reason::Variety)))
         .or_else(|| trial.lowered_flexibility(&by(Reason::Flexibility)))
         .or_else(|| larger(problem, group, &by(Reason::TooLarge)))
         .or_else(|| accepted(problem, group, &by(Reason::Incompatible)))

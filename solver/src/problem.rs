@@ -51,6 +51,8 @@ pub struct Problem {
     pub limits: Vec<Limit>,
     /// Launches must keep a number of alternatives (Karpenter's minValues).
     pub flexibilities: Vec<Flexibility>,
+    /// Launches may use a number of different values (sizes, families).
+    pub varieties: Vec<Variety>,
     /// Preferences of pods for offerings and nodes.
     pub preferences: Vec<Preference>,
 }
@@ -195,6 +197,19 @@ pub struct Flexibility {
     pub values: Vec<(u32, u32)>,
 }
 
+/// The launches of the offerings in `values` use at most `most` distinct values, counting those in
+/// `used`: values that are not in `used` may be brought in as long as they and `used` are no more
+/// than `most`; none when `used` alone is as many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variety {
+    /// How many distinct values there may be.
+    pub most: u32,
+    /// Values that existing nodes hold already; ascending. These may always be used again.
+    pub used: Vec<u32>,
+    /// (offering, value), ascending by offering, one per offering.
+    pub values: Vec<(u32, u32)>,
+}
+
 /// Pods of `groups` placed outside of `class` cost `cost` each: preferred node affinity,
 /// PreferNoSchedule taints.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,6 +220,21 @@ pub struct Preference {
     pub class: u32,
     /// Per pod.
     pub cost: Money,
+}
+
+impl Variety {
+    /// How many values may be brought in that are not used yet.
+    pub fn room(&self) -> usize {
+        (self.most as usize).saturating_sub(self.used.len())
+    }
+
+    /// The value of an offering; `None` when the rule does not look at it, or when the value is
+    /// used already and nothing stands in its way.
+    pub fn new_value(&self, offering: u32) -> Option<u32> {
+        let at = self.values.binary_search_by_key(&offering, |pair| pair.0).ok()?;
+        let value = self.values[at].1;
+        self.used.binary_search(&value).is_err().then_some(value)
+    }
 }
 
 impl Problem {

@@ -78,6 +78,8 @@ pub enum Reason {
     TooLarge,
     /// A limit of the pool or a quota is used up.
     Limit,
+    /// The launches would be of too many sizes, or of too many of something else.
+    Variety,
     /// Too few alternatives remain for the pool's minValues.
     Flexibility,
     /// A topology spread constraint forbids every place.

@@ -17,6 +17,7 @@
 //! spread groups=0 key=0 set=0 max-skew=1 min-domains=1 domains=0,2 nodes=0 offerings=0-1
 //! exclusion groups=0 key=node set=0 cost=1000
 //! limit remaining=4
+//! variety most=5 used=2 values=0:1,1:2    # offering:value; 2 is on existing nodes already
 //! ```
 //!
 //! Lists separate their items by commas; `3-6` stands for `3,4,5,6`; pairs are written `a:b`; an

@@ -271,6 +271,16 @@ fn rules(problem: &Problem) -> Checked {
             return Err(ProblemError::Order { object: "flexibility", index, field: "values" });
         }
     }
+    for (index, variety) in problem.varieties.iter().enumerate() {
+        let at = At("variety", index);
+        for &(offering, _) in &variety.values {
+            at.index("offering", u64::from(offering), problem.offerings.len())?;
+        }
+        if !variety.values.is_sorted_by(|a, b| a.0 < b.0) {
+            return Err(ProblemError::Order { object: "variety", index, field: "values" });
+        }
+        at.ascending("used", &variety.used)?;
+    }
     for (index, preference) in problem.preferences.iter().enumerate() {
         let at = At("preference", index);
         at.groups(&preference.groups, problem.groups.len())?;
@@ -301,7 +311,7 @@ fn sums(problem: &Problem) -> Checked {
 mod tests {
     use super::*;
     use crate::BitSet;
-    use crate::problem::{Class, Exclusion, Group, Limit, Node, Offering, PodSet};
+    use crate::problem::{Class, Exclusion, Group, Limit, Node, Offering, PodSet, Variety};
 
     fn sound() -> Problem {
         Problem {
@@ -321,6 +331,7 @@ mod tests {
             exclusions: vec![Exclusion { groups: vec![0], key: NODE_KEY, set: 0, cost: None }],
             conflicts: vec![(0, 0)],
             limits: vec![Limit { remaining: -1 }],
+            varieties: vec![Variety { most: 1, used: vec![2], values: vec![(0, 7)] }],
             ..Problem::default()
         }
     }
@@ -343,6 +354,9 @@ mod tests {
             (|p| p.exclusions[0].key = 1, "exclusion 0: key 1 does not exist"),
             (|p| p.exclusions[0].groups = vec![0, 0], "exclusion 0: groups must be"),
             (|p| p.conflicts = vec![(1, 0)], "conflict 0: group 1 does not exist"),
+            (|p| p.varieties[0].values[0].0 = 1, "variety 0: offering 1 does not exist"),
+            (|p| p.varieties[0].values = vec![(0, 7), (0, 8)], "variety 0: values must be"),
+            (|p| p.varieties[0].used = vec![2, 2], "variety 0: used must be ascending"),
             (|p| p.offerings[0].price = Money::MAX, "price summed over all pods"),
         ];
         for (spoil, expected) in cases {

@@ -134,6 +134,7 @@ fn in_words(reason: Reason) -> &'static str {
         }
         Reason::TooLarge => "it asks for more than any offering that accepts it can hold",
         Reason::Limit => "a limit of the node pool is used up",
+        Reason::Variety => "the node pool has as many sizes or families as it may have",
         Reason::Flexibility => "too few alternatives remain for the minValues of the node pool",
         Reason::Spread => "a topology spread constraint forbids every place",
         Reason::Affinity => "no domain holds the pods that its pod affinity asks for",

@@ -43,6 +43,7 @@ fn because(reason: Reason) -> &'static str {
         Reason::Incompatible => "not accepted (selectors, affinity, taints, volumes)",
         Reason::TooLarge => "too small",
         Reason::Limit => "beyond a limit of the node pool",
+        Reason::Variety => "of one size or family too many for the node pool",
         Reason::Flexibility => "with too few alternatives for minValues",
         Reason::Spread => "against a topology spread",
         Reason::Affinity => "without the pods its affinity asks for",
@@ -82,6 +83,9 @@ fn relaxation(problem: &Problem, index: &Index, nearest: Relaxation) -> String {
         }
         Relaxation::RaiseLimit { limit, by } => {
             format!("it would have a place if {} were higher by {by}", index.limits[limit as usize])
+        }
+        Relaxation::RaiseVariety { .. } => {
+            "it would have a place with one more size or family".to_owned()
         }
         Relaxation::LowerFlexibility { .. } => {
             "it would have a place with lower minValues".to_owned()

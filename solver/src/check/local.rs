@@ -1,5 +1,7 @@
 //! What can be judged node by node: classes, room, conflicts; and the sums over launches.
 
+use std::collections::BTreeSet;
+
 use crate::BitSet;
 use crate::check::{Place, Spot, Violation, spots};
 use crate::problem::{Class, Flexibility, Money, Problem};
@@ -114,6 +116,20 @@ pub(super) fn limits(problem: &Problem, solution: &Solution, violations: &mut Ve
         let remaining = limit.remaining;
         if used > remaining.max(0) {
             violations.push(Violation::Limit { limit: index as u32, used, remaining });
+        }
+    }
+}
+
+/// The values that launches bring in on top of those that are used already.
+pub(super) fn varieties(problem: &Problem, solution: &Solution, violations: &mut Vec<Violation>) {
+    let launched: BTreeSet<u32> = solution.launches.iter().map(|launch| launch.offering).collect();
+    for (index, variety) in problem.varieties.iter().enumerate() {
+        let launched = variety.values.iter().filter(|(offering, _)| launched.contains(offering));
+        let values: BTreeSet<u32> = launched.map(|&(_, value)| value).collect();
+        let found = values.iter().filter(|&value| !variety.used.contains(value)).count() as u32;
+        let room = variety.most.saturating_sub(variety.used.len() as u32);
+        if found > room {
+            violations.push(Violation::Variety { variety: index as u32, found, room });
         }
     }
 }

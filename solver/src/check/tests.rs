@@ -4,7 +4,7 @@ use super::*;
 use crate::BitSet;
 use crate::problem::{
     Affinity, Class, Exclusion, Flexibility, Group, Limit, NODE_KEY, Node, Offering, PodSet,
-    Preference, Spread,
+    Preference, Spread, Variety,
 };
 use crate::solution::{Launch, Placement, Reason, Unplaced};
 
@@ -108,6 +108,25 @@ fn classes_room_conflicts_and_limits_hold() {
         "limit 0: 1 used, -3 left",
     ];
     assert_only(&problem, &full, &expected);
+}
+
+#[test]
+fn launches_bring_in_as_many_values_as_there_is_room_for() {
+    let mut problem = problem();
+    let answer = solution(&[(0, 1, &[(0, 1)]), (1, 1, &[(0, 1)]), (2, 1, &[(1, 2)])]);
+    let variety = |most, used: &[u32]| Variety {
+        most,
+        used: used.to_vec(),
+        values: vec![(0, 5), (1, 5), (2, 6)],
+    };
+    problem.varieties = vec![variety(2, &[]), variety(1, &[5, 6]), variety(2, &[6])];
+    assert_only(&problem, &answer, &[]);
+    problem.varieties = vec![variety(1, &[]), variety(0, &[5, 6]), variety(2, &[5, 7])];
+    let expected = [
+        "variety 0: 2 new values, there is room for 1",
+        "variety 2: 1 new values, there is room for 0",
+    ];
+    assert_only(&problem, &answer, &expected);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 use super::*;
-use crate::problem::{Affinity, Class, Exclusion, Flexibility, Group, Limit, Offering, PodSet};
+use crate::problem::{
+    Affinity, Class, Exclusion, Flexibility, Group, Limit, Offering, PodSet, Variety,
+};
 use crate::solution::Unplaced;
 
 /// One group of one pod, two offerings in domain 0, the second larger and dearer.
@@ -39,6 +41,16 @@ fn each_reason_has_its_relaxation() {
             Relaxation::Accept { offering: 0 },
         ),
         (|p| p.limits[0].remaining = -5, Reason::Limit, Relaxation::RaiseLimit { limit: 0, by: 6 }),
+        (
+            |p| {
+                p.varieties = vec![
+                    Variety { most: 1, used: vec![3], values: vec![(0, 4), (1, 5)] },
+                    Variety { most: 2, used: vec![3], values: vec![(0, 4), (1, 5)] },
+                ];
+            },
+            Reason::Variety,
+            Relaxation::RaiseVariety { variety: 0 },
+        ),
         (
             |p| p.flexibilities = vec![Flexibility { min: 3, values: vec![(0, 1), (1, 2)] }],
             Reason::Flexibility,

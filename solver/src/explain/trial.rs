@@ -15,6 +15,8 @@ pub(super) struct Trial<'a> {
     group: u32,
     /// Used by the launches, per limit.
     used: Vec<i64>,
+    /// Over offerings: of a value that the launches leave no room for, per variety.
+    shut: Vec<BitSet>,
     /// Answers for launches, by what topology can tell apart.
     known: FxHashMap<Vec<u32>, Option<Reason>>,
     trials: usize,
@@ -29,7 +31,8 @@ impl<'a> Trial<'a> {
                 used[limit as usize] = used[limit as usize].saturating_add(sum);
             }
         }
-        Self { problem, solution, group, used, known: FxHashMap::default(), trials: 0 }
+        let shut = shut(problem, solution);
+        Self { problem, solution, group, used, shut, known: FxHashMap::default(), trials: 0 }
     }
 
     fn class(&self) -> &'a Class {
@@ -47,6 +50,9 @@ impl<'a> Trial<'a> {
         }
         if self.lacking(offering).is_some() {
             return Some(Reason::Limit);
+        }
+        if self.shut.iter().any(|shut| shut.contains(offering)) {
+            return Some(Reason::Variety);
         }
         let mut key = self.problem.offerings[offering].domains.clone();
         let counted = self.problem.spreads.iter().map(|s| s.counted_offerings.contains(offering));
@@ -133,6 +139,7 @@ impl<'a> Trial<'a> {
                 Violation::Conflict { .. } => Some(Reason::Conflict),
                 Violation::Flexibility { .. } => Some(Reason::Flexibility),
                 Violation::Limit { .. } => Some(Reason::Limit),
+                Violation::Variety { .. } => Some(Reason::Variety),
                 Violation::Capacity { .. } => Some(Reason::TooLarge),
                 Violation::Refused { .. } | Violation::Problem(_) | Violation::Unknown { .. } => {
                     Some(Reason::Incompatible)
@@ -191,10 +198,40 @@ impl<'a> Trial<'a> {
         Some(Relaxation::RaiseLimit { limit, by })
     }
 
+    /// The first variety that alone keeps a launch of one of these away.
+    pub(super) fn raised_variety(&self, offerings: &BitSet) -> Option<Relaxation> {
+        let alone = offerings.iter().find_map(|offering| {
+            let mut keep_away = (0u32..).zip(&self.shut).filter(|(_, of)| of.contains(offering));
+            let first = keep_away.next();
+            first.filter(|_| keep_away.next().is_none())
+        });
+        alone.map(|(variety, _)| Relaxation::RaiseVariety { variety })
+    }
+
     pub(super) fn lowered_flexibility(&self, offerings: &BitSet) -> Option<Relaxation> {
         let offering = offerings.iter().next()? as u32;
         let rules = &self.problem.flexibilities;
         let at = rules.iter().position(|rule| rule.values.iter().any(|v| v.0 == offering))?;
         Some(Relaxation::LowerFlexibility { flexibility: at as u32 })
     }
+}
+
+/// Per variety, the offerings whose launch would bring in one value too many.
+fn shut(problem: &Problem, solution: &Solution) -> Vec<BitSet> {
+    let shut = problem.varieties.iter().map(|variety| {
+        let launches = solution.launches.iter();
+        let mut values: Vec<u32> =
+            launches.filter_map(|launch| variety.new_value(launch.offering)).collect();
+        values.sort_unstable();
+        values.dedup();
+        let is_full = values.len() >= variety.room();
+        let beyond = variety.values.iter().filter(|(_, value)| {
+            is_full
+                && values.binary_search(value).is_err()
+                && variety.used.binary_search(value).is_err()
+        });
+        let beyond = beyond.map(|(offering, _)| *offering as usize);
+        BitSet::from_indices(problem.offerings.len(), beyond)
+    });
+    shut.collect()
 }

@@ -6,7 +6,7 @@ use super::line::{Line, Writer, lines};
 use super::{Fault, TextError};
 use crate::problem::{
     Affinity, Class, Exclusion, Flexibility, Group, Limit, Node, Offering, PodSet, Preference,
-    Problem, Spread,
+    Problem, Spread, Variety,
 };
 use crate::validate::validate;
 
@@ -100,6 +100,13 @@ fn write_rules(problem: &Problem, out: &mut Writer) {
         out.object("flexibility", |out| {
             out.field("min", flexibility.min);
             out.pairs("values", &flexibility.values);
+        });
+    }
+    for variety in &problem.varieties {
+        out.object("variety", |out| {
+            out.field("most", variety.most);
+            out.indices("used", variety.used.iter().copied());
+            out.pairs("values", &variety.values);
         });
     }
     for preference in &problem.preferences {
@@ -230,6 +237,11 @@ fn constraint(line: &mut Line<'_>, counts: Counts, problem: &mut Problem) -> Res
         "flexibility" => problem
             .flexibilities
             .push(Flexibility { min: line.number("min")?, values: line.pairs("values")? }),
+        "variety" => problem.varieties.push(Variety {
+            most: line.number("most")?,
+            used: line.indices("used")?,
+            values: line.pairs("values")?,
+        }),
         "preference" => problem.preferences.push(Preference {
             groups: line.indices("groups")?,
             class: line.number("class")?,

@@ -7,10 +7,11 @@ use crate::solution::{Effort, Launch, Placement, Reason, Solution, Status, Unpla
 
 const FORMAT: &str = "tenon-solution";
 
-const REASONS: [(&str, Reason); 9] = [
+const REASONS: [(&str, Reason); 10] = [
     ("incompatible", Reason::Incompatible),
     ("too-large", Reason::TooLarge),
     ("limit", Reason::Limit),
+    ("variety", Reason::Variety),
     ("flexibility", Reason::Flexibility),
     ("spread", Reason::Spread),
     ("affinity", Reason::Affinity),

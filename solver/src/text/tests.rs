@@ -17,6 +17,7 @@ exclusion groups=0 key=node set=0 cost=1000
 conflict 0 0
 limit remaining=4
 flexibility min=1 values=0:7,1:8
+variety most=2 used=8-9 values=0:7,1:8
 preference groups=0 class=0 cost=3
 ";
 
