@@ -74,7 +74,8 @@ impl Budget {
         self.done.nodes += fork.done.nodes;
     }
 
-    fn spend(&mut self, units: u64) {
+    /// Counts work in units, without a name of its own.
+    pub(crate) fn spend(&mut self, units: u64) {
         self.left = self.left.saturating_sub(units);
     }
 }

@@ -48,6 +48,11 @@ impl<'f> Budget<'f> {
         Self { left: units, stop }
     }
 
+    /// What may still be done.
+    pub(crate) fn left(&self) -> u64 {
+        self.left
+    }
+
     /// `None` when the budget has ended.
     fn spend(&mut self, units: u64) -> Option<()> {
         self.left = self.left.saturating_sub(units);
@@ -95,7 +100,7 @@ pub(crate) fn solve(problem: &Problem, incumbent: Solution, budget: &mut Budget<
 }
 
 /// Whether a solution of the best rank may cost more than another that places the same pods.
-fn has_trade_offs(problem: &Problem) -> bool {
+pub(crate) fn has_trade_offs(problem: &Problem) -> bool {
     let tier = problem.offerings.first().map(|offering| offering.tier);
     problem.offerings.iter().any(|offering| Some(offering.tier) != tier)
         || problem.preferences.iter().any(|preference| preference.cost > 0)
@@ -106,7 +111,7 @@ fn has_trade_offs(problem: &Problem) -> bool {
 
 /// The problem of placing the pods that a solution places, with all preferences and tiers
 /// forgotten: its best solution has the least price of launches.
-fn price_only(problem: &Problem, solution: &Solution) -> Problem {
+pub(crate) fn price_only(problem: &Problem, solution: &Solution) -> Problem {
     let mut problem = problem.clone();
     for unplaced in &solution.unplaced {
         problem.groups[unplaced.group as usize].count -= unplaced.count;

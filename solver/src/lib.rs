@@ -26,6 +26,7 @@ pub mod solution;
 pub mod strategy;
 pub mod text;
 pub mod validate;
+mod variety;
 
 pub use bits::BitSet;
 pub use certificate::{Certificate, verify};

@@ -8,11 +8,12 @@ use crate::{
     columns,
     effort::Budget,
     exact,
-    greedy::{self, Prepared},
+    greedy::{self, Prepared, rank},
     presolve::{Core, Source, View, places::Parts},
     problem::Money,
     solution::{Reason, Status, Unplaced},
     validate::validate,
+    variety,
 };
 
 /// How to solve. Everything that could make two runs differ is in here.
@@ -111,35 +112,70 @@ fn run(
     options: &Options,
     tell: &mut (dyn FnMut(Progress) + Send),
 ) -> (Solution, Option<Certificate>) {
+    let effort = if options.effort == 0 { EFFORT } else { options.effort };
+    let mut budget = Budget::new(effort, options.stop.clone());
+    if !problem.varieties.is_empty() {
+        return variety::solve(problem, options, &mut budget, tell);
+    }
+    let found = engines(problem, options, None, &mut budget, tell);
+    (found.solution, found.certificate)
+}
+
+/// What the engines make of a problem without varieties.
+pub(crate) struct Found {
+    pub(crate) solution: Solution,
+    pub(crate) certificate: Option<Certificate>,
+    /// The exact engine has proven that nothing ranks better.
+    pub(crate) proven: bool,
+    /// What the exact engine spent, in units of [`Options::effort`]; the budget does not count it.
+    pub(crate) exact: u64,
+}
+
+/// Lets the engines work on a problem without varieties, from the better of the greedy plan and
+/// `known`, which must be right.
+pub(crate) fn engines(
+    problem: &Problem,
+    options: &Options,
+    known: Option<Solution>,
+    budget: &mut Budget,
+    tell: &mut (dyn FnMut(Progress) + Send),
+) -> Found {
     let prepared = Prepared::new(problem);
     let mut solution = greedy::solve(&prepared);
+    let known = known.filter(|known| rank(problem, known) < rank(problem, &solution));
+    solution = known.unwrap_or(solution);
     solution.bound = bound::resource_bound(problem, &solution).clamp(0, solution.cost);
     tell(progress(&solution));
     if options.engine == Engine::Greedy {
         solution.status = status(&solution, options, false);
-        return (solution, None);
+        return Found { solution, certificate: None, proven: false, exact: 0 };
     }
-    let effort = if options.effort == 0 { EFFORT } else { options.effort };
-    let mut budget = Budget::new(effort, options.stop.clone());
-    let small = problem.pods() <= EXACT_PODS && options.engine == Engine::Auto;
-    if small || options.engine == Engine::Exact {
-        let units = if small { EXACT_WORK } else { u64::MAX };
+    let mut exact = 0;
+    if is_for_exact(problem, options) {
+        let units = if options.engine == Engine::Auto { EXACT_WORK } else { u64::MAX };
         let units = units.min(budget.left().saturating_mul(EXACT_UNITS));
         let mut own = exact::Budget::new(units, options.stop.as_deref());
         let outcome = exact::solve(problem, solution, &mut own);
+        exact = (units - own.left()) / EXACT_UNITS;
         solution = outcome.solution;
         budget.done.nodes += outcome.nodes;
         tell(progress(&solution));
         if outcome.proven {
             solution.status = Status::Optimal;
             solution.effort = budget.done;
-            return (solution, None);
+            return Found { solution, certificate: None, proven: true, exact };
         }
     }
-    let certificate = columns::improve(&prepared, options, &mut solution, &mut budget, tell);
+    let certificate = columns::improve(&prepared, options, &mut solution, budget, tell);
     solution.effort = budget.done;
     solution.status = status(&solution, options, budget.is_spent());
-    (solution, certificate)
+    Found { solution, certificate, proven: false, exact }
+}
+
+/// Whether the exact engine is to try.
+pub(crate) fn is_for_exact(problem: &Problem, options: &Options) -> bool {
+    let small = problem.pods() <= EXACT_PODS && options.engine == Engine::Auto;
+    small || options.engine == Engine::Exact
 }
 
 /// How many offerings are left for column generation when equal ones are counted once and those
@@ -154,7 +190,7 @@ pub fn offerings_kept(problem: &Problem) -> usize {
 }
 
 /// How an engine ended that proves by bounds.
-fn status(solution: &Solution, options: &Options, spent: bool) -> Status {
+pub(crate) fn status(solution: &Solution, options: &Options, spent: bool) -> Status {
     let settled = solution.penalty == 0 && solution.unplaced.is_empty();
     if solution.bound == solution.cost && settled {
         Status::Optimal

@@ -2,7 +2,7 @@ use solver::BitSet;
 use solver::Problem;
 use solver::problem::{
     Affinity, Class, Exclusion, Flexibility, Group, Limit, NO_DOMAIN, NODE_KEY, Node, Offering,
-    PodSet, Preference, Spread,
+    PodSet, Preference, Spread, Variety,
 };
 
 /// A small generator of random numbers (SplitMix64); the case number is its seed.
@@ -233,6 +233,21 @@ fn rules(random: &mut Random, size: Size, problem: &mut Problem) {
             cost: random.between(0, 9),
         });
     }
+    if random.chance(30) {
+        for _ in 0..random.between(1, 2) {
+            variety(random, problem);
+        }
+    }
+}
+
+/// Some of the values may be on existing nodes already, more than there is room for included.
+fn variety(random: &mut Random, problem: &mut Problem) {
+    let used = if random.chance(50) { 0 } else { 30 };
+    problem.varieties.push(Variety {
+        most: random.between(0, 3) as u32,
+        used: random.subset(5, used).iter().map(|value| value as u32).collect(),
+        values: some(random, problem.offerings.len(), 85, 0, 3),
+    });
 }
 
 #[test]

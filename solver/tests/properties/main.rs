@@ -27,6 +27,8 @@ mod stopped;
 mod text;
 /// Zones that sell the same.
 mod twins;
+/// Launches of so many sizes, of one family.
+mod varieties;
 
 /// One in `share` of the cases that `TENON_CASES` asks for, or `otherwise`.
 fn cases(share: u64, otherwise: u64) -> u64 {

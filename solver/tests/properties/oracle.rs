@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use solver::problem::{Affinity, Money, NO_DOMAIN, NODE_KEY, Spread};
 use solver::solution::{Launch, Placement, Reason, Unplaced};
@@ -86,7 +86,22 @@ impl<'a> World<'a> {
             })
     }
 
-    /// Limits and alternatives.
+    /// No more values than a variety allows, those on existing nodes counted. Adding a launch never
+    /// repairs this.
+    pub fn varieties_hold(&self) -> bool {
+        self.problem.varieties.iter().all(|variety| {
+            let mut values: BTreeSet<u32> = variety.used.iter().copied().collect();
+            let before = values.len();
+            for &launched in &self.assignment.launches {
+                let of =
+                    variety.values.iter().filter(|(offering, _)| *offering as usize == launched);
+                values.extend(of.map(|(_, value)| *value));
+            }
+            values.len() == before || values.len() <= variety.most as usize
+        })
+    }
+
+    /// Limits, varieties and alternatives.
     fn sums_hold(&self) -> bool {
         let limits = self.problem.limits.iter().enumerate().all(|(at, limit)| {
             let offerings = self.assignment.launches.iter().map(|&o| &self.problem.offerings[o]);
@@ -95,6 +110,7 @@ impl<'a> World<'a> {
             used == 0 || used <= limit.remaining
         });
         limits
+            && self.varieties_hold()
             && self.problem.flexibilities.iter().all(|rule| {
                 self.assignment.launches.iter().enumerate().all(|(launch, &offering)| {
                     let subject = rule.values.iter().any(|(o, _)| *o as usize == offering);

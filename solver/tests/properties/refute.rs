@@ -5,6 +5,8 @@
 //! cannot repair is broken, or where the same pods were left before, with the same on all nodes as
 //! far as any rule can see, at no higher price. What is complete is judged by [`World`], pod by pod.
 
+use std::collections::BTreeSet;
+
 use rustc_hash::FxHashMap;
 use solver::problem::{NODE_KEY, Offering};
 use solver::{Problem, Solution};
@@ -276,7 +278,13 @@ impl<'a> Refuter<'a> {
             used == 0 || used <= limit.remaining
         });
         let hard = self.problem.exclusions.iter().any(|exclusion| exclusion.cost.is_none());
-        limits && (!hard || World::new(self.problem, &self.assignment()).exclusions_hold())
+        let is_more = hard || !self.problem.varieties.is_empty();
+        limits
+            && (!is_more || {
+                let assignment = self.assignment();
+                let world = World::new(self.problem, &assignment);
+                world.exclusions_hold() && world.varieties_hold()
+            })
     }
 
     fn assignment(&self) -> Assignment {
@@ -363,6 +371,17 @@ impl<'a> Refuter<'a> {
         key.extend(counted.flat_map(|(at, count)| [at, count]));
         key.push(u32::MAX);
         key.extend(used);
+        for variety in &self.problem.varieties {
+            let launched = |offering: usize| {
+                let is_launch = |host: &Host| matches!(host, Host::Launch(at) if *at == offering);
+                self.closed.iter().any(|(host, _)| is_launch(host))
+            };
+            let values = variety.values.iter().filter(|(offering, _)| launched(*offering as usize));
+            let values: BTreeSet<u32> = values.map(|(_, value)| *value).collect();
+            key.push(u32::MAX);
+            key.extend(values);
+        }
+        key.push(u32::MAX);
         for record in records {
             key.push(u32::MAX);
             key.extend(record);

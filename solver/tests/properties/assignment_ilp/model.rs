@@ -73,6 +73,7 @@ impl<'a> Model<'a> {
         problem.affinities.iter().for_each(|affinity| model.affinity(affinity));
         problem.exclusions.iter().for_each(|exclusion| model.exclusion(exclusion));
         problem.flexibilities.iter().for_each(|rule| model.flexibility(rule));
+        problem.varieties.iter().for_each(|variety| model.variety(variety));
         model.preferences();
         model
     }

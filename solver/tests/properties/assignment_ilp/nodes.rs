@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use good_lp::{Expression, Variable, constraint, variable};
-use solver::problem::Flexibility;
+use solver::problem::{Flexibility, Variety};
 
 use super::model::{At, Model, Place, Pods};
 
@@ -132,6 +132,24 @@ impl Model<'_> {
             let open = self.places[place].open.clone();
             self.rule(constraint!(distinct >= f64::from(rule.min) * open));
         }
+    }
+
+    /// Launches of few enough values.
+    pub fn variety(&mut self, variety: &Variety) {
+        let launches: Vec<(usize, Expression)> =
+            self.launches().map(|(offering, open)| (offering, open.clone())).collect();
+        let mut brought_in: BTreeMap<u32, Variable> = BTreeMap::new();
+        for (offering, open) in launches {
+            let value = variety.values.iter().find(|(of, _)| *of as usize == offering);
+            let Some(&(_, value)) = value else { continue };
+            if !variety.used.contains(&value) {
+                let new = *brought_in.entry(value).or_insert_with(|| self.binary());
+                self.rule(constraint!(open <= new));
+            }
+        }
+        let sum: Expression = brought_in.into_values().sum();
+        let room = i64::from(variety.most) - variety.used.len() as i64;
+        self.rule(constraint!(sum <= room.max(0) as f64));
     }
 
     /// 1 only when the offering would accept and hold the pods of the place.
