@@ -55,7 +55,7 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::{
-    Problem, Solution,
+    BitSet, Problem, Solution,
     problem::Money,
     validate::{ProblemError, validate},
 };
@@ -87,6 +87,19 @@ pub struct Certificate {
     pub tree: Vec<Step<u32>>,
     /// Prices, for one leaf of the tree or more.
     pub prices: Vec<Prices>,
+    /// Certificates for other pods, on other offerings; they have no further ones. What each proves
+    /// is about the launches of its offerings, so all together prove the sum.
+    pub apart: Vec<Self>,
+}
+
+impl Certificate {
+    /// Several certificates as one; `None` when there are none.
+    pub(crate) fn join(certificates: Vec<Self>) -> Option<Self> {
+        let mut all = certificates.into_iter();
+        let mut first = all.next()?;
+        first.apart.extend(all);
+        Some(first)
+    }
 }
 
 /// Chvátal and Gomory's rounding of one dimension. The room of a kind is divided into `parts` + 1
@@ -308,11 +321,31 @@ pub fn verify(
     certificate: &Certificate,
 ) -> Result<Money, Fault> {
     validate(problem)?;
+    let mut offerings = BitSet::empty(problem.offerings.len());
+    let mut bound = proven(problem, solution, certificate, &mut offerings)?;
+    for part in &certificate.apart {
+        if !part.apart.is_empty() {
+            let (found, expected) = (part.apart.len(), 0);
+            return Err(Fault::Length { object: "certificates apart", found, expected });
+        }
+        let more = proven(problem, solution, part, &mut offerings)?;
+        bound = bound.checked_add(more).ok_or(Fault::Overflow)?;
+    }
+    Ok(bound)
+}
+
+/// What one certificate proves of the launches of its offerings, none of which may be `taken`.
+fn proven(
+    problem: &Problem,
+    solution: &Solution,
+    certificate: &Certificate,
+    taken: &mut BitSet,
+) -> Result<Money, Fault> {
     if certificate.bits > MOST_BITS {
         return Err(Fault::Range { object: "bits", found: certificate.bits.into() });
     }
     let demand = demand::Demand::new(problem, solution, certificate)?;
-    let hulls = supply::hulls(problem, &demand, certificate)?;
+    let hulls = supply::hulls(problem, &demand, certificate, taken)?;
     let worths = (certificate.prices.par_iter())
         .map(|prices| pattern::worths(problem, &demand, &hulls, prices))
         .collect::<Result<Vec<_>, _>>()?;

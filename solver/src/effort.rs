@@ -52,7 +52,12 @@ impl Budget {
 
     /// A part of what is left, for one of `parts` that work side by side.
     pub(crate) fn fork(&self, parts: u64) -> Self {
-        Self { left: self.left / parts.max(1), stop: self.stop.clone(), done: Effort::default() }
+        self.part(self.left / parts.max(1))
+    }
+
+    /// So many units of what is left.
+    pub(crate) fn part(&self, units: u64) -> Self {
+        Self { left: units.min(self.left), stop: self.stop.clone(), done: Effort::default() }
     }
 
     /// Lends one part in `parts` of what is left to some work, and takes account of what it did.

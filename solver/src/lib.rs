@@ -13,6 +13,7 @@ pub mod bound;
 pub mod certificate;
 pub mod check;
 mod columns;
+mod components;
 pub mod cost;
 mod effort;
 mod exact;

@@ -274,9 +274,7 @@ fn rules(problem: &Problem, view: View) -> Vec<Option<(Rule, u32)>> {
 /// are `min_domains` hosts with a pod of the set each, so with fewer pods than that it is.
 fn caps(problem: &Problem, spread: &Spread, group: u32) -> bool {
     let class = problem.class_of(group);
-    let set = &problem.sets[spread.set as usize];
-    let bound = set.bound.iter().map(|&(_, pods)| u64::from(pods));
-    bound.fold(problem.pods(), u64::saturating_add) < spread.min_domains.into()
+    problem.pods_in(spread.set) < spread.min_domains.into()
         && class.offerings.is_subset(&spread.counted_offerings)
         && class.nodes.is_subset(&spread.counted_nodes)
 }

@@ -243,6 +243,14 @@ impl Problem {
         &self.classes[self.groups[group as usize].class as usize]
     }
 
+    /// Number of pods in a set, with those that are bound.
+    pub fn pods_in(&self, set: u32) -> u64 {
+        let set = &self.sets[set as usize];
+        let pending = set.groups.iter().map(|group| self.groups[group].count);
+        let bound = set.bound.iter().map(|&(_, pods)| pods);
+        pending.chain(bound).map(u64::from).fold(0, u64::saturating_add)
+    }
+
     /// Number of pods over all groups.
     pub fn pods(&self) -> u64 {
         self.groups.iter().map(|group| u64::from(group.count)).sum()

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 use crate::{
     Problem, Solution, bound,
     certificate::Certificate,
-    columns,
+    columns, components,
     effort::Budget,
     exact,
     greedy::{self, Prepared, rank},
@@ -150,6 +150,24 @@ pub(crate) fn engines(
         solution.status = status(&solution, options, false);
         return Found { solution, certificate: None, proven: false, exact: 0 };
     }
+    let lots = components::split(problem);
+    if lots.len() > 1
+        && let Some(found) = components::solve(problem, &lots, options, &solution, budget, tell)
+    {
+        return found;
+    }
+    optimise(&prepared, options, solution, budget, tell)
+}
+
+/// Betters a plan, whose bound holds, by the exact engine where that may do, and by columns.
+pub(crate) fn optimise(
+    prepared: &Prepared<'_>,
+    options: &Options,
+    mut solution: Solution,
+    budget: &mut Budget,
+    tell: &mut (dyn FnMut(Progress) + Send),
+) -> Found {
+    let problem = prepared.problem;
     let mut exact = 0;
     if is_for_exact(problem, options) {
         let units = if options.engine == Engine::Auto { EXACT_WORK } else { u64::MAX };
@@ -166,7 +184,7 @@ pub(crate) fn engines(
             return Found { solution, certificate: None, proven: true, exact };
         }
     }
-    let certificate = columns::improve(&prepared, options, &mut solution, budget, tell);
+    let certificate = columns::improve(prepared, options, &mut solution, budget, tell);
     solution.effort = budget.done;
     solution.status = status(&solution, options, budget.is_spent());
     Found { solution, certificate, proven: false, exact }

@@ -188,9 +188,7 @@ fn most(problem: &Problem, certificate: &Certificate, cap: &Cap) -> Result<Optio
                 class.offerings.is_subset(&spread.counted_offerings)
                     && class.nodes.is_subset(&spread.counted_nodes)
             };
-            let bound = problem.sets[spread.set as usize].bound.iter();
-            let pods =
-                bound.fold(problem.pods(), |sum, &(_, pods)| sum.saturating_add(pods.into()));
+            let pods = problem.pods_in(spread.set);
             let holds = spread.key == NODE_KEY
                 && spread.cost.is_none()
                 && pods < u64::from(spread.min_domains)

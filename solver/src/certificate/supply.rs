@@ -51,11 +51,13 @@ impl Place<'_> {
     }
 }
 
-/// The hull of every kind. Everything that holds an item must be in one kind, and in no other.
+/// The hull of every kind. Everything that holds an item must be in one kind, and in no other; no
+/// offering may be `taken` already, and those of the kinds are then.
 pub(super) fn hulls(
     problem: &Problem,
     demand: &Demand<'_>,
     certificate: &Certificate,
+    taken: &mut BitSet,
 ) -> Result<Vec<Hull>, Fault> {
     let mut offerings = BitSet::empty(problem.offerings.len());
     let mut nodes = BitSet::empty(problem.nodes.len());
@@ -73,6 +75,10 @@ pub(super) fn hulls(
         });
     }
     covered(problem, demand, &offerings, &nodes)?;
+    if let Some(index) = offerings.iter().find(|&index| taken.contains(index)) {
+        return Err(Fault::Repeated { object: "offering", index: index as u32 });
+    }
+    taken.union_with(&offerings);
     if certificate.cuts.len() != hulls.len() {
         let (found, expected) = (certificate.cuts.len(), hulls.len());
         return Err(Fault::Length { object: "cuts", found, expected });

@@ -412,3 +412,45 @@ fn least_numbers_count_whatever_the_prices() {
     // worth beyond its price. More small ones cost 20, and so does a large one.
     assert_eq!(proven(&problem(), &certificate), Ok(20));
 }
+
+/// The problem twice, the second time for pods of their own on offerings of their own.
+fn twice() -> (Problem, Certificate) {
+    let mut problem = problem();
+    problem.groups.push(Group { class: 1, ..problem.groups[0].clone() });
+    problem.offerings.extend_from_within(..);
+    problem.classes = [[0, 1], [2, 3]]
+        .map(|own| Class { offerings: BitSet::from_indices(4, own), nodes: BitSet::empty(0) })
+        .to_vec();
+    let other = Certificate {
+        items: vec![vec![1]],
+        kinds: vec![Members::Offerings(vec![2]), Members::Offerings(vec![3])],
+        ..certificate()
+    };
+    (problem, Certificate { apart: vec![other], ..certificate() })
+}
+
+#[test]
+fn what_is_apart_adds_up() {
+    let (problem, mut certificate) = twice();
+    assert_eq!(proven(&problem, &certificate), Ok(30));
+    certificate.apart.clear();
+    assert_eq!(proven(&problem, &certificate), Ok(15));
+}
+
+#[test]
+fn what_has_something_in_common_is_refused() {
+    let (mut problem, certificate) = twice();
+    let mut nested = certificate.clone();
+    nested.apart[0].apart = nested.apart.clone();
+    let object = "certificates apart";
+    assert_eq!(proven(&problem, &nested), Err(Fault::Length { object, found: 1, expected: 0 }));
+    let mut again = certificate.clone();
+    again.apart.extend_from_within(..);
+    assert_eq!(proven(&problem, &again), Err(Fault::Repeated { object: "offering", index: 2 }));
+    // An offering that the first certificate covers is not covered by the second one.
+    problem.classes[1].offerings.insert(0);
+    assert_eq!(
+        proven(&problem, &certificate),
+        Err(Fault::Uncovered { object: "offering", index: 0 })
+    );
+}

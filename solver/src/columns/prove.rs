@@ -210,6 +210,7 @@ fn certificate(
         cuts: pricers.iter().map(cuts).collect(),
         tree,
         prices,
+        apart: Vec::new(),
     }
 }
 

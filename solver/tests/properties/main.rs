@@ -10,6 +10,7 @@ mod assignment_ilp;
 mod certificate;
 /// The check and the oracle agree on what is right.
 mod check_agrees;
+mod components;
 /// The exact engine finds the best of all solutions and says no more than it knows.
 mod exact;
 /// Random problems.
