@@ -14,10 +14,12 @@ use crate::{
     columns::{
         duals::{Duals, Profits},
         generate::Root,
+        stock,
     },
     effort::Budget,
     pattern::{self, Ask, Pricer, Proven, Shadow},
     presolve::{self, Core, Item, Kind, Source, Usable},
+    problem::Money,
 };
 
 /// A micro-dollar is split into two to this power, when prices are not too large for it.
@@ -33,6 +35,10 @@ const HURRIED: u32 = 384;
 /// Branches to find what an existing node is worth, and how near the proof is to come to it.
 const GLANCE: u32 = 16;
 const NEAR: f64 = 1e-3;
+/// What existing nodes seem to be worth beyond what they are may be this share of the gap. Before the
+/// last branches, which bring little, it may be more where the nodes are many.
+const SLACK: f64 = 0.02;
+const MORE_SLACK: f64 = 0.2;
 /// Kinds that are looked into further side by side.
 const BATCH: usize = 4;
 
@@ -164,7 +170,7 @@ pub(crate) fn settle(
     solution: &mut Solution,
     budget: &mut Budget,
 ) -> Option<Certificate> {
-    let certificate = certificate(problem, core, pricers, record, budget);
+    let certificate = certificate(problem, core, pricers, record, solution.cost, budget);
     // A refusal would be a mistake of ours; the bound then stays the one that needs no proof.
     let bound = verify(problem, solution, &certificate).ok()?;
     debug_assert!(bound <= solution.cost, "a proof of what is not so: {bound}");
@@ -177,6 +183,7 @@ fn certificate(
     core: &Core,
     pricers: &[Pricer],
     record: &Record,
+    cost: Money,
     budget: &mut Budget,
 ) -> Certificate {
     let (tree, points) = record.write();
@@ -188,10 +195,15 @@ fn certificate(
         // carelessness costs is a part of what all pods are worth.
         let pods = point.duals.items.iter().zip(&core.items);
         let worth: f64 = pods.map(|(dual, item)| dual * f64::from(item.demand)).sum();
-        let spare = (point.bound - least) / (2.0 * worth.max(1.0));
+        let better = point.bound - least;
+        let spare = better / (2.0 * worth.max(1.0));
         let tolerance = if spare > TOLERANCE { spare } else { TOLERANCE };
+        let gap = (cost as f64 - least).max(0.0);
+        let many = stock::existing(core) > stock::MANY;
+        let slack = [SLACK, if many { MORE_SLACK } else { SLACK }];
+        let slack = slack.map(|share| share * gap + better / 4.0);
         let mut own = before.fork(1);
-        (prices(&Task { core, pricers, point, bits, tolerance }, &mut own), own)
+        (prices(&Task { core, pricers, point, bits, tolerance, slack }, &mut own), own)
     });
     let proven: Vec<(Prices, Budget)> = proven.collect();
     let given = budget.left();
@@ -327,6 +339,8 @@ struct Task<'a> {
     bits: u8,
     /// How far a kind's worth may be above its cost, relative.
     tolerance: f64,
+    /// How much all existing nodes together may seem to be worth beyond what they are, per step.
+    slack: [f64; 2],
 }
 
 /// The prices of a point as whole numbers, and the proofs at these.
@@ -372,9 +386,13 @@ impl Task<'_> {
         let mut proven: Vec<Proven> =
             kinds.clone().into_par_iter().map(|k| ask(k, NODES[0])).collect();
         budget.prices(proven.iter().map(|proven| u64::from(proven.nodes)).sum());
-        for nodes in [NODES[1], NODES[2]] {
+        for (nodes, slack) in NODES[1..].iter().copied().zip(self.slack) {
             let over = |kind: usize, proven: &[Proven]| proven[kind].bound / goals[kind].max(1.0);
-            let mut open: Vec<usize> = kinds.clone().filter(|&k| over(k, &proven) > 1.0).collect();
+            let loose = self.loose_nodes(&goals, &proven, slack);
+            let is_open = |&kind: &usize| {
+                over(kind, &proven) > 1.0 && (!self.exists(kind) || loose.contains(&kind))
+            };
+            let mut open: Vec<usize> = kinds.clone().filter(is_open).collect();
             open.sort_by(|&a, &b| over(b, &proven).total_cmp(&over(a, &proven)).then(a.cmp(&b)));
             let mut settled: f64 = 0.0;
             // A bound without a proof is worth nothing, so the proof gets the work of a round of
@@ -401,12 +419,33 @@ impl Task<'_> {
         proven
     }
 
+    /// The existing nodes that are proven least well: those that remain may be as they are.
+    fn loose_nodes(&self, goals: &[f64], proven: &[Proven], slack: f64) -> Vec<usize> {
+        let excess = |kind: usize| {
+            (proven[kind].bound - goals[kind]) * f64::from(self.core.kinds[kind].most)
+        };
+        let nodes = (0..proven.len()).filter(|&kind| self.exists(kind) && excess(kind) > 0.0);
+        let mut nodes: Vec<usize> = nodes.collect();
+        nodes.sort_by(|&a, &b| excess(a).total_cmp(&excess(b)).then(a.cmp(&b)));
+        let mut left = slack;
+        let within = |kind: &&usize| {
+            left -= excess(**kind);
+            left >= 0.0
+        };
+        let well = nodes.iter().take_while(within).count();
+        nodes.split_off(well)
+    }
+
+    fn exists(&self, kind: usize) -> bool {
+        matches!(self.core.kinds[kind].source, Source::Nodes(_))
+    }
+
     /// How low a kind's worth is to be brought.
     fn goal(&self, kind: usize, profits: &Profits<'_>, limits: &[u32]) -> f64 {
         if self.point.closed.contains(&(kind as u32)) {
             return f64::INFINITY;
         }
-        if matches!(self.core.kinds[kind].source, Source::Nodes(_)) {
+        if self.exists(kind) {
             // Existing nodes cost nothing, so each counts with what it is worth, and that is as
             // much as the best pattern found.
             let profits = profits.on(&self.core.kinds[kind]);
@@ -424,7 +463,7 @@ impl Task<'_> {
     /// worth counts as often as there are nodes, and not as a factor of all prices.
     fn is_free(&self, kind: usize) -> bool {
         let count = self.point.counts.get(kind).unwrap_or(&0.0);
-        *count == 0.0 && matches!(self.core.kinds[kind].source, Source::Offerings(_))
+        *count == 0.0 && !self.exists(kind)
     }
 }
 
