@@ -81,8 +81,10 @@ pub fn watch(
 }
 
 /// Like [`watch`], with a certificate for the bound ([`crate::certificate`]). There is none when
-/// column generation had no part in the answer. Where the bound by resources or that of the exact
-/// search is higher than what the certificate proves, the solution states the higher one.
+/// column generation had no part in the answer, or when a variety leaves no room for some values
+/// from the start. Where the bound by resources, or that of the exact search, or of the search over
+/// the values of varieties, is higher than what the certificate proves, the solution states the
+/// higher one.
 pub fn certify(
     problem: &Problem,
     options: &Options,

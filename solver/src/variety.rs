@@ -1,7 +1,8 @@
 //! Launches of so many sizes only, or of so many families: varieties.
 //!
 //! No engine knows of varieties. This layer decides which values may be used, and the engines solve
-//! the *part* of the problem that is left without the offerings of other values:
+//! the *part* of the problem that is left without the offerings of other values. Values that there
+//! is no room for are left out first. Then come
 //!
 //! 1. *The relaxation*, in which every value may be used. When its plan obeys the varieties it is
 //!    the answer. Its bound, and the certificate for it, hold in any case.
@@ -27,6 +28,7 @@ use crate::{
     strategy::{Engine, Found, Options, Progress, engines, is_for_exact, is_within, status},
 };
 
+use part::Part;
 use quick::Quick;
 use rules::{Rule, broken, rules};
 use tree::Tree;
@@ -34,7 +36,8 @@ use tree::Tree;
 /// One part in so many of the work goes into the relaxation, as long as its plan breaks a variety.
 const RELAXATION: u64 = 4;
 
-/// Solves a problem with varieties. The certificate is that of the relaxation.
+/// Solves a problem with varieties. The certificate is that of the relaxation; there is none when
+/// values had to be left out from the start, for it would be about a smaller problem.
 pub(crate) fn solve(
     problem: &Problem,
     options: &Options,
@@ -46,6 +49,14 @@ pub(crate) fn solve(
     if rules.is_empty() {
         let found = engines(&relaxed, options, None, budget, tell);
         return (found.solution, found.certificate);
+    }
+    if rules.iter().any(|rule| rule.room == 0) {
+        // What can never be launched is no part of a relaxation worth its time.
+        let part = Part::with_choices(problem, &rules);
+        let (solution, _) = solve(&part.problem, options, budget, tell);
+        let mut solution = part.lift(solution);
+        reasons::correct(problem, &mut solution);
+        return (solution, None);
     }
     let whole = Whole { problem, relaxed: &relaxed, rules: &rules, options };
     let mut news = News { tell, told: None };

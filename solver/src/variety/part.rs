@@ -2,7 +2,7 @@
 
 use crate::{
     BitSet, Problem, Solution,
-    problem::{Class, Limit},
+    problem::{Class, Limit, Variety},
 };
 
 use super::rules::{Choice, Rule, fits};
@@ -35,18 +35,17 @@ impl Part {
             let members = members.filter(|(_, at)| from.contains(**at as usize));
             BitSet::from_indices(self.offerings.len(), members.map(|(new, _)| new))
         };
+        let of_rules = whole.flexibilities.iter().map(|rule| self.renumbered(&rule.values));
+        let of_rules: Vec<Vec<(u32, u32)>> = of_rules.collect();
         let problem = &mut self.problem;
+        for (rule, values) in problem.flexibilities.iter_mut().zip(of_rules) {
+            rule.values = values;
+        }
         problem.classes = (whole.classes.iter())
             .map(|class| Class { offerings: pick(&class.offerings), nodes: class.nodes.clone() })
             .collect();
         for (spread, from) in problem.spreads.iter_mut().zip(&whole.spreads) {
             spread.counted_offerings = pick(&from.counted_offerings);
-        }
-        for (rule, from) in problem.flexibilities.iter_mut().zip(&whole.flexibilities) {
-            let values = from.values.iter().filter_map(|&(offering, value)| {
-                Some((self.offerings.binary_search(&offering).ok()? as u32, value))
-            });
-            rule.values = values.collect();
         }
         let known = self.offerings.iter().map(|&at| whole.offerings[at as usize].clone());
         problem.offerings = known.collect();
@@ -60,6 +59,28 @@ impl Part {
                 offering.limits.push((shut, 1));
             }
         }
+    }
+
+    /// The part of a problem without the values that there is no room for, with the varieties that
+    /// leave a choice.
+    pub(super) fn with_choices(problem: &Problem, rules: &[Rule]) -> Self {
+        let mut part = Self::new(problem, rules, &Choice::new(rules));
+        let open = problem.varieties.iter().filter(|variety| variety.room() > 0);
+        let varieties = open.map(|variety| Variety {
+            values: part.renumbered(&variety.values),
+            used: variety.used.clone(),
+            most: variety.most,
+        });
+        part.problem.varieties = varieties.collect();
+        part
+    }
+
+    /// Pairs of an offering and a value in the terms of the part.
+    fn renumbered(&self, values: &[(u32, u32)]) -> Vec<(u32, u32)> {
+        let known = values.iter().filter_map(|&(offering, value)| {
+            Some((self.offerings.binary_search(&offering).ok()? as u32, value))
+        });
+        known.collect()
     }
 
     /// A solution of the part in the terms of the whole.

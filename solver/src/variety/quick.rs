@@ -135,9 +135,6 @@ impl Maker<'_, '_, '_> {
     fn sets(&mut self) {
         let rules = self.whole.rules;
         let Some(rule) = (0..rules.len()).min_by_key(|&rule| rules[rule].room) else { return };
-        if rules[rule].room == 0 {
-            return;
-        }
         let estimate = Estimate::new(self.whole.problem, &rules[rule]);
         for first in estimate.order() {
             if self.is_over(WORK - WORK / SETS) {

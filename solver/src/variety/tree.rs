@@ -80,10 +80,6 @@ impl<'a> Tree<'a> {
         };
         let mut root = tree.appraised(&choice, None, &mut 0);
         tree.learn(&mut root, relaxation.solution, relaxation.proven);
-        if (0..whole.rules.len()).any(|rule| whole.rules[rule].room == 0) {
-            // The relaxation may use values that are out from the start.
-            root.plan = None;
-        }
         tree.insert(root);
         tree
     }
