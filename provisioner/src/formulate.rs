@@ -24,6 +24,7 @@ pub mod requests;
 mod selectors;
 mod shapes;
 mod terms;
+mod varieties;
 mod volumes;
 mod write;
 
@@ -120,6 +121,8 @@ pub struct Index {
     pub nodes: Vec<NodeRef>,
     /// What each limit is, in words.
     pub limits: Vec<String>,
+    /// Which annotation of which pool each variety comes from, in words.
+    pub varieties: Vec<String>,
     /// Topology key names.
     pub keys: Vec<Arc<str>>,
 }
@@ -182,7 +185,7 @@ pub fn formulate(snapshot: &Snapshot, catalog: &Catalog, options: &Options) -> F
         nodes: node_rows(standing, &taken, &daemons, market.offerings.len(), &dims, &domains),
         limits: std::mem::take(&mut market.limits.limits),
         flexibilities: std::mem::take(&mut market.flexibilities),
-        varieties: Vec::new(),
+        varieties: std::mem::take(&mut market.varieties.varieties),
         groups: groups.groups,
     };
     let mut prices = Prices::new(catalog, options, &market);
@@ -193,6 +196,7 @@ pub fn formulate(snapshot: &Snapshot, catalog: &Catalog, options: &Options) -> F
         offerings: market.offerings,
         nodes: nodes_of_index,
         limits: market.limits.names,
+        varieties: market.varieties.names,
         keys: stated.keys.iter().map(|&key| Arc::from(key)).collect(),
     };
     let mut skipped = sorted.skipped;

@@ -42,6 +42,11 @@ pub const PROMISE: &str = "tenon.sh/promise";
 pub const MIN_NODES: &str = "tenon.sh/min-nodes";
 /// Annotation of node pools: nodes to have at most.
 pub const MAX_NODES: &str = "tenon.sh/max-nodes";
+/// Annotation of node pools: of how many sizes its nodes may be at most.
+pub const MAX_INSTANCE_TYPES: &str = "tenon.sh/max-instance-types";
+/// Annotation of node pools: of how many families (`karpenter.azure.com/sku-family`) its nodes may
+/// be at most.
+pub const MAX_FAMILIES: &str = "tenon.sh/max-families";
 
 /// Taint of nodes that are about to go (NoSchedule).
 pub const DISRUPTED: &str = "karpenter.sh/disrupted";

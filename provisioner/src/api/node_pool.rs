@@ -33,6 +33,12 @@ pub struct NodePool {
     /// Nodes to keep at least: the annotation `tenon.sh/min-nodes`, 1 for AKS system pools.
     #[serde(default)]
     pub min_nodes: i64,
+    /// Of how many sizes its nodes may be at most: the annotation `tenon.sh/max-instance-types`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_instance_types: Option<u32>,
+    /// Of how many families its nodes may be at most: the annotation `tenon.sh/max-families`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_families: Option<u32>,
     /// 1–100; 0 when not given.
     pub weight: u32,
     /// Static pool: number of nodes.

@@ -14,6 +14,7 @@ use super::{
     labels::Reads,
     nodes::Standing,
     offerings::{self, Buyer, Labels, Limits, OfferingRef},
+    varieties::{self, Varieties},
     volumes::ZONE,
 };
 use crate::{
@@ -34,6 +35,8 @@ pub(super) struct Market {
     pub limits: Limits,
     /// minValues of the pools.
     pub flexibilities: Vec<Flexibility>,
+    /// Of how many sizes and families the pools may be.
+    pub varieties: Varieties,
     /// Pools that can buy nothing.
     pub skipped: Vec<Skipped>,
     /// Sentences for the reader.
@@ -83,6 +86,7 @@ pub(super) fn open(
         flexible.push((pool, requirements));
     }
     market.flexibilities = offerings::flexibilities(&flexible, &market.offerings);
+    market.varieties = varieties::of_pools(node_pools, standing, &market.offerings);
     market
 }
 

@@ -163,7 +163,7 @@ fn launches(
         let pool = &formulation.node_pools[offering.pool].name;
         (pool, -price, &offering.instance_type.name, &terms.zone, terms.capacity_type, &launch.pods)
     });
-    let mut fall_backs = FallBacks::new(formulation);
+    let mut fall_backs = FallBacks::new(formulation, solution);
     let mut numbers: FxHashMap<usize, usize> = FxHashMap::default();
     let mut found = vec![];
     for (first, launch) in order {
@@ -237,10 +237,12 @@ struct FallBacks<'f> {
     by_price: FxHashMap<usize, Vec<u32>>,
     /// Topology keys that hard constraints of a group look at.
     keys: Vec<Vec<u8>>,
+    /// Offerings that would bring a pool a size or a family that the plan does without.
+    strange: BitSet,
 }
 
 impl<'f> FallBacks<'f> {
-    fn new(formulation: &'f Formulation) -> Self {
+    fn new(formulation: &'f Formulation, solution: &Solution) -> Self {
         let mut by_price: FxHashMap<usize, Vec<u32>> = FxHashMap::default();
         for (number, offering) in formulation.index.offerings.iter().enumerate() {
             by_price.entry(offering.pool).or_default().push(number as u32);
@@ -249,7 +251,9 @@ impl<'f> FallBacks<'f> {
         for list in by_price.values_mut() {
             list.sort_by_key(|&number| (price(number), number));
         }
-        Self { formulation, by_price, keys: keys_looked_at(&formulation.problem) }
+        let keys = keys_looked_at(&formulation.problem);
+        let strange = strange(&formulation.problem, solution);
+        Self { formulation, by_price, keys, strange }
     }
 
     /// A fall-back must accept and hold the pods, and stand in the same domain wherever a hard
@@ -271,6 +275,7 @@ impl<'f> FallBacks<'f> {
         let suits = |number: u32| {
             let other = &problem.offerings[number as usize];
             accepted.contains(number as usize)
+                && !self.strange.contains(number as usize)
                 && pinned
                     .iter()
                     .all(|&key| other.domains[key as usize] == chosen.domains[key as usize])
@@ -287,6 +292,23 @@ impl<'f> FallBacks<'f> {
             .map(alternative)
             .collect()
     }
+}
+
+/// Where a pool may have so many sizes or families only, fall-backs are of those that the plan or the
+/// pool's nodes have: two nodes that fall back each on their own could bring in one too many.
+fn strange(problem: &Problem, solution: &Solution) -> BitSet {
+    let mut strange = BitSet::empty(problem.offerings.len());
+    for variety in &problem.varieties {
+        let launches = solution.launches.iter();
+        let planned: FxHashSet<u32> =
+            launches.filter_map(|launch| variety.new_value(launch.offering)).collect();
+        for &(offering, _) in &variety.values {
+            if variety.new_value(offering).is_some_and(|value| !planned.contains(&value)) {
+                strange.insert(offering as usize);
+            }
+        }
+    }
+    strange
 }
 
 /// Variants of a label are one thing to buy.

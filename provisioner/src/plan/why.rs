@@ -84,8 +84,9 @@ fn relaxation(problem: &Problem, index: &Index, nearest: Relaxation) -> String {
         Relaxation::RaiseLimit { limit, by } => {
             format!("it would have a place if {} were higher by {by}", index.limits[limit as usize])
         }
-        Relaxation::RaiseVariety { .. } => {
-            "it would have a place with one more size or family".to_owned()
+        Relaxation::RaiseVariety { variety } => {
+            let what = &index.varieties[variety as usize];
+            format!("it would have a place if {what} were higher by 1")
         }
         Relaxation::LowerFlexibility { .. } => {
             "it would have a place with lower minValues".to_owned()

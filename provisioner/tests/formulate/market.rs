@@ -154,6 +154,38 @@ fn min_values_become_flexibilities() {
 }
 
 #[test]
+fn sizes_and_families_are_counted_with_those_that_stand() {
+    let label = |c: &mut Cluster, node: usize, key: &str, value: &str| {
+        let labels = c.node_mut(node).metadata.labels.get_or_insert_default();
+        labels.insert(key.into(), value.into());
+    };
+    let found = Cluster::new()
+        .nodes(&["a", "b", "c"])
+        .with(|c| {
+            for (node, size) in ["s8", "gone", "s2"].into_iter().enumerate() {
+                label(c, node, "node.kubernetes.io/instance-type", size);
+            }
+            for node in [0, 1] {
+                label(c, node, "karpenter.sh/nodepool", "main");
+            }
+        })
+        .pool(|pool| (pool.max_instance_types, pool.max_families) = (Some(3), Some(1)))
+        .formulate();
+    let [sizes, families] = &found.problem.varieties[..] else { panic!("two varieties") };
+    assert_eq!((sizes.most, sizes.values.len(), sizes.used.len()), (3, 12, 2));
+    let of = |size: &str| {
+        let of_size =
+            |one: &&(u32, u32)| *found.index.offerings[one.0 as usize].instance_type.name == *size;
+        sizes.values.iter().find(of_size).map(|(_, value)| *value)
+    };
+    assert!(sizes.used.contains(&of("s8").unwrap()) && !sizes.used.contains(&of("s2").unwrap()));
+    // These sizes carry no label that names a family.
+    assert_eq!((families.most, families.values.len(), families.used.len()), (1, 0, 0));
+    let words = ["tenon.sh/max-instance-types", "tenon.sh/max-families"];
+    assert_eq!(found.index.varieties, words.map(|word| format!("NodePool main: {word}")));
+}
+
+#[test]
 fn daemons_take_room_where_they_run() {
     let daemon = |spec| ("kube-system/agent".to_owned(), Arc::new(template(&[], spec)));
     let cases = [

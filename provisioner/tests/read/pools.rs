@@ -68,6 +68,36 @@ fn a_static_pool_has_replicas() {
 }
 
 #[test]
+fn annotations_say_of_how_many_sizes_a_pool_may_be() {
+    let pool = |annotations: &str| {
+        let metadata = format!("metadata: {{name: general, annotations: {{{annotations}}}}}");
+        snapshot(&POOL.replace("metadata: {name: general}", &metadata)).node_pools[0].clone()
+    };
+    let none = pool("");
+    assert_eq!((none.max_instance_types, none.max_families), (None, None));
+    let both = pool("tenon.sh/max-instance-types: \"5\", tenon.sh/max-families: \"1\"");
+    assert_eq!((both.max_instance_types, both.max_families), (Some(5), Some(1)));
+}
+
+#[test]
+fn annotations_that_are_no_number_are_named() {
+    let cases = [
+        ("tenon.sh/max-instance-types", "five", "\"five\" is no number of sizes"),
+        ("tenon.sh/max-instance-types", "0", "\"0\" is no number of sizes"),
+        ("tenon.sh/max-families", "-1", "\"-1\" is no number of families"),
+        ("tenon.sh/max-nodes", "some", "\"some\" is no number of nodes"),
+    ];
+    for (key, value, expected) in cases {
+        let metadata = format!("metadata: {{name: general, annotations: {{{key}: {value:?}}}}}");
+        let error = read(&POOL.replace("metadata: {name: general}", &metadata));
+        let error = error.expect_err(key);
+        let expected = format!("metadata.annotations[{key}]: {expected}");
+        assert!(error.contains("NodePool general") && error.contains(&expected), "{error}");
+        assert!(error.contains("give a number from "), "{error}");
+    }
+}
+
+#[test]
 fn broken_rules_are_named() {
     let requirement = |entry: &str| format!("{{template: {{spec: {{requirements: [{entry}]}}}}}}");
     let in_requirement = "spec.template.spec.requirements[0]";

@@ -1,6 +1,6 @@
 //! Reading a NodePool and checking it by the rules of its definition.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use catalog::Resources;
 use k8s_openapi::{api::core::v1::Taint, apimachinery::pkg::api::resource::Quantity};
@@ -83,10 +83,18 @@ impl NodePool {
         let mut pool = read_spec(name, spec).map_err(|fault| fault.within("spec"))?;
         pool.closed = closed(object);
         let meta = Meta::of(object)?;
-        let most = count(&meta, names::MAX_NODES)?;
+        let nodes = (0..=MOST_NODES, "is no number of nodes");
+        let most = count(&meta, names::MAX_NODES, &nodes)?;
         pool.node_limit = [pool.node_limit, most].into_iter().flatten().min();
         let system = pool.labels.get(AKS_MODE).is_some_and(|mode| mode == "system");
-        pool.min_nodes = count(&meta, names::MIN_NODES)?.unwrap_or(0).max(i64::from(system));
+        pool.min_nodes =
+            count(&meta, names::MIN_NODES, &nodes)?.unwrap_or(0).max(i64::from(system));
+        let sizes = (1..=MOST_SIZES, "is no number of sizes");
+        let sizes = count(&meta, names::MAX_INSTANCE_TYPES, &sizes)?;
+        pool.max_instance_types = sizes.and_then(|most| most.try_into().ok());
+        let families = (1..=MOST_SIZES, "is no number of families");
+        let families = count(&meta, names::MAX_FAMILIES, &families)?;
+        pool.max_families = families.and_then(|most| most.try_into().ok());
         Ok(pool)
     }
 }
@@ -108,22 +116,29 @@ fn closed(pool: &Value) -> Option<String> {
         .then(|| format!("is not ready ({}): {}", text(ready, "reason"), text(ready, "message")))
 }
 
-/// A number of nodes in an annotation.
-fn count(meta: &Meta, key: &str) -> Result<Option<i64>, Fault> {
+/// A number in an annotation: from which to which, and what a value is not that is none.
+fn count(
+    meta: &Meta,
+    key: &str,
+    (range, what): &(RangeInclusive<i64>, &str),
+) -> Result<Option<i64>, Fault> {
     let found = meta.annotations(|one| one == key).remove(key);
     let Some(text) = found else { return Ok(None) };
     match text.parse() {
-        Ok(number) if (0..=MOST_NODES).contains(&number) => Ok(Some(number)),
+        Ok(number) if range.contains(&number) => Ok(Some(number)),
         _ => {
-            let help = format!("give a number from 0 to {MOST_NODES}");
+            let help = format!("give a number from {} to {}", range.start(), range.end());
             let field = format!("metadata.annotations[{key}]");
-            Err(Fault::new(field, format!("{text:?} is no number of nodes"), help))
+            Err(Fault::new(field, format!("{text:?} {what}"), help))
         }
     }
 }
 
 /// More nodes than any cluster has.
 const MOST_NODES: i64 = 100_000;
+
+/// More sizes than any cloud sells.
+const MOST_SIZES: i64 = 100_000;
 
 fn read_spec(name: String, spec: Spec) -> Result<NodePool, Fault> {
     let of_template = |fault: Fault| fault.within("spec").within("template");
@@ -159,6 +174,8 @@ fn read_spec(name: String, spec: Spec) -> Result<NodePool, Fault> {
         node_class: node_class.map_err(of_template)?.unwrap_or_default(),
         default: false,
         min_nodes: 0,
+        max_instance_types: None,
+        max_families: None,
         closed: None,
     })
 }
