@@ -67,6 +67,8 @@ pub enum Filter {
     NodePool,
     /// A pool's limits are exceeded.
     NodePoolLimits,
+    /// A pool has nodes of too many sizes or families.
+    NodePoolVariety,
     /// A pod is planned twice, not at all, or should not be planned; or the sums are wrong.
     Accounting,
 }

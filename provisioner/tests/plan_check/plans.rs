@@ -1,7 +1,7 @@
 //! What a plan itself must keep: pools, limits, every pod once.
 
 use catalog::{Requirement, Resources};
-use provisioner::plan::Unplaced;
+use provisioner::plan::{Alternative, Unplaced};
 use solver::solution::Reason;
 
 use super::{super::*, world::taint};
@@ -87,6 +87,49 @@ fn pools_keep_their_limits() {
     };
     assert_eq!(found(with_old(5000)), vec![]);
     assert_eq!(found(with_old(4999)), vec![Filter::NodePoolLimits]);
+}
+
+#[test]
+fn pools_keep_to_so_many_sizes_and_families() {
+    const TYPE: &str = "node.kubernetes.io/instance-type";
+    const FAMILY: &str = "karpenter.azure.com/sku-family";
+    let sized = |w: &mut World, name: &str, size: &str, family: &str| {
+        let launch = w.launch(name, "a");
+        launch.instance_type = Arc::from(size);
+        launch.labels.insert(Arc::from(TYPE), Arc::from(size));
+        launch.labels.insert(Arc::from(FAMILY), Arc::from(family));
+    };
+    let two = move |sizes: Option<u32>, families: Option<u32>| {
+        move |w: &mut World| {
+            sized(w, "new-a-1", "d4", "D");
+            sized(w, "new-a-2", "e4", "E");
+            (w.pools[0].max_instance_types, w.pools[0].max_families) = (sizes, families);
+        }
+    };
+    let with_old = |size: &'static str, sizes: u32, families: u32| {
+        move |w: &mut World| {
+            let labels = json!({"karpenter.sh/nodepool": "new", TYPE: size, FAMILY: "D"});
+            let old = node("old", "a", json!({"metadata": {"labels": labels}}));
+            w.snapshot.nodes.push(Arc::new(serde_json::from_value(old).unwrap()));
+            two(Some(sizes), Some(families))(w);
+        }
+    };
+    assert_eq!(found(two(None, None)), vec![]);
+    assert_eq!(found(two(Some(2), Some(2))), vec![]);
+    assert_eq!(found(two(Some(1), None)), vec![Filter::NodePoolVariety]);
+    assert_eq!(found(two(None, Some(1))), vec![Filter::NodePoolVariety]);
+    assert_eq!(found(with_old("d4", 2, 2)), vec![]);
+    assert_eq!(found(with_old("d8", 2, 2)), vec![Filter::NodePoolVariety]);
+    let fall_back = |w: &mut World| {
+        two(Some(2), None)(w);
+        w.launch("new-a-1", "a").alternatives = vec![Alternative {
+            instance_type: Arc::from("f4"),
+            zone: Arc::from("a"),
+            capacity_type: "on-demand",
+            price: 1,
+        }];
+    };
+    assert_eq!(found(fall_back), vec![Filter::NodePoolVariety]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Launches look like nodes of their pool, and pools keep their limits.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use catalog::{Requirement, Resources};
 use k8s_openapi::api::core::v1::Taint;
 
@@ -15,6 +17,8 @@ use crate::{
 };
 
 const POOL: &str = "karpenter.sh/nodepool";
+/// Labels that name a family.
+const FAMILY: [&str; 2] = ["karpenter.azure.com/sku-family", "karpenter.kwok.sh/instance-family"];
 
 /// Every launch against its pool, every pool with launches against its limits.
 pub(super) fn check(snapshot: &Snapshot, pools: &[NodePool], plan: &Plan) -> Vec<Violation> {
@@ -36,6 +40,12 @@ pub(super) fn check(snapshot: &Snapshot, pools: &[NodePool], plan: &Plan) -> Vec
             pod: String::new(),
             node: pool.name.clone(),
             filter: Filter::NodePoolLimits,
+            detail,
+        }));
+        found.extend(varieties(snapshot, pool, plan).into_iter().map(|detail| Violation {
+            pod: String::new(),
+            node: pool.name.clone(),
+            filter: Filter::NodePoolVariety,
             detail,
         }));
     }
@@ -126,24 +136,61 @@ fn limits(snapshot: &Snapshot, pool: &NodePool, plan: &Plan) -> Vec<String> {
 
 /// Number and capacity of the pool's nodes and claims that stay.
 fn live(snapshot: &Snapshot, pool: &str) -> (i64, Resources) {
+    let (mut count, mut capacity) = (0, Resources::default());
+    each_live(snapshot, pool, |_, of_one| {
+        count += 1;
+        capacity.add(&of_one);
+    });
+    (count, capacity)
+}
+
+/// Labels and capacity of each of the pool's nodes and claims that stay.
+fn each_live(
+    snapshot: &Snapshot,
+    pool: &str,
+    mut see: impl FnMut(&BTreeMap<String, String>, Resources),
+) {
     let claims = Claims::of(snapshot);
     let nodes = claims.nodes(snapshot);
-    let (mut count, mut capacity) = (0, Resources::default());
     for node in &snapshot.nodes {
-        let labels = node.metadata.labels.as_ref();
-        let of_pool = labels.and_then(|labels| labels.get(POOL)).is_some_and(|name| name == pool);
+        let Some(labels) = node.metadata.labels.as_ref() else { continue };
+        let of_pool = labels.get(POOL).is_some_and(|name| name == pool);
         if of_pool && !claims.leaving(node) && !claims.may_stand_for(node) {
-            count += 1;
             let status = node.status.as_ref().and_then(|status| status.capacity.as_ref());
-            capacity.add(&status.map(|map| amounts(map, Round::Down)).unwrap_or_default());
+            see(labels, status.map(|map| amounts(map, Round::Down)).unwrap_or_default());
         }
     }
     for claim in &snapshot.node_claims {
         let of_pool = claim.labels.get(POOL).is_some_and(|name| name == pool);
         if of_pool && !claim.deleting && !nodes.contains_key(&*claim.name) {
-            count += 1;
-            capacity.add(&claim.capacity);
+            see(&claim.labels, claim.capacity.clone());
         }
     }
-    (count, capacity)
+}
+
+/// Whether launches, or what they may fall back on, bring the pool a size or a family too many.
+fn varieties(snapshot: &Snapshot, pool: &NodePool, plan: &Plan) -> Vec<String> {
+    let launches = plan.launches.iter().filter(|launch| *launch.node_pool == *pool.name);
+    let (mut sizes, mut families) = (BTreeSet::new(), BTreeSet::new());
+    for launch in launches {
+        sizes.insert(launch.instance_type.to_string());
+        sizes.extend(launch.alternatives.iter().map(|other| other.instance_type.to_string()));
+        families
+            .extend(FAMILY.iter().find_map(|key| launch.labels.get(*key)).map(|f| f.to_string()));
+    }
+    let (mut old_sizes, mut old_families) = (BTreeSet::new(), BTreeSet::new());
+    each_live(snapshot, &pool.name, |labels, _| {
+        old_sizes.extend(labels.get("node.kubernetes.io/instance-type").cloned());
+        old_families.extend(FAMILY.iter().find_map(|key| labels.get(*key)).cloned());
+    });
+    let rules = [
+        (pool.max_instance_types, "sizes", old_sizes, sizes),
+        (pool.max_families, "families", old_families, families),
+    ];
+    let broken = rules.into_iter().filter_map(|(most, what, old, new)| {
+        let (most, all) = (most?, old.union(&new).count());
+        let is_broken = !new.is_subset(&old) && all > most as usize;
+        is_broken.then(|| format!("nodes of {all} {what}, {most} allowed"))
+    });
+    broken.collect()
 }
