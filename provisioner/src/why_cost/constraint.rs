@@ -24,6 +24,9 @@ pub struct Constraint {
 pub(super) enum Part {
     /// A limit of a pool, by its place in the snapshot; `None` is the one on nodes.
     Limit(usize, Option<Arc<str>>),
+    /// Of how many sizes a pool's nodes may be, and of how many families.
+    InstanceTypes(usize),
+    Families(usize),
     /// What a pool requires of a label.
     Requirement(usize, Arc<str>),
     /// Something in the pods of the workload.
@@ -59,6 +62,8 @@ impl Constraint {
                 edited.node_pools[*pool].limits.0.remove(resource);
             }
             (Part::Limit(pool, None), _) => edited.node_pools[*pool].node_limit = None,
+            (Part::InstanceTypes(pool), _) => edited.node_pools[*pool].max_instance_types = None,
+            (Part::Families(pool), _) => edited.node_pools[*pool].max_families = None,
             (Part::Requirement(pool, key), _) => {
                 edited.node_pools[*pool].requirements.0.remove(key);
             }

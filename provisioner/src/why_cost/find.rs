@@ -7,6 +7,7 @@ use rustc_hash::FxHashSet;
 
 use super::constraint::{Constraint, InPods, Part};
 use crate::{
+    api::names::{MAX_FAMILIES, MAX_INSTANCE_TYPES},
     formulate::{Formulation, formulate},
     pipeline::{Outcome, Settings},
     plan::{Plan, PodIndex},
@@ -180,6 +181,12 @@ fn of_pools(snapshot: &Snapshot, formulation: &Formulation) -> Vec<Constraint> {
         }
         if pool.node_limit.is_some() {
             add("limit on nodes".to_owned(), Part::Limit(number, None));
+        }
+        if let Some(most) = pool.max_instance_types {
+            add(format!("{MAX_INSTANCE_TYPES}={most}"), Part::InstanceTypes(number));
+        }
+        if let Some(most) = pool.max_families {
+            add(format!("{MAX_FAMILIES}={most}"), Part::Families(number));
         }
         for (key, requirement) in pool.requirements.0.iter().filter(|(key, _)| &***key != OS) {
             add(format!("requirement {requirement}"), Part::Requirement(number, key.clone()));
