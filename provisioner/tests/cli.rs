@@ -9,6 +9,8 @@ mod run;
 mod search;
 #[path = "cli/solve.rs"]
 mod solve;
+#[path = "cli/varieties.rs"]
+mod varieties;
 #[path = "cli/why_cost.rs"]
 mod why_cost;
 
