@@ -16,7 +16,7 @@
 //! (hostname spreads start from an empty node, launches keep their [`choices`]) or is wanted
 //! (preferences, tiers of pools), and its pods may be bound to their places ([`places`]).
 
-mod ceilings;
+pub(crate) mod ceilings;
 mod choices;
 mod kinds;
 pub(crate) mod places;

@@ -151,7 +151,8 @@ pub struct Spread {
 /// Bound pods count everywhere. When no pod of the set is in any domain of the keys, a pod of a
 /// group that is itself in the set may be the first, anywhere (kube-scheduler's bootstrap rule);
 /// pods on nodes without the keys do not count. Affinities are met in some order: a pod only leans
-/// on pods placed before it.
+/// on pods placed before it. Pods of groups that state no required affinity come before all others,
+/// because nothing keeps them waiting: a plan that needs them late would not come true.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Affinity {
     /// The groups that state it.

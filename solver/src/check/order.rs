@@ -1,8 +1,9 @@
 //! Required pod affinities: is there an order in which each pod finds those it needs to be near?
 //!
-//! A pod that comes first for its own set may stand anywhere, but only as long as no pod of the set
-//! is there at all. So the order matters: all pods that lean on others already there come at once,
-//! then, when nothing moves, a pod may be the first of its set. When some pod is stuck because
+//! Pods that need nobody come first, for nothing keeps them waiting. A pod that comes first for its own
+//! set may stand anywhere, but only as long as no pod of the set is there at all. So the order matters:
+//! all pods that lean on others already there come at once, then, when nothing moves, a pod may be the
+//! first of its set. When some pod is stuck because
 //! another of its set came before it, everything is tried again with the stuck one first. If that
 //! is not enough, all ways to choose the first pods are tried, as far as that is possible. Whatever
 //! this finds is an order; in contrived large cases it may miss one, and then reports a right
@@ -45,9 +46,10 @@ pub(super) fn judge(problem: &Problem, solution: &Solution, violations: &mut Vec
         }
     }
     if !stuck.is_empty() && arrivals.len() <= MOST_ARRIVALS {
-        let waiting = (0..arrivals.len()).collect();
+        let mut state = State::new(problem, &rules, &arrivals);
+        let waiting = state.begin();
         let mut steps = STEPS;
-        if State::new(problem, &rules, &arrivals).has_order(waiting, &mut steps) {
+        if state.has_order(waiting, &mut steps) {
             return;
         }
     }
@@ -142,8 +144,8 @@ struct State<'a> {
     present: FxHashSet<(u32, u8, u32)>,
     /// Per affinity: a pod of its set is in some domain of its keys.
     any: Vec<bool>,
-    /// As `any`, for bound pods alone.
-    bound: Vec<bool>,
+    /// As `any`, for bound pods and those that need nobody.
+    begun: Vec<bool>,
     /// Per affinity: its first pod is reserved and has not come.
     held: Vec<bool>,
 }
@@ -169,15 +171,25 @@ impl<'a> State<'a> {
             any.push(is_known);
         }
         let held = vec![false; any.len()];
-        Self { problem, rules, arrivals, present, bound: any.clone(), any, held }
+        Self { problem, rules, arrivals, present, begun: any.clone(), any, held }
+    }
+
+    /// Lets those come that need nobody; the others.
+    fn begin(&mut self) -> Vec<usize> {
+        let mut waiting: Vec<usize> = (0..self.arrivals.len()).collect();
+        self.admit(&mut waiting, |state, arrival| {
+            state.rules.stated_by[state.arrivals[arrival].group as usize].is_empty()
+        });
+        self.begun.clone_from(&self.any);
+        waiting
     }
 
     /// Lets everything come that can, and returns what cannot.
     fn run(&mut self, first: &[Reservation]) -> Vec<usize> {
+        let mut waiting = self.begin();
         for &affinity in first.iter().flat_map(|reservation| &reservation.affinities) {
             self.held[affinity as usize] = true;
         }
-        let mut waiting: Vec<usize> = (0..self.arrivals.len()).collect();
         let mut reserved: Vec<&Reservation> = first.iter().collect();
         loop {
             if self.admit(&mut waiting, |state, arrival| {
@@ -300,7 +312,7 @@ impl<'a> State<'a> {
         let taken = |affinity: &u32| first.iter().any(|known| known.affinities.contains(affinity));
         let possible = missed
             .iter()
-            .all(|&affinity| !self.bound[affinity as usize] && self.is_own(arrival, affinity));
+            .all(|&affinity| !self.begun[affinity as usize] && self.is_own(arrival, affinity));
         if possible && !missed.iter().any(taken) {
             first.push(Reservation { arrival, affinities: missed });
         }

@@ -196,15 +196,22 @@ fn one_pod_may_be_the_first_of_its_own_set() {
         "launch 0: no order meets the affinities of group 0",
     ];
     assert_only(&problem, &solution(&[(1, 2, pods)]), &expected);
-    // The pods of group 1 come anywhere at any time; group 0 comes first where it stands.
+    // The pods of group 1 need nobody, so they come first; then those of group 0 are too late to be
+    // the first elsewhere.
     problem.sets[0].groups = BitSet::full(2);
     problem.affinities[0].keys = vec![0];
     let mixed = solution(&[(1, 1, &[(0, 2)]), (2, 1, &[(1, 2)])]);
-    assert_only(&problem, &mixed, &[]);
+    assert_only(&problem, &mixed, &["launch 0: no order meets the affinities of group 0"]);
+    let near = solution(&[(1, 1, &[(0, 2)]), (1, 1, &[(1, 2)])]);
+    assert_only(&problem, &near, &[]);
     // As the last pod it would see the others elsewhere.
     problem.groups[0].count = 1;
     let mixed = solution(&[(1, 1, &[(0, 1)]), (2, 1, &[(1, 2)])]);
-    assert_only(&problem, &mixed, &["launch 0: affinity 0 of group 0 is not met"]);
+    let expected = [
+        "launch 0: affinity 0 of group 0 is not met",
+        "launch 0: no order meets the affinities of group 0",
+    ];
+    assert_only(&problem, &mixed, &expected);
 }
 
 #[test]

@@ -35,10 +35,9 @@ const HURRIED: u32 = 384;
 /// Branches to find what an existing node is worth, and how near the proof is to come to it.
 const GLANCE: u32 = 16;
 const NEAR: f64 = 1e-3;
-/// What existing nodes seem to be worth beyond what they are may be this share of the gap. Before the
-/// last branches, which bring little, it may be more where the nodes are many.
-const SLACK: f64 = 0.02;
-const MORE_SLACK: f64 = 0.2;
+/// Where existing nodes are many, what they seem to be worth beyond what they are may be this share
+/// of the gap: before they get the second number of branches, and before the last, which bring little.
+const SLACK: [f64; 2] = [0.02, 0.2];
 /// Kinds that are looked into further side by side.
 const BATCH: usize = 4;
 
@@ -200,8 +199,7 @@ fn certificate(
         let tolerance = if spare > TOLERANCE { spare } else { TOLERANCE };
         let gap = (cost as f64 - least).max(0.0);
         let many = stock::existing(core) > stock::MANY;
-        let slack = [SLACK, if many { MORE_SLACK } else { SLACK }];
-        let slack = slack.map(|share| share * gap + better / 4.0);
+        let slack = SLACK.map(|share| if many { share * gap } else { 0.0 } + better / 4.0);
         let mut own = before.fork(1);
         (prices(&Task { core, pricers, point, bits, tolerance, slack }, &mut own), own)
     });

@@ -71,7 +71,8 @@ fn counterparts(from: &Core, to: &Core) -> Vec<Vec<u32>> {
     from.items.iter().map(|item| of(&item.groups)).collect()
 }
 
-/// A pattern in terms of the other core: for each item the one with most pods that may stand there.
+/// A pattern in terms of the other core: for each item the one with most pods that may stand there,
+/// which may be the same for several.
 fn carry(core: &Core, kind: u32, pattern: &Pattern, items: &[Vec<u32>]) -> Pattern {
     let accepted = &core.kinds[kind as usize].items;
     let mut carried = Pattern::new();
@@ -79,12 +80,41 @@ fn carry(core: &Core, kind: u32, pattern: &Pattern, items: &[Vec<u32>]) -> Patte
         let may = items[item as usize].iter().filter(|&&other| accepted.contains(other as usize));
         let demand = |other: u32| core.items[other as usize].demand;
         if let Some(&other) = may.max_by_key(|&&other| demand(other)) {
-            let pods = pods.min(demand(other));
-            if pods > 0 {
-                carried.push((other, pods));
+            match carried.iter_mut().find(|(known, _)| *known == other) {
+                Some((_, known)) => *known = known.saturating_add(pods).min(demand(other)),
+                None => carried.push((other, pods.min(demand(other)))),
             }
         }
     }
+    carried.retain(|(_, pods)| *pods > 0);
     carried.sort_unstable();
     carried
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        columns::generate::root,
+        effort::Budget,
+        presolve::{View, ceilings::tests::problem, places::Parts},
+    };
+
+    /// The bound tells pods apart by their ceilings that are one item for plans.
+    #[test]
+    fn items_that_become_one_are_named_once() {
+        let problem = problem([1_000, 500, 1_010]);
+        let parts = Parts::anywhere(&[12, 2]);
+        let bound = Core::new(&problem, &parts, View::Bound);
+        let plan = Core::new(&problem, &parts, View::Plan);
+        assert_eq!((bound.items.len(), plan.items.len()), (2, 1));
+        let seeds = vec![Column { kind: 0, pattern: vec![(0, 5), (1, 2)] }];
+        let mut root = root(&bound, seeds, &mut Budget::new(1_000, None));
+        root.duals.items = vec![1_000.0; 2];
+        let columns = transfer(&root, &plan);
+        let all = Column { kind: 0, pattern: vec![(0, 7)] };
+        assert!(columns.contains(&all), "{columns:?}");
+        let patterns = columns.iter().map(|column| &column.pattern);
+        assert!(patterns.clone().all(|pattern| pattern.len() == 1), "{columns:?}");
+    }
 }

@@ -351,7 +351,7 @@ impl Market<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{
         BitSet,
@@ -386,7 +386,7 @@ mod tests {
 
     /// Three zones that sell one size at these prices; twelve pods that are spread over them, and two
     /// that keep each other out of their zones.
-    fn problem(prices: [Money; 3]) -> Problem {
+    pub(crate) fn problem(prices: [Money; 3]) -> Problem {
         let offering = |(zone, price): (u32, Money)| Offering {
             capacity: vec![8],
             price,

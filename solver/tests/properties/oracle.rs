@@ -49,7 +49,7 @@ impl<'a> World<'a> {
     }
 
     pub fn is_feasible(&self) -> bool {
-        self.seats_hold() && self.sums_hold() && self.last_pods_pass() && self.has_order(0)
+        self.seats_hold() && self.sums_hold() && self.last_pods_pass() && self.has_order()
     }
 
     /// Classes, room and host ports, node by node. Adding a pod never repairs any of these.
@@ -289,8 +289,13 @@ impl<'a> World<'a> {
             })
     }
 
-    /// Whether the pods that are not in `there` can come one after the other.
-    fn has_order(&self, there: u32) -> bool {
+    /// Whether the pods can come one after the other, those that need nobody first.
+    fn has_order(&self) -> bool {
+        let needs_nobody = |at: &usize| {
+            let group = self.group(*at) as u32;
+            !self.problem.affinities.iter().any(|a| a.cost.is_none() && a.groups.contains(&group))
+        };
+        let there = (0..self.placed.len()).filter(needs_nobody).fold(0, |all, at| all | 1 << at);
         let mut seen = vec![false; 1 << self.placed.len()];
         self.has_order_from(there, &mut seen)
     }

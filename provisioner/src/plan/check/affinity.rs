@@ -158,10 +158,10 @@ const MOST_WAITING: usize = 64;
 /// How many choices of the next pod are tried at most.
 const STEPS: u32 = 4_000;
 
-/// Whether some order of scheduling meets every affinity: pods that can lean on those already
-/// there go first, and only when none can does one become the first of its kind. If that leaves
-/// pods over, all other orders are tried, as far as that is possible; in these, pods that nothing
-/// pulls may come late.
+/// Whether some order of scheduling meets every affinity, in which pods that nothing pulls come
+/// first, for nothing keeps them waiting: pods that can lean on those already there go before, and
+/// only when none can does one become the first of its kind. If that leaves pods over, all other
+/// orders are tried, as far as that is possible.
 pub(super) fn order(cluster: &Cluster<'_>) -> Vec<Violation> {
     let pulled = |index: &usize| !cluster.facts(*index).affinity.is_empty();
     let mut waiting: Vec<usize> = cluster.planned().filter(pulled).collect();
@@ -182,8 +182,8 @@ pub(super) fn order(cluster: &Cluster<'_>) -> Vec<Violation> {
     }
     if !waiting.is_empty() {
         let mut start = Queue::new(cluster);
-        let (all, there): (Vec<usize>, Vec<usize>) =
-            (0..cluster.residents.len()).partition(|&index| cluster.residents[index].planned);
+        let (all, there): (Vec<usize>, Vec<usize>) = (0..cluster.residents.len())
+            .partition(|index| cluster.residents[*index].planned && pulled(index));
         there.iter().filter(|&&at| !cluster.residents[at].pod.deleting).for_each(|&at| {
             start.arrive(at);
         });

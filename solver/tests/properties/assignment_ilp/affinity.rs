@@ -152,6 +152,13 @@ impl Model<'_> {
         }
         let led: Expression = leads.values().sum();
         self.rule(constraint!(led.clone() <= 1.0));
+        for &(_, group, pods) in &members {
+            // Pods that need nobody come before all others.
+            let mut required = self.problem.affinities.iter().filter(|of| of.cost.is_none());
+            if !required.any(|of| of.groups.contains(&group)) {
+                self.when(pods.any, pods.rank.into());
+            }
+        }
         for &(place, group, pods) in &members {
             let own: Expression = leads.get(&(place, group)).into_iter().sum();
             self.when(led.clone() - own, begin + 1.0 - pods.rank);
