@@ -156,7 +156,7 @@ impl Model<'_> {
             // Pods that need nobody come before all others.
             let mut required = self.problem.affinities.iter().filter(|of| of.cost.is_none());
             if !required.any(|of| of.groups.contains(&group)) {
-                self.when(pods.any, pods.rank.into());
+                self.when(pods.any, pods.rank);
             }
         }
         for &(place, group, pods) in &members {
