@@ -6,7 +6,8 @@
 //! - *kinds*: offerings that differ only in what spans nodes, and existing nodes with equal room;
 //!   a kind that another one replaces for every pattern at no higher price is dropped;
 //! - *caps*: sets of items of which a node takes at most so many (hostname anti-affinity, ports);
-//! - *limits*: what launches may use in all.
+//! - *limits*: what launches may use in all;
+//! - *ceilings*, for bounds: how many pods constraints between domains let into some of them.
 //!
 //! Every item keeps its groups and every kind its offerings, so a plan of the core is turned back
 //! exactly.
@@ -119,7 +120,8 @@ pub(crate) struct Core {
     pub conflicts: Vec<Vec<u32>>,
     /// What remains of each limit.
     pub limits: Vec<i64>,
-    /// How many pods of some items stand in some domains at most.
+    /// How many pods of some items stand in some domains at most. Only bounds have them: dives, which
+    /// use pods up, do not know of them.
     pub ceilings: Vec<Ceiling>,
     /// Per region, the ceilings over it, ascending: every pod there counts for them.
     pub over: Vec<Vec<u32>>,
@@ -273,9 +275,13 @@ fn rules(problem: &Problem, view: View) -> Vec<Option<(Rule, u32)>> {
 /// are. It must count all that may host the group, and its minimum must be 0: it is not where there
 /// are `min_domains` hosts with a pod of the set each, so with fewer pods than that it is.
 fn caps(problem: &Problem, spread: &Spread, group: u32) -> bool {
+    problem.pods_in(spread.set) < spread.min_domains.into() && is_counted(problem, spread, group)
+}
+
+/// Whether a spread counts all that may host a group.
+fn is_counted(problem: &Problem, spread: &Spread, group: u32) -> bool {
     let class = problem.class_of(group);
-    problem.pods_in(spread.set) < spread.min_domains.into()
-        && class.offerings.is_subset(&spread.counted_offerings)
+    class.offerings.is_subset(&spread.counted_offerings)
         && class.nodes.is_subset(&spread.counted_nodes)
 }
 
@@ -335,6 +341,9 @@ fn ceilings(problem: &Problem, parts: &Parts, rules: &[Option<(Rule, u32)>]) -> 
     let regions = Regions::new(problem, &apart);
     let kinds = kinds::offerings(problem, &items, parts, &wants, View::Bound, &regions);
     let telling = all.telling(problem, &kinds, &apart, &regions);
+    if telling.is_empty() {
+        return telling;
+    }
     let items = told(&telling);
     let telling = telling.binding(problem, &items);
     let few = MANY_ITEMS.max(told(&Ceilings::default()).len() * 2);

@@ -238,6 +238,11 @@ impl Variety {
     }
 }
 
+/// Whether so much room holds a pod that asks this; who asks for nothing does not mind a shortage.
+pub(crate) fn fits(request: &[i64], room: &[i64]) -> bool {
+    request.iter().zip(room).all(|(ask, have)| *ask == 0 || ask <= have)
+}
+
 impl Problem {
     /// The row of yes/no answers of a group.
     pub fn class_of(&self, group: u32) -> &Class {

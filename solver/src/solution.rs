@@ -1,6 +1,6 @@
 //! What came out: launches, placements, what has no place and why, cost and bound.
 
-use crate::problem::Money;
+use crate::problem::{Money, Variety};
 
 /// The answer to a [`crate::Problem`]; complete even when nothing could be placed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,26 @@ pub struct Solution {
 }
 
 impl Solution {
+    /// The distinct values that launches bring in beyond those that are used already, ascending.
+    fn new_values(&self, variety: &Variety) -> Vec<u32> {
+        let launches = self.launches.iter();
+        let mut values: Vec<u32> =
+            launches.filter_map(|launch| variety.new_value(launch.offering)).collect();
+        values.sort_unstable();
+        values.dedup();
+        values
+    }
+
+    /// The offerings whose launch would bring in one value too many, ascending.
+    pub(crate) fn shut(&self, variety: &Variety) -> impl Iterator<Item = usize> {
+        let values = self.new_values(variety);
+        let is_full = values.len() >= variety.room();
+        variety.values.iter().map(|&(offering, _)| offering).filter_map(move |offering| {
+            let value = variety.new_value(offering).filter(|_| is_full)?;
+            values.binary_search(&value).is_err().then_some(offering as usize)
+        })
+    }
+
     /// Joins equal launches to copies, and puts launches and placements in a fixed order.
     pub(crate) fn merge(&mut self) {
         self.launches.sort_by(|a, b| (a.offering, &a.pods).cmp(&(b.offering, &b.pods)));

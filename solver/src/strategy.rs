@@ -214,7 +214,7 @@ pub(crate) fn status(solution: &Solution, options: &Options, spent: bool) -> Sta
     let settled = solution.penalty == 0 && solution.unplaced.is_empty();
     if solution.bound == solution.cost && settled {
         Status::Optimal
-    } else if options.gap_ppm > 0 && is_within(solution, options.gap_ppm) {
+    } else if options.gap_ppm > 0 && is_within(solution.cost, solution.bound, options.gap_ppm) {
         Status::Within
     } else if spent {
         Status::Stopped
@@ -223,10 +223,10 @@ pub(crate) fn status(solution: &Solution, options: &Options, spent: bool) -> Sta
     }
 }
 
-/// Whether the cost is within so many parts per million of the bound.
-pub(crate) fn is_within(solution: &Solution, gap_ppm: u32) -> bool {
-    let gap = i128::from(solution.cost) - i128::from(solution.bound);
-    gap * 1_000_000 <= i128::from(gap_ppm) * i128::from(solution.cost)
+/// Whether a cost is within so many parts per million of a bound.
+pub(crate) fn is_within(cost: Money, bound: Money, gap_ppm: u32) -> bool {
+    let gap = i128::from(cost) - i128::from(bound);
+    gap * 1_000_000 <= i128::from(gap_ppm) * i128::from(cost)
 }
 
 /// What there is to tell of a solution.

@@ -249,6 +249,5 @@ fn resources(relaxed: &Problem, solution: &Solution) -> Money {
 
 /// Whether the cost is as close to the bound as was asked for.
 fn is_close(solution: &Solution, bound: Money, options: &Options) -> bool {
-    let stated = Solution { bound, ..Solution { cost: solution.cost, ..Solution::default() } };
-    options.gap_ppm > 0 && is_within(&stated, options.gap_ppm)
+    options.gap_ppm > 0 && is_within(solution.cost, bound, options.gap_ppm)
 }

@@ -67,7 +67,7 @@ impl Roof {
 }
 
 /// Whether pods of a group obey a spread that counts them, wherever they stand.
-fn keeps_to(problem: &Problem, spread: &Spread, group: u32) -> bool {
+pub(super) fn keeps_to(problem: &Problem, spread: &Spread, group: u32) -> bool {
     let class = problem.class_of(group);
     spread.groups.binary_search(&group).is_ok()
         && problem.sets[spread.set as usize].groups.contains(group as usize)
@@ -76,7 +76,7 @@ fn keeps_to(problem: &Problem, spread: &Spread, group: u32) -> bool {
 }
 
 /// Whether a pod of a group keeps all of the set, its own group too, out of its domain.
-fn is_alone(problem: &Problem, exclusion: &Exclusion, group: u32) -> bool {
+pub(super) fn is_alone(problem: &Problem, exclusion: &Exclusion, group: u32) -> bool {
     exclusion.cost.is_none()
         && exclusion.groups.binary_search(&group).is_ok()
         && problem.sets[exclusion.set as usize].groups.contains(group as usize)

@@ -2,7 +2,10 @@
 
 use crate::{
     BitSet, Problem, Solution,
-    certificate::{Cap, Certificate, Fault, Rule, ascending, at, ceiling::Roof},
+    certificate::{
+        Cap, Certificate, Fault, Rule, ascending, at,
+        ceiling::{Roof, is_alone, keeps_to},
+    },
     problem::{Exclusion, NODE_KEY},
 };
 
@@ -169,11 +172,8 @@ fn most(problem: &Problem, certificate: &Certificate, cap: &Cap) -> Result<Optio
     let (holds, most) = match cap.rule {
         Rule::Exclusion(index) => {
             let exclusion = at(&problem.exclusions, "exclusion", index)?;
-            let set = &problem.sets[exclusion.set as usize].groups;
-            let holds = parts_nodes(exclusion)
-                && groups.all(|group| {
-                    set.contains(*group as usize) && exclusion.groups.binary_search(group).is_ok()
-                });
+            let holds =
+                parts_nodes(exclusion) && groups.all(|&group| is_alone(problem, exclusion, group));
             (holds, 1)
         }
         Rule::Port(group) => {
@@ -182,21 +182,11 @@ fn most(problem: &Problem, certificate: &Certificate, cap: &Cap) -> Result<Optio
         }
         Rule::Spread(index) => {
             let spread = at(&problem.spreads, "spread", index)?;
-            let set = &problem.sets[spread.set as usize].groups;
-            let is_counted = |group: u32| {
-                let class = problem.class_of(group);
-                class.offerings.is_subset(&spread.counted_offerings)
-                    && class.nodes.is_subset(&spread.counted_nodes)
-            };
             let pods = problem.pods_in(spread.set);
             let holds = spread.key == NODE_KEY
                 && spread.cost.is_none()
                 && pods < u64::from(spread.min_domains)
-                && groups.all(|&group| {
-                    set.contains(group as usize)
-                        && spread.groups.binary_search(&group).is_ok()
-                        && is_counted(group)
-                });
+                && groups.all(|&group| keeps_to(problem, spread, group));
             (holds, spread.max_skew)
         }
     };

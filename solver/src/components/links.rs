@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     BitSet, Problem,
-    problem::{NODE_KEY, Spread},
+    problem::{NODE_KEY, Spread, fits},
 };
 
 /// Groups with pods that hang together, ascending, in the order of their first groups. Those that no
@@ -40,12 +40,6 @@ struct Shape<'a> {
     request: &'a [i64],
     class: u32,
     groups: Vec<u32>,
-}
-
-impl Shape<'_> {
-    fn fits(&self, room: &[i64]) -> bool {
-        self.request.iter().zip(room).all(|(ask, have)| *ask == 0 || ask <= have)
-    }
 }
 
 fn shapes(problem: &Problem) -> Vec<Shape<'_>> {
@@ -130,7 +124,7 @@ fn tie_places(problem: &Problem, shapes: &[Shape<'_>], links: &mut Links, housed
         let offering = &problem.offerings[at];
         let own = |shape: &Shape<'_>| {
             problem.classes[shape.class as usize].offerings.contains(at)
-                && shape.fits(&offering.capacity)
+                && fits(shape.request, &offering.capacity)
         };
         let here = tie_here(shapes, own, links, housed);
         let Some(first) = here else { continue };
@@ -148,7 +142,8 @@ fn tie_places(problem: &Problem, shapes: &[Shape<'_>], links: &mut Links, housed
     }
     for (at, node) in problem.nodes.iter().enumerate() {
         let own = |shape: &Shape<'_>| {
-            problem.classes[shape.class as usize].nodes.contains(at) && shape.fits(&node.free)
+            problem.classes[shape.class as usize].nodes.contains(at)
+                && fits(shape.request, &node.free)
         };
         tie_here(shapes, own, links, housed);
     }

@@ -31,7 +31,9 @@ impl<'a> Trial<'a> {
                 used[limit as usize] = used[limit as usize].saturating_add(sum);
             }
         }
-        let shut = shut(problem, solution);
+        let offerings = problem.offerings.len();
+        let varieties = problem.varieties.iter();
+        let shut = varieties.map(|of| BitSet::from_indices(offerings, solution.shut(of))).collect();
         Self { problem, solution, group, used, shut, known: FxHashMap::default(), trials: 0 }
     }
 
@@ -214,24 +216,4 @@ impl<'a> Trial<'a> {
         let at = rules.iter().position(|rule| rule.values.iter().any(|v| v.0 == offering))?;
         Some(Relaxation::LowerFlexibility { flexibility: at as u32 })
     }
-}
-
-/// Per variety, the offerings whose launch would bring in one value too many.
-fn shut(problem: &Problem, solution: &Solution) -> Vec<BitSet> {
-    let shut = problem.varieties.iter().map(|variety| {
-        let launches = solution.launches.iter();
-        let mut values: Vec<u32> =
-            launches.filter_map(|launch| variety.new_value(launch.offering)).collect();
-        values.sort_unstable();
-        values.dedup();
-        let is_full = values.len() >= variety.room();
-        let beyond = variety.values.iter().filter(|(_, value)| {
-            is_full
-                && values.binary_search(value).is_err()
-                && variety.used.binary_search(value).is_err()
-        });
-        let beyond = beyond.map(|(offering, _)| *offering as usize);
-        BitSet::from_indices(problem.offerings.len(), beyond)
-    });
-    shut.collect()
 }

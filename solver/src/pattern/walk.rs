@@ -7,6 +7,8 @@
 //! leaves them useful are enumerated (variable fixing by reduced costs; Nemhauser and Wolsey,
 //! Integer and Combinatorial Optimization, 1988, II.5.2).
 
+use std::{array, iter::Peekable};
+
 use super::{MARGIN, Pattern, Pricer, Search};
 
 /// Nodes that hold more pods than this on average have too many patterns.
@@ -85,9 +87,8 @@ struct Walk<'a> {
     many: Option<Vec<(f64, Pattern)>>,
     found: Option<Pattern>,
     steps: u64,
-    /// Steps left at the next milestone, and what must be done by then; the ones after that.
-    milestone: (u64, f64),
-    milestones: std::array::IntoIter<(u64, f64), 4>,
+    /// Steps left at each milestone to come, and what must be done by then.
+    milestones: Peekable<array::IntoIter<(u64, f64), 4>>,
     /// How much of all there is has been gone through, were every choice as long as its siblings.
     done: f64,
 }
@@ -109,8 +110,7 @@ pub(super) fn walk(search: &Search<'_>, upper: &[u32]) -> Walked {
     let top = (prices.iter().sum::<f64>() + gains) * (1.0 + MARGIN);
     let many = (search.ask.keep > 1).then(|| vec![(0.0, Pattern::new()); entries.len()]);
     let steps = u64::from(search.ask.nodes) * STEPS;
-    let mut milestones = MILESTONES.map(|(part, done)| (steps - steps / part, done)).into_iter();
-    let first = milestones.next().unwrap_or((u64::MAX, 0.0));
+    let milestones = MILESTONES.map(|(part, done)| (steps - steps / part, done));
     let mut walk = Walk {
         pricer,
         entries,
@@ -122,8 +122,7 @@ pub(super) fn walk(search: &Search<'_>, upper: &[u32]) -> Walked {
         many,
         found: None,
         steps,
-        milestone: first,
-        milestones,
+        milestones: milestones.into_iter().peekable(),
         done: 0.0,
     };
     let ended = walk.descend(0, 0.0, 0.0, 1.0);
@@ -175,13 +174,8 @@ impl Walk<'_> {
             return false;
         }
         self.steps -= 1;
-        if self.steps == self.milestone.0 {
-            if self.done < self.milestone.1 {
-                return false;
-            }
-            self.milestone = self.milestones.next().unwrap_or((u64::MAX, 0.0));
-        }
-        true
+        let here = self.milestones.next_if(|(left, _)| *left == self.steps);
+        here.is_none_or(|(_, least)| self.done >= least)
     }
 
     fn fitting(&self, position: usize, most: u32) -> u32 {

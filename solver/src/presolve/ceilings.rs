@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     Problem,
-    presolve::{Item, Kind, Rule, Source, places::Parts},
+    presolve::{Item, Kind, Rule, Source, is_counted, places::Parts},
     problem::{NO_DOMAIN, NODE_KEY, Spread},
 };
 
@@ -40,7 +40,6 @@ const MOST_KEYS: usize = 3;
 const ALIKE: f64 = 1.02;
 
 /// A constraint that bounds the pods of some groups in a domain.
-#[derive(Clone)]
 struct Candidate {
     rule: Rule,
     key: u8,
@@ -49,7 +48,7 @@ struct Candidate {
 }
 
 /// The constraints that make ceilings, and the domains that they tell apart.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(super) struct Ceilings {
     candidates: Vec<Candidate>,
     /// Per key with a constraint, its domains, those together that are not told apart.
@@ -170,11 +169,7 @@ fn candidates(problem: &Problem, pods: &[u64]) -> Vec<Candidate> {
     let spreads = (0u32..).zip(&problem.spreads);
     let spreads = spreads.filter(|(_, s)| s.cost.is_none() && is_usual(s.key)).map(|(at, s)| {
         let mut groups = stated(&s.groups, s.set);
-        groups.retain(|&group| {
-            let class = problem.class_of(group);
-            class.offerings.is_subset(&s.counted_offerings)
-                && class.nodes.is_subset(&s.counted_nodes)
-        });
+        groups.retain(|&group| is_counted(problem, s, group));
         Candidate { rule: Rule::Spread(at), key: s.key, groups }
     });
     let exclusions = (0u32..).zip(&problem.exclusions);
@@ -251,7 +246,6 @@ impl Levels {
 }
 
 /// Which ceilings are over what offerings and nodes hold.
-#[derive(Clone, Debug)]
 pub(super) struct Regions {
     /// The region of each offering and node; empty when there is but one.
     offerings: Vec<u32>,

@@ -8,11 +8,8 @@ use crate::{
         Item, Kind, Source, View, Wants, ceilings::Regions, choices::Choices, penalties,
         places::Parts,
     },
+    problem::fits,
 };
-
-pub(super) fn fits(request: &[i64], capacity: &[i64]) -> bool {
-    request.iter().zip(capacity).all(|(ask, have)| *ask == 0 || ask <= have)
-}
 
 pub(super) fn nodes(
     problem: &Problem,

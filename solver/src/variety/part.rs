@@ -2,10 +2,10 @@
 
 use crate::{
     BitSet, Problem, Solution,
-    problem::{Class, Limit, Variety},
+    problem::{Class, Limit, Variety, fits},
 };
 
-use super::rules::{Choice, Rule, fits};
+use super::rules::{Choice, Rule};
 
 /// A problem without varieties and without the offerings that a choice leaves out. Everything else
 /// is as it was, the domains that a spread counts included, so what is right here is right there.
@@ -107,9 +107,9 @@ impl Part {
             let class = &problem.classes[group.class as usize];
             let mut nodes = class.nodes.iter();
             let mut offerings = class.offerings.iter();
-            let holds = |free: &[i64]| group.request.iter().zip(free).all(|(a, b)| a <= b);
+            let holds = |room: &[i64]| fits(&group.request, room);
             !nodes.any(|node| holds(&problem.nodes[node].free))
-                && !offerings.any(|at| fits(problem, &group.request, at))
+                && !offerings.any(|at| holds(&problem.offerings[at].capacity))
         });
         homeless.map(|(at, _)| at).collect()
     }

@@ -1,8 +1,6 @@
 //! Why pods have no place, with the varieties in view.
 
-use crate::{BitSet, Problem, Solution, solution::Reason};
-
-use super::rules::fits;
+use crate::{BitSet, Problem, Solution, problem::fits, solution::Reason};
 
 /// Engines have seen a part of the offerings. Where one that was left out would have come nearer to
 /// taking a pod, the variety is why the pod has no place.
@@ -10,14 +8,15 @@ pub(super) fn correct(problem: &Problem, solution: &mut Solution) {
     if solution.unplaced.is_empty() {
         return;
     }
-    let left_out = left_out(problem, solution);
+    let left_out = problem.varieties.iter().flat_map(|variety| solution.shut(variety));
+    let left_out = BitSet::from_indices(problem.offerings.len(), left_out);
     let exhausted = exhausted(problem, solution);
     for missing in &mut solution.unplaced {
         let group = missing.group;
         let request = &problem.groups[group as usize].request;
         let accepting = problem.class_of(group).offerings.iter();
         let reasons = accepting.filter(|&at| left_out.contains(at)).map(|at| {
-            if !fits(problem, request, at) {
+            if !fits(request, &problem.offerings[at].capacity) {
                 Reason::TooLarge
             } else if exhausted.contains(at) {
                 Reason::Limit
@@ -27,28 +26,6 @@ pub(super) fn correct(problem: &Problem, solution: &mut Solution) {
         });
         missing.reason = reasons.fold(missing.reason, Reason::max);
     }
-}
-
-/// Offerings of values that the launches leave no room for.
-fn left_out(problem: &Problem, solution: &Solution) -> BitSet {
-    let mut left_out = BitSet::empty(problem.offerings.len());
-    for variety in &problem.varieties {
-        let launches = solution.launches.iter();
-        let mut values: Vec<u32> =
-            launches.filter_map(|launch| variety.new_value(launch.offering)).collect();
-        values.sort_unstable();
-        values.dedup();
-        if values.len() < variety.room() {
-            continue;
-        }
-        for &(offering, _) in &variety.values {
-            let value = variety.new_value(offering);
-            if value.is_some_and(|value| values.binary_search(&value).is_err()) {
-                left_out.insert(offering as usize);
-            }
-        }
-    }
-    left_out
 }
 
 /// Offerings of which a limit allows no further launch.

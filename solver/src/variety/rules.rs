@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     BitSet, Problem, Solution,
-    problem::{Money, Variety},
+    problem::{Money, Variety, fits},
 };
 
 /// The offering has no value that a rule could leave out.
@@ -60,18 +60,14 @@ pub(super) fn rules(problem: &Problem) -> Vec<Rule> {
     let mut useful = BitSet::empty(problem.offerings.len());
     for group in problem.groups.iter().filter(|group| group.count > 0) {
         let accepting = problem.classes[group.class as usize].offerings.iter();
-        for offering in accepting.filter(|&at| fits(problem, &group.request, at)) {
+        for offering in
+            accepting.filter(|&at| fits(&group.request, &problem.offerings[at].capacity))
+        {
             useful.insert(offering);
         }
     }
     let varieties = problem.varieties.iter();
     varieties.filter_map(|variety| Rule::new(problem, variety, &useful)).collect()
-}
-
-/// Whether an empty node of the offering holds one such pod.
-pub(super) fn fits(problem: &Problem, request: &[i64], offering: usize) -> bool {
-    let capacity = &problem.offerings[offering].capacity;
-    request.iter().zip(capacity).all(|(&ask, &have)| ask <= have.max(0))
 }
 
 /// The broken rule with the least room, and what is spent on its values, most first.

@@ -2,10 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::{
-    Problem,
-    variety::rules::{Rule, fits},
-};
+use crate::{Problem, problem::fits, variety::rules::Rule};
 
 /// The least that pods cost per value: each takes its largest share of a node.
 pub(super) struct Estimate {
@@ -113,10 +110,10 @@ impl Demand {
             with: vec![f64::INFINITY; rule.values],
         };
         for at in problem.classes[class as usize].offerings.iter() {
-            if !fits(problem, request, at) {
+            let offering = &problem.offerings[at];
+            if !fits(request, &offering.capacity) {
                 continue;
             }
-            let offering = &problem.offerings[at];
             let pairs = request.iter().zip(&offering.capacity);
             let shares = pairs.map(|(&ask, &have)| ask as f64 / have.max(1) as f64);
             let each = offering.price as f64 * shares.fold(0.0, f64::max);
