@@ -19,11 +19,13 @@ pub(super) enum Share {
 
 /// What every pod of a bucket is worth: the least it could cost on its own, in micro-dollars.
 pub(super) fn worths(prepared: &Prepared<'_>, share: Share) -> Vec<f64> {
+    let portions = portions(prepared);
     // Nothing that is looked at here differs within a shape.
     let mut known: Vec<Option<Option<f64>>> = vec![None; prepared.shapes];
     let worths: Vec<Option<f64>> = (prepared.buckets.iter())
         .map(|bucket| {
-            *known[bucket.shape as usize].get_or_insert_with(|| worth(prepared, bucket, share))
+            let known = &mut known[bucket.shape as usize];
+            *known.get_or_insert_with(|| worth(prepared, bucket, &portions, share))
         })
         .collect();
     // A pod that nothing on sale can host may only use existing room, so it goes there first.
@@ -31,20 +33,23 @@ pub(super) fn worths(prepared: &Prepared<'_>, share: Share) -> Vec<f64> {
     worths.into_iter().map(|worth| worth.unwrap_or(dearest * 1e3)).collect()
 }
 
-fn worth(prepared: &Prepared<'_>, bucket: &Bucket, share: Share) -> Option<f64> {
+/// What share of a node a unit of each dimension takes: a row per kind.
+fn portions(prepared: &Prepared<'_>) -> Vec<f64> {
+    let capacities = prepared.kinds.iter().flat_map(|kind| &kind.capacity);
+    capacities.map(|&have| if have > 0 { 1.0 / have as f64 } else { 0.0 }).collect()
+}
+
+fn worth(prepared: &Prepared<'_>, bucket: &Bucket, portions: &[f64], share: Share) -> Option<f64> {
+    let dims = prepared.problem.dims;
+    let request: Vec<f64> = bucket.request.iter().map(|&ask| ask as f64).collect();
     let cost = |kind: usize| {
-        let offered = &prepared.kinds[kind];
-        let shares = bucket
-            .request
-            .iter()
-            .zip(&offered.capacity)
-            .filter(|(ask, _)| **ask > 0)
-            .map(|(&ask, &have)| ask as f64 / have as f64);
+        let portions = &portions[kind * dims..(kind + 1) * dims];
+        let shares = request.iter().zip(portions).map(|(ask, portion)| ask * portion);
         let load = match share {
             Share::Largest => shares.fold(0.0, f64::max),
             Share::Sum => shares.sum::<f64>() / 2.0,
         };
-        (offered.price as f64).max(1.0) * load.clamp(1e-9, 1.0)
+        (prepared.kinds[kind].price as f64).max(1.0) * load.clamp(1e-9, 1.0)
     };
     bucket.kinds.iter().map(cost).reduce(f64::min)
 }
@@ -153,28 +158,115 @@ pub(super) struct Ask<'a> {
     pub budget: f64,
 }
 
-/// A shape that may still come.
-#[derive(Clone, Copy, Debug)]
+/// How many shapes are weighed side by side.
+const LANES: usize = 8;
+
+/// The shapes that may still come, and what [`Open::best`] needs of them, side by side in blocks
+/// of [`LANES`] shapes. Floats of 32 bits rank well enough, and rounding keeps order, so whatever
+/// fits fits here too; whoever takes a shape looks at the integers.
+#[derive(Debug, Default)]
 struct Open {
-    /// Index into [`Choice::shapes`].
-    shape: u32,
-    /// Its first bucket, which stands for all of them.
-    bucket: u32,
-    left: u32,
+    dims: usize,
+    /// Indices into [`Choice::shapes`].
+    shapes: Vec<u32>,
+    /// Pods left of each.
+    left: Vec<u32>,
+    /// Worth of a pod of each, up to the end of the last block.
+    worth: Vec<f32>,
+    /// Requests: per block and dimension a row of [`LANES`]. Infinite where there is no shape.
+    asks: Vec<f32>,
+}
+
+impl Open {
+    fn clear(&mut self, dims: usize) {
+        self.dims = dims;
+        self.shapes.clear();
+        self.left.clear();
+        self.worth.clear();
+        self.asks.clear();
+    }
+
+    /// Where the request of a shape in the first dimension stands; the next is [`LANES`] further.
+    fn ask(&self, at: usize) -> usize {
+        at / LANES * LANES * self.dims + at % LANES
+    }
+
+    fn push(&mut self, shape: u32, left: u32, worth: f64, request: &[i64]) {
+        let at = self.shapes.len();
+        if at.is_multiple_of(LANES) {
+            self.worth.resize(at + LANES, 0.0);
+            self.asks.resize((at + LANES) * self.dims, f32::INFINITY);
+        }
+        self.shapes.push(shape);
+        self.left.push(left);
+        self.worth[at] = worth as f32;
+        let first = self.ask(at);
+        for (dim, &ask) in request.iter().enumerate() {
+            self.asks[first + dim * LANES] = ask as f32;
+        }
+    }
+
+    /// Lets a shape come no more.
+    fn close(&mut self, at: usize) {
+        let first = self.ask(at);
+        for dim in 0..self.dims {
+            self.asks[first + dim * LANES] = f32::INFINITY;
+        }
+    }
+
+    /// The shape with most worth per share of what is free, the first of equals. `room` and
+    /// `scale` are what is free and one over it, per dimension.
+    fn best(&self, room: &[f32], scale: &[f32]) -> Option<usize> {
+        let mut best = (-1.0, 0);
+        let blocks = self.worth.chunks_exact(LANES).zip(self.asks.chunks_exact(LANES * self.dims));
+        for (block, (worth, asks)) in blocks.enumerate() {
+            let scores = scores(worth, asks, room, scale);
+            if scores.iter().all(|&score| score <= best.0) {
+                continue;
+            }
+            for (lane, score) in scores.into_iter().enumerate() {
+                if score > best.0 {
+                    best = (score, block * LANES + lane);
+                }
+            }
+        }
+        (best.0 >= 0.0).then_some(best.1)
+    }
+}
+
+/// Worth per share of what is free, for each shape of a block; -1 where one is too large.
+#[inline]
+fn scores(worth: &[f32], asks: &[f32], room: &[f32], scale: &[f32]) -> [f32; LANES] {
+    let mut load = [1e-12; LANES];
+    let mut over = [f32::NEG_INFINITY; LANES];
+    for ((asks, &room), &scale) in asks.chunks_exact(LANES).zip(room).zip(scale) {
+        for lane in 0..LANES {
+            load[lane] += asks[lane] * scale;
+            let excess = asks[lane] - room;
+            over[lane] = if excess > over[lane] { excess } else { over[lane] };
+        }
+    }
+    let mut scores = [-1.0; LANES];
+    for lane in 0..LANES {
+        let score = worth[lane] / load[lane];
+        scores[lane] = if over[lane] <= 0.0 { score } else { -1.0 };
+    }
+    scores
 }
 
 /// A room half filled. Kept from fill to fill, so that none of them allocates.
 #[derive(Debug, Default)]
 pub(super) struct Filling {
     room: Vec<i64>,
-    /// One over what is free, per dimension.
-    scale: Vec<f64>,
+    /// The same as floats, and one over it, per dimension.
+    free: Vec<f32>,
+    scale: Vec<f32>,
     /// How many pods each cap has seen.
     caps: Vec<(Cap, u32)>,
     /// How many pods of each bucket are in.
     taken: Vec<(u32, u32)>,
     /// Shapes that may still come.
-    open: Vec<Open>,
+    open: Open,
     /// What came of it.
     pub pattern: Pattern,
 }
@@ -195,28 +287,28 @@ pub(super) fn fill(
         }
         filling.take(ask, first, 1, penalty(first));
     }
-    let choice = ask.choice;
-    for (at, shape) in choice.shapes.iter().enumerate() {
-        let bucket = choice.buckets[shape.start as usize];
-        if filling.holds(ask, bucket) && accepts(bucket) {
-            filling.open.push(Open { shape: at as u32, bucket, left: shape.left });
-        }
-    }
+    filling.open_shapes(ask, accepts);
     while filling.pattern.worth < ask.budget {
-        let Some(at) = filling.best(ask) else { break };
-        let buckets = choice.of(filling.open[at].shape as usize).iter().copied();
-        let Some((bucket, most)) =
-            buckets.map(|b| (b, filling.most(ask, b))).find(|&(_, most)| most > 0)
-        else {
-            filling.open.swap_remove(at);
+        let Some(at) = filling.best() else { break };
+        let buckets = ask.choice.of(filling.open.shapes[at] as usize).iter().copied();
+        let next = buckets.map(|b| (b, filling.most(ask, b))).find(|&(_, most)| most > 0);
+        let Some((bucket, most)) = next else {
+            filling.open.close(at);
             continue;
         };
-        let request = &ask.prepared.buckets[bucket as usize].request;
-        let whole = fits(&filling.room, request, most);
+        // To floats, a request may look as if it fitted that is a little too large.
+        let whole = fits(&filling.room, &ask.prepared.buckets[bucket as usize].request, most);
+        if whole == 0 {
+            filling.open.close(at);
+            continue;
+        }
         // Half of what fits, so that the mix can answer to what runs short.
         let count = if whole > 3 { whole.div_ceil(2) } else { 1 };
-        let left = &mut filling.open[at].left;
+        let left = &mut filling.open.left[at];
         *left = left.saturating_sub(count);
+        if *left == 0 {
+            filling.open.close(at);
+        }
         filling.take(ask, bucket, count, penalty(bucket));
     }
 }
@@ -227,7 +319,7 @@ impl Filling {
         self.room.extend_from_slice(room);
         self.caps.clear();
         self.taken.clear();
-        self.open.clear();
+        self.open.clear(room.len());
         self.pattern.pods.clear();
         self.pattern.worth = 0.0;
     }
@@ -238,32 +330,26 @@ impl Filling {
         request.iter().zip(&self.room).all(|(ask, room)| ask <= room)
     }
 
-    /// The open shape with most worth per share of what is free; drops those that are used up or
-    /// too large by now.
-    fn best(&mut self, ask: &Ask<'_>) -> Option<usize> {
-        self.scale.clear();
-        let scale = |&free: &i64| if free > 0 { 1.0 / free as f64 } else { 1e12 };
-        self.scale.extend(self.room.iter().map(scale));
-        let dims = self.room.len();
-        let mut best: Option<(f64, usize)> = None;
-        let mut kept = 0;
-        for at in 0..self.open.len() {
-            let open = self.open[at];
-            if open.left == 0 || !self.holds(ask, open.bucket) {
-                continue;
+    /// Opens the shapes of which a pod fits and that are accepted.
+    fn open_shapes(&mut self, ask: &Ask<'_>, accepts: impl Fn(u32) -> bool) {
+        let (choice, dims) = (ask.choice, self.room.len());
+        for (at, shape) in choice.shapes.iter().enumerate() {
+            let first = choice.buckets[shape.start as usize];
+            if self.holds(ask, first) && accepts(first) {
+                let bucket = first as usize;
+                let request = &ask.prepared.requests[bucket * dims..(bucket + 1) * dims];
+                self.open.push(at as u32, shape.left, ask.worth[bucket], request);
             }
-            let bucket = open.bucket as usize;
-            let request = &ask.prepared.request_floats[bucket * dims..(bucket + 1) * dims];
-            let load: f64 = request.iter().zip(&self.scale).map(|(ask, scale)| ask * scale).sum();
-            let score = ask.worth[bucket] / load.max(1e-12);
-            if best.is_none_or(|(top, _)| score > top) {
-                best = Some((score, kept));
-            }
-            self.open[kept] = open;
-            kept += 1;
         }
-        self.open.truncate(kept);
-        best.map(|(_, at)| at)
+    }
+
+    fn best(&mut self) -> Option<usize> {
+        self.free.clear();
+        self.free.extend(self.room.iter().map(|&free| free as f32));
+        self.scale.clear();
+        let scale = |&free: &f32| if free > 0.0 { 1.0 / free } else { 1e12 };
+        self.scale.extend(self.free.iter().map(scale));
+        self.open.best(&self.free, &self.scale)
     }
 
     /// How many more pods of a bucket the pods left and the cap allow.

@@ -106,8 +106,6 @@ pub(crate) struct Prepared<'a> {
     pub buckets: Vec<Bucket>,
     /// Their requests, a row per bucket.
     pub requests: Vec<i64>,
-    /// The same as floats.
-    pub request_floats: Vec<f64>,
     /// The bucket of each group that has pods.
     pub bucket_of: Vec<u32>,
     /// How many different shapes the buckets have.
@@ -156,7 +154,6 @@ impl<'a> Prepared<'a> {
             place_of,
             places,
             buckets,
-            request_floats: requests.iter().map(|&ask| ask as f64).collect(),
             requests,
             bucket_of,
             shapes,

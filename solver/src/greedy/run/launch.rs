@@ -131,14 +131,16 @@ impl Run<'_> {
         if budget.is_finite() {
             list = self.near_budget(list, budget);
         }
-        let unknown = list.iter().any(|&kind| self.ratio[kind as usize].is_infinite());
-        if !unknown {
-            list.sort_by(|&a, &b| self.ratio[b as usize].total_cmp(&self.ratio[a as usize]));
-            list.truncate(SHORT_LIST);
-        }
+        list.sort_by(|&a, &b| self.ratio[b as usize].total_cmp(&self.ratio[a as usize]));
+        let unknown = list.iter().take_while(|&&kind| self.ratio[kind as usize].is_infinite());
+        list.truncate(unknown.count() + SHORT_LIST);
         self.choice.set(self.prepared, open, &self.ledger.left_in);
         let mut best: Option<(f64, u32)> = None;
         for kind in list {
+            // Ratios fall while pods find places, as a rule, so the ones behind promise no more.
+            if best.is_some_and(|(top, _)| self.ratio[kind as usize] <= top) {
+                break;
+            }
             self.pattern(kind, first, budget);
             let found = &mut self.filling.pattern;
             let ratio = found.worth / (self.prepared.kinds[kind as usize].price as f64).max(1.0);
