@@ -75,6 +75,10 @@ pub(super) struct Walked {
 struct Walk<'a> {
     pricer: &'a Pricer,
     entries: Vec<Entry>,
+    /// Per entry, the least that it or any after it asks of each dimension, and the most that a pod
+    /// of them brings.
+    least: Vec<i64>,
+    dearest: Vec<f64>,
     room: Vec<i64>,
     /// (position in `entries`, pods) of the pattern being built.
     taken: Vec<(usize, u32)>,
@@ -111,9 +115,12 @@ pub(super) fn walk(search: &Search<'_>, upper: &[u32]) -> Walked {
     let many = (search.ask.keep > 1).then(|| vec![(0.0, Pattern::new()); entries.len()]);
     let steps = u64::from(search.ask.nodes) * STEPS;
     let milestones = MILESTONES.map(|(part, done)| (steps - steps / part, done));
+    let (least, dearest) = ahead(pricer, &entries);
     let mut walk = Walk {
         pricer,
         entries,
+        least,
+        dearest,
         room: pricer.capacity.clone(),
         taken: Vec::new(),
         top,
@@ -130,11 +137,40 @@ pub(super) fn walk(search: &Search<'_>, upper: &[u32]) -> Walked {
     Walked { bound: ended.then_some(bound), patterns: walk.patterns(search.ask.keep) }
 }
 
+/// Per entry, the least request and the highest profit from there on.
+fn ahead(pricer: &Pricer, entries: &[Entry]) -> (Vec<i64>, Vec<f64>) {
+    let dims = pricer.dims;
+    let mut least = vec![i64::MAX; (entries.len() + 1) * dims];
+    let mut dearest = vec![0.0; entries.len() + 1];
+    for (at, entry) in entries.iter().enumerate().rev() {
+        for (dim, &ask) in pricer.request(entry.at).iter().enumerate() {
+            least[at * dims + dim] = least[(at + 1) * dims + dim].min(ask);
+        }
+        dearest[at] = entry.profit.max(dearest[at + 1]);
+    }
+    (least, dearest)
+}
+
 impl Walk<'_> {
+    /// Whether pods of the entries from one on fit, and could make a pattern of this worth useful:
+    /// as many fit as of the smallest at most, and none brings more than the dearest.
+    fn promises(&self, from: usize, worth: f64) -> bool {
+        let dims = self.pricer.dims;
+        let least = &self.least[from * dims..(from + 1) * dims];
+        // The count saturates, at 1 where the pattern is useful as it stands.
+        let pods = ((self.useful - worth) / self.dearest[from]).floor() as i64;
+        let pods = pods.saturating_add(1).max(1);
+        self.room.iter().zip(least).all(|(&room, &ask)| ask.saturating_mul(pods) <= room)
+    }
+
     /// Tries every useful way to add pods of the entries from here on, which are `share` of all there
     /// is; false when there are too many.
     fn descend(&mut self, from: usize, mut loss: f64, worth: f64, mut share: f64) -> bool {
         self.note(worth);
+        if !self.promises(from, worth) {
+            self.done += share;
+            return true;
+        }
         for at in from..self.entries.len() {
             let Entry { at: position, profit, gain, most, .. } = self.entries[at];
             let slack = self.top - self.useful;
