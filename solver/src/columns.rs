@@ -32,4 +32,5 @@ mod stock;
 mod transfer;
 mod translate;
 
+pub(crate) use eject::next as next_random;
 pub(crate) use search::improve;

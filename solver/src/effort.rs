@@ -29,6 +29,11 @@ impl Budget {
         self.left == 0 || self.is_stopped()
     }
 
+    /// What somebody sets who asks to stop.
+    pub(crate) fn flag(&self) -> Option<&AtomicBool> {
+        self.stop.as_deref()
+    }
+
     /// Somebody asked to stop.
     pub(crate) fn is_stopped(&self) -> bool {
         self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))

@@ -99,6 +99,15 @@ pub(crate) fn solve(problem: &Problem, incumbent: Solution, budget: &mut Budget<
     Outcome { solution, proven: first.proven, nodes }
 }
 
+/// A better solution than `incumbent`, without a bound; `None` when none was found.
+pub(crate) fn better(
+    problem: &Problem,
+    incumbent: &Solution,
+    budget: &mut Budget<'_>,
+) -> Option<Solution> {
+    improve(problem, incumbent, budget).better
+}
+
 /// Whether a solution of the best rank may cost more than another that places the same pods.
 pub(crate) fn has_trade_offs(problem: &Problem) -> bool {
     let tier = problem.offerings.first().map(|offering| offering.tier);

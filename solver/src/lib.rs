@@ -20,6 +20,7 @@ mod exact;
 pub mod explain;
 mod greedy;
 mod master;
+mod neighbourhood;
 mod pattern;
 mod presolve;
 pub mod problem;

@@ -273,7 +273,7 @@ impl<'a> Packing<'a> {
 }
 
 /// The next of a sequence of pseudo-random numbers (xorshift, Marsaglia 2003).
-pub(super) fn next(random: &mut u64) -> u64 {
+pub(crate) fn next(random: &mut u64) -> u64 {
     *random ^= *random << 13;
     *random ^= *random >> 7;
     *random ^= *random << 17;

@@ -25,6 +25,7 @@ use crate::{
     },
     effort::Budget,
     greedy::{self, Prepared, rank},
+    neighbourhood,
     pattern::Pricer,
     presolve::{Core, View, places::Parts},
     problem::Money,
@@ -51,6 +52,12 @@ const FULL: u64 = 3;
 const EJECTION: u64 = 6;
 /// So many times as many rows are too many for a plan in which pods stay in their places.
 const FINE: usize = 2;
+/// Where neighbourhoods take their chances from, together with the seed.
+const NEIGHBOURS: u64 = 0x2545_f491_4f6c_dd1d;
+/// One part in so many may go into each look around a plan, and so many looks bring nothing at most
+/// before another plan is waited for.
+const LOOKING: u64 = 4;
+const LONELY: u32 = 4;
 /// One part in so many may go into each root, and into the one that fills existing nodes.
 const ROOT: u64 = 3;
 const FILLING: u64 = 24;
@@ -81,6 +88,9 @@ pub(crate) fn improve(
         options,
         best: solution,
         second: None,
+        spans: Core::views_differ(problem),
+        random: options.seed ^ NEIGHBOURS,
+        lonely: (Money::MAX, 0),
         tired: (0, f64::INFINITY),
         unit,
         blur: 0.0,
@@ -184,6 +194,12 @@ struct Search<'a> {
     unit: Money,
     /// The best plan with places of its own that came short of the best, since the last was taken.
     second: Option<Solution>,
+    /// Whether constraints between nodes have a say in who stands where.
+    spans: bool,
+    /// Which neighbourhoods come next.
+    random: u64,
+    /// What the best plan cost when nothing better was found near it, and how often that was so.
+    lonely: (Money, u32),
     /// Rounds since the gap was a good deal larger, and how large it was then.
     tired: (u32, f64),
     /// What is to be added to bounds because existing nodes were taken together.
@@ -217,8 +233,7 @@ impl Search<'_> {
 
     /// Counts a round; whether the last ones have brought too little to go on.
     fn is_tired(&mut self) -> bool {
-        let total = self.best.cost.saturating_add(self.best.penalty);
-        let gap = total.saturating_sub(self.best.bound) as f64;
+        let gap = self.total().saturating_sub(self.best.bound) as f64;
         let (rounds, before) = self.tired;
         self.tired = if gap <= before * TIRED.1 { (0, gap) } else { (rounds + 1, before) };
         self.tired.0 >= TIRED.0
@@ -267,7 +282,9 @@ impl Search<'_> {
             let cores = std::iter::once(&core).chain(&other);
             for core in cores {
                 round = self.plan_in(core, bounding, &parts, round, &mut tree, budget);
+                self.look_around(budget);
                 if round >= ROUNDS || self.is_done() || budget.is_spent() {
+                    self.look_on(budget);
                     return record(bounding, tree);
                 }
             }
@@ -415,7 +432,7 @@ impl Search<'_> {
                 let before = (self.best.cost, self.best.penalty);
                 self.dive(planning, round, budget);
                 let is_idle = (self.best.cost, self.best.penalty) == before;
-                idle = if is_idle { idle + 1 } else { 0 };
+                idle = if is_idle && !self.look_around(budget) { idle + 1 } else { 0 };
             }
             if self.is_done() || budget.is_spent() {
                 return round;
@@ -432,14 +449,47 @@ impl Search<'_> {
         rounds.end
     }
 
+    /// Looks for better plans near the best one for as long as there may be any.
+    fn look_on(&mut self, budget: &mut Budget) {
+        while self.may_look(budget) {
+            self.look_around(budget);
+        }
+    }
+
+    /// Whether there may be better plans near the best one, and room to look for them.
+    fn may_look(&self, budget: &Budget) -> bool {
+        let is_lonely = self.lonely.0 == self.total() && self.lonely.1 >= LONELY;
+        self.spans && !is_lonely && !self.is_done() && !budget.is_spent()
+    }
+
+    /// What the best plan costs, with what unmet preferences do.
+    fn total(&self) -> Money {
+        self.best.cost.saturating_add(self.best.penalty)
+    }
+
+    /// Looks for better plans near the best one; whether there was any.
+    fn look_around(&mut self, budget: &mut Budget) -> bool {
+        if !self.may_look(budget) {
+            return false;
+        }
+        let (problem, plan, random) = (self.prepared.problem, &*self.best, &mut self.random);
+        let look = |own: &mut Budget| neighbourhood::better(problem, plan, random, own);
+        if let Some(found) = budget.lend(LOOKING, look) {
+            return self.take(found);
+        }
+        let total = self.total();
+        let times = if self.lonely.0 == total { self.lonely.1 } else { 0 };
+        self.lonely = (total, times + 1);
+        false
+    }
+
     /// One round of dives side by side; the best plan is kept.
     fn dive(&mut self, planning: &Planning<'_>, round: u32, budget: &mut Budget) {
         let (first, count) = match round {
             0 => (0, DIVES.0),
             _ => (DIVES.0 + u64::from(round - 1) * DIVES.1, DIVES.1),
         };
-        let cutoff =
-            self.best.cost.saturating_add(self.best.penalty).saturating_sub(planning.paid());
+        let cutoff = self.total().saturating_sub(planning.paid());
         let styles: Vec<Style> =
             (first..first + count).map(|at| style(at, self.options.seed)).collect();
         let given = budget.fork(count).left();
@@ -477,7 +527,7 @@ impl Search<'_> {
         // The greedy engine finds places for pods that are left out, or that constraints object to.
         let right = spelled_out.filter(|solution| check(problem, solution).is_empty());
         let along = || greedy::along(self.prepared, &wishes(core, plan));
-        let mut solution = right.unwrap_or_else(along);
+        let solution = right.unwrap_or_else(along);
         if rank(problem, &solution) >= rank(problem, self.best) {
             let is_second = self
                 .second
@@ -489,6 +539,12 @@ impl Search<'_> {
             }
             return false;
         }
+        self.take(solution)
+    }
+
+    /// Takes a better plan in the place of the best.
+    fn take(&mut self, mut solution: Solution) -> bool {
+        let problem = self.prepared.problem;
         let places_all = solution.unplaced.iter().all(|missing| {
             let old = self.best.unplaced.iter().find(|old| old.group == missing.group);
             old.is_some_and(|old| old.count >= missing.count)
