@@ -131,14 +131,18 @@ impl Run<'_> {
         if budget.is_finite() {
             list = self.near_budget(list, budget);
         }
-        list.sort_by(|&a, &b| self.ratio[b as usize].total_cmp(&self.ratio[a as usize]));
-        let unknown = list.iter().take_while(|&&kind| self.ratio[kind as usize].is_infinite());
-        list.truncate(unknown.count() + SHORT_LIST);
+        // Ratios fall while pods find places, unless constraints open and shut domains: so what once
+        // promised less than what has been found promises no more now.
+        let falling = first.is_none() && !self.keyed;
+        let unknown = list.iter().filter(|&&kind| self.ratio[kind as usize].is_infinite()).count();
+        if falling || unknown == 0 {
+            list.sort_by(|&a, &b| self.ratio[b as usize].total_cmp(&self.ratio[a as usize]));
+            list.truncate(unknown + SHORT_LIST);
+        }
         self.choice.set(self.prepared, open, &self.ledger.left_in);
         let mut best: Option<(f64, u32)> = None;
         for kind in list {
-            // Ratios fall while pods find places, as a rule, so the ones behind promise no more.
-            if best.is_some_and(|(top, _)| self.ratio[kind as usize] <= top) {
+            if falling && best.is_some_and(|(top, _)| self.ratio[kind as usize] <= top) {
                 break;
             }
             self.pattern(kind, first, budget);
