@@ -162,8 +162,8 @@ pub(super) struct Ask<'a> {
 const LANES: usize = 8;
 
 /// The shapes that may still come, and what [`Open::best`] needs of them, side by side in blocks
-/// of [`LANES`] shapes. Floats of 32 bits rank well enough, and rounding keeps order, so whatever
-/// fits fits here too; whoever takes a shape looks at the integers.
+/// of [`LANES`] shapes. Rounding to floats keeps order, so whatever fits fits here too; whoever
+/// takes a shape looks at the integers.
 #[derive(Debug, Default)]
 struct Open {
     dims: usize,
@@ -172,9 +172,9 @@ struct Open {
     /// Pods left of each.
     left: Vec<u32>,
     /// Worth of a pod of each, up to the end of the last block.
-    worth: Vec<f32>,
+    worth: Vec<f64>,
     /// Requests: per block and dimension a row of [`LANES`]. Infinite where there is no shape.
-    asks: Vec<f32>,
+    asks: Vec<f64>,
 }
 
 impl Open {
@@ -195,14 +195,14 @@ impl Open {
         let at = self.shapes.len();
         if at.is_multiple_of(LANES) {
             self.worth.resize(at + LANES, 0.0);
-            self.asks.resize((at + LANES) * self.dims, f32::INFINITY);
+            self.asks.resize((at + LANES) * self.dims, f64::INFINITY);
         }
         self.shapes.push(shape);
         self.left.push(left);
-        self.worth[at] = worth as f32;
+        self.worth[at] = worth;
         let first = self.ask(at);
         for (dim, &ask) in request.iter().enumerate() {
-            self.asks[first + dim * LANES] = ask as f32;
+            self.asks[first + dim * LANES] = ask as f64;
         }
     }
 
@@ -210,13 +210,13 @@ impl Open {
     fn close(&mut self, at: usize) {
         let first = self.ask(at);
         for dim in 0..self.dims {
-            self.asks[first + dim * LANES] = f32::INFINITY;
+            self.asks[first + dim * LANES] = f64::INFINITY;
         }
     }
 
     /// The shape with most worth per share of what is free, the first of equals. `room` and
     /// `scale` are what is free and one over it, per dimension.
-    fn best(&self, room: &[f32], scale: &[f32]) -> Option<usize> {
+    fn best(&self, room: &[f64], scale: &[f64]) -> Option<usize> {
         let mut best = (-1.0, 0);
         let blocks = self.worth.chunks_exact(LANES).zip(self.asks.chunks_exact(LANES * self.dims));
         for (block, (worth, asks)) in blocks.enumerate() {
@@ -236,9 +236,9 @@ impl Open {
 
 /// Worth per share of what is free, for each shape of a block; -1 where one is too large.
 #[inline]
-fn scores(worth: &[f32], asks: &[f32], room: &[f32], scale: &[f32]) -> [f32; LANES] {
+fn scores(worth: &[f64], asks: &[f64], room: &[f64], scale: &[f64]) -> [f64; LANES] {
     let mut load = [1e-12; LANES];
-    let mut over = [f32::NEG_INFINITY; LANES];
+    let mut over = [f64::NEG_INFINITY; LANES];
     for ((asks, &room), &scale) in asks.chunks_exact(LANES).zip(room).zip(scale) {
         for lane in 0..LANES {
             load[lane] += asks[lane] * scale;
@@ -259,8 +259,8 @@ fn scores(worth: &[f32], asks: &[f32], room: &[f32], scale: &[f32]) -> [f32; LAN
 pub(super) struct Filling {
     room: Vec<i64>,
     /// The same as floats, and one over it, per dimension.
-    free: Vec<f32>,
-    scale: Vec<f32>,
+    free: Vec<f64>,
+    scale: Vec<f64>,
     /// How many pods each cap has seen.
     caps: Vec<(Cap, u32)>,
     /// How many pods of each bucket are in.
@@ -296,7 +296,7 @@ pub(super) fn fill(
             filling.open.close(at);
             continue;
         };
-        // To floats, a request may look as if it fitted that is a little too large.
+        // Beyond 2^53 units a request may look as if it fitted that is a little too large.
         let whole = fits(&filling.room, &ask.prepared.buckets[bucket as usize].request, most);
         if whole == 0 {
             filling.open.close(at);
@@ -345,9 +345,9 @@ impl Filling {
 
     fn best(&mut self) -> Option<usize> {
         self.free.clear();
-        self.free.extend(self.room.iter().map(|&free| free as f32));
+        self.free.extend(self.room.iter().map(|&free| free as f64));
         self.scale.clear();
-        let scale = |&free: &f32| if free > 0.0 { 1.0 / free } else { 1e12 };
+        let scale = |&free: &f64| if free > 0.0 { 1.0 / free } else { 1e12 };
         self.scale.extend(self.free.iter().map(scale));
         self.open.best(&self.free, &self.scale)
     }
