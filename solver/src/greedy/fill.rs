@@ -385,3 +385,58 @@ impl Filling {
         self.pattern.worth += worth * f64::from(count);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::columns::next_random;
+
+    /// What [`Open::best`] is to find, one shape after the other.
+    fn best(shapes: &[(f64, Vec<i64>, bool)], room: &[i64]) -> Option<usize> {
+        let mut best: Option<(f64, usize)> = None;
+        for (at, (worth, request, open)) in shapes.iter().enumerate() {
+            if !open || request.iter().zip(room).any(|(ask, have)| ask > have) {
+                continue;
+            }
+            let share = |(&ask, &have): (&i64, &i64)| {
+                if have > 0 { ask as f64 / have as f64 } else { ask as f64 * 1e12 }
+            };
+            let load: f64 = request.iter().zip(room).map(share).sum();
+            let score = worth / (load + 1e-12);
+            if best.is_none_or(|(top, _)| score > top * (1.0 + 1e-12)) {
+                best = Some((score, at));
+            }
+        }
+        best.map(|(_, at)| at)
+    }
+
+    #[test]
+    fn the_best_shape_is_found_among_any_number_in_any_room() {
+        let mut random = 7;
+        let mut below = |most: u64| (next_random(&mut random) % most) as i64;
+        let mut found = 0;
+        for round in 0..500 {
+            let (count, dims) = (round % 37, 1 + round % 4);
+            let room: Vec<i64> = (0..dims).map(|_| below(100) - 2).collect();
+            let mut open = Open::default();
+            open.clear(dims);
+            let mut shapes = Vec::new();
+            for at in 0..count {
+                let request: Vec<i64> = (0..dims).map(|_| below(60)).collect();
+                let worth = below(1_000) as f64 + 1.0;
+                open.push(at as u32, 1, worth, &request);
+                shapes.push((worth, request, below(5) > 0));
+                if !shapes[at].2 {
+                    open.close(at);
+                }
+            }
+            let free: Vec<f64> = room.iter().map(|&free| free as f64).collect();
+            let scale: Vec<f64> =
+                free.iter().map(|&free| if free > 0.0 { 1.0 / free } else { 1e12 }).collect();
+            let expected = best(&shapes, &room);
+            assert_eq!(open.best(&free, &scale), expected, "{shapes:?} in {room:?}");
+            found += usize::from(expected.is_some());
+        }
+        assert!(found > 100, "{found}");
+    }
+}
