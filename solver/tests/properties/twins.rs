@@ -113,7 +113,7 @@ fn bounds_and_plans_lie_on_either_side_of_the_optimum() {
 
 #[test]
 fn plans_are_right_and_the_same_on_any_number_of_threads() {
-    for case in 0..cases(5, 60) {
+    for case in 0..cases(20, 60) {
         let random = &mut Random::new(case);
         let nodes = random.index(16);
         let problem = problem(random, 12, 12, nodes);
