@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use solver::Options;
+use solver::{Options, solution::Status};
 use tenon_bench::{
     plot::{Axis, Chart, Rows, Series},
     sets,
@@ -57,7 +57,7 @@ fn gap_over_time(budget: Budget) -> Result<String, String> {
             }
             let (answer, seconds) = timed(&set.instance, Options::default(), budget.clock, time);
             points.push((seconds, answer.gap() * 100.0));
-            if seconds < time.as_secs_f64() {
+            if answer.solution.status != Status::Stopped && seconds < time.as_secs_f64() {
                 // It ended of its own accord: more time changes nothing.
                 break;
             }
