@@ -223,6 +223,25 @@ pub struct Preference {
     pub cost: Money,
 }
 
+#[cfg(test)]
+impl Spread {
+    /// For tests: one that group 0 states over set 0 and the first so many domains of a key, none of
+    /// which may hold a pod more than another; all of so many nodes and offerings are counted.
+    pub(crate) fn even(key: u8, domains: u32, nodes: usize, offerings: usize) -> Self {
+        Self {
+            groups: vec![0],
+            key,
+            set: 0,
+            max_skew: 1,
+            min_domains: 1,
+            domains: if key == NODE_KEY { Vec::new() } else { (0..domains).collect() },
+            counted_nodes: BitSet::full(nodes),
+            counted_offerings: BitSet::full(offerings),
+            cost: None,
+        }
+    }
+}
+
 impl Variety {
     /// How many values may be brought in that are not used yet.
     pub fn room(&self) -> usize {

@@ -169,17 +169,7 @@ mod tests {
             offerings: vec![offering(0, 10), offering(1, 40)],
             nodes: vec![Node { free: vec![0], domains: vec![1] }],
             sets: vec![PodSet { groups: BitSet::full(1), bound: vec![] }],
-            spreads: vec![Spread {
-                groups: vec![0],
-                key: 0,
-                set: 0,
-                max_skew: 1,
-                min_domains: 1,
-                domains: vec![0, 1],
-                counted_nodes: BitSet::full(1),
-                counted_offerings: BitSet::full(2),
-                cost: None,
-            }],
+            spreads: vec![Spread::even(0, 2, 1, 2)],
             exclusions: vec![Exclusion { groups: vec![0], key: 0, set: 0, cost: None }],
             ..Problem::default()
         }

@@ -269,17 +269,8 @@ fn a_spread_by_node_caps_where_it_counts_from_nothing() {
     problem.offerings[0].price = 10;
     problem.classes[0].offerings = BitSet::full(1);
     problem.sets = vec![PodSet { groups: BitSet::full(1), bound: vec![] }];
-    problem.spreads = vec![Spread {
-        groups: vec![0],
-        key: NODE_KEY,
-        set: 0,
-        max_skew: 2,
-        min_domains: 7,
-        domains: vec![],
-        counted_nodes: BitSet::empty(0),
-        counted_offerings: BitSet::full(1),
-        cost: None,
-    }];
+    problem.spreads =
+        vec![Spread { max_skew: 2, min_domains: 7, ..Spread::even(NODE_KEY, 0, 0, 1) }];
     let mut certificate = certificate();
     certificate.kinds.truncate(1);
     certificate.cuts.truncate(1);

@@ -44,17 +44,7 @@ fn solution(launches: &[Line<'_>]) -> Solution {
 }
 
 fn spread(key: u8) -> Spread {
-    Spread {
-        groups: vec![0],
-        key,
-        set: 0,
-        max_skew: 1,
-        min_domains: 1,
-        domains: if key == NODE_KEY { vec![] } else { vec![0, 1] },
-        counted_nodes: BitSet::full(1),
-        counted_offerings: BitSet::full(3),
-        cost: None,
-    }
+    Spread::even(key, 2, 1, 3)
 }
 
 fn affinity(groups: &[u32], keys: &[u8], set: u32) -> Affinity {

@@ -248,17 +248,8 @@ mod tests {
     }
 
     fn spread(key: u8, min_domains: u32) -> Spread {
-        Spread {
-            groups: vec![0],
-            key,
-            set: 0,
-            max_skew: 1,
-            min_domains,
-            domains: if key == NODE_KEY { vec![] } else { vec![0, 1] },
-            counted_nodes: BitSet::full(3),
-            counted_offerings: BitSet::from_indices(6, [0, 1, 2]),
-            cost: None,
-        }
+        let counted_offerings = BitSet::from_indices(6, [0, 1, 2]);
+        Spread { min_domains, counted_offerings, ..Spread::even(key, 2, 3, 6) }
     }
 
     fn lots_of(change: impl Fn(&mut Problem)) -> Vec<Vec<u32>> {

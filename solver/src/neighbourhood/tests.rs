@@ -32,17 +32,7 @@ fn problem() -> Problem {
         offerings,
         nodes: vec![Node { free: vec![4], domains: vec![0] }],
         sets: vec![set(&[0]), set(&[1]), set(&[5])],
-        spreads: vec![Spread {
-            groups: vec![0],
-            key: 0,
-            set: 0,
-            max_skew: 1,
-            min_domains: 1,
-            domains: vec![0, 1],
-            counted_nodes: BitSet::full(1),
-            counted_offerings: BitSet::full(4),
-            cost: None,
-        }],
+        spreads: vec![Spread::even(0, 2, 1, 4)],
         exclusions: vec![
             Exclusion { groups: vec![1], key: NODE_KEY, set: 1, cost: None },
             Exclusion { groups: vec![4], key: 0, set: 2, cost: None },

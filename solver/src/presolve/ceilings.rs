@@ -397,17 +397,7 @@ pub(crate) mod tests {
             classes: vec![Class { offerings: BitSet::full(3), nodes: BitSet::empty(0) }],
             offerings: (0..3).zip(prices).map(offering).collect(),
             sets: vec![set(0), set(1)],
-            spreads: vec![Spread {
-                groups: vec![0],
-                key: 0,
-                set: 0,
-                max_skew: 1,
-                min_domains: 1,
-                domains: vec![0, 1, 2],
-                counted_nodes: BitSet::empty(0),
-                counted_offerings: BitSet::full(3),
-                cost: None,
-            }],
+            spreads: vec![Spread::even(0, 3, 0, 3)],
             exclusions: vec![Exclusion { groups: vec![1], key: 0, set: 1, cost: None }],
             ..Problem::default()
         }
