@@ -32,5 +32,4 @@ mod stock;
 mod transfer;
 mod translate;
 
-pub(crate) use eject::next as next_random;
 pub(crate) use search::improve;

@@ -110,8 +110,7 @@ pub(crate) fn better(
 
 /// Whether a solution of the best rank may cost more than another that places the same pods.
 pub(crate) fn has_trade_offs(problem: &Problem) -> bool {
-    let tier = problem.offerings.first().map(|offering| offering.tier);
-    problem.offerings.iter().any(|offering| Some(offering.tier) != tier)
+    problem.has_tiers()
         || problem.preferences.iter().any(|preference| preference.cost > 0)
         || problem.spreads.iter().any(|spread| spread.cost > Some(0))
         || problem.affinities.iter().any(|affinity| affinity.cost > Some(0))

@@ -24,7 +24,7 @@ use crate::{
         ledger::{Host, Ledger},
         run::{Run, Variant},
     },
-    problem::NODE_KEY,
+    problem::{Money, NODE_KEY},
     solution::{Launch, Placement, Reason, Unplaced},
 };
 
@@ -154,7 +154,7 @@ fn construct<'a>(prepared: &'a Prepared<'_>, variant: Variant, wishes: &[Wish]) 
     Built { solution: solution(&run), limited: run.limited, ledger: run.ledger }
 }
 
-pub(crate) type Rank = (Vec<u64>, i64, usize);
+pub(crate) type Rank = (Vec<u64>, Money, u64);
 
 /// Less is better.
 pub(crate) fn rank(problem: &Problem, solution: &Solution) -> Rank {
@@ -168,8 +168,7 @@ pub(crate) fn rank(problem: &Problem, solution: &Solution) -> Rank {
             unplaced[at] += u64::from(missing.count);
         }
     }
-    let nodes = solution.launches.iter().map(|launch| launch.copies as usize).sum();
-    (unplaced, solution.cost.saturating_add(solution.penalty), nodes)
+    (unplaced, solution.total(), solution.launched())
 }
 
 fn solution(run: &Run<'_>) -> Solution {

@@ -24,6 +24,7 @@ mod neighbourhood;
 mod pattern;
 mod presolve;
 pub mod problem;
+mod random;
 pub mod solution;
 pub mod strategy;
 pub mod text;

@@ -16,18 +16,18 @@ use rayon::prelude::*;
 
 use crate::{
     Problem, Solution, check,
-    columns::next_random,
     effort::Budget,
     exact,
     greedy::{self, Prepared, rank},
     problem::Money,
+    random,
 };
 
 use layout::{Layout, Part};
 use market::Market;
 
 /// Plans of more hosts are left alone: each look takes longer, and brings less of the whole.
-const MOST_HOSTS: usize = 500;
+const MOST_HOSTS: u64 = 500;
 /// Hosts that are looked at together, at least and at most, and the most pods on them.
 const HOSTS: (u64, u64) = (2, 8);
 const PODS: [u32; 3] = [30, 60, 120];
@@ -52,8 +52,9 @@ pub(crate) fn better(
     random: &mut u64,
     budget: &mut Budget,
 ) -> Option<Solution> {
-    let hosts = problem.nodes.len() as u64 + nodes_of(plan);
-    if hosts < HOSTS.0 || hosts > MOST_HOSTS as u64 || has_tiers(problem) {
+    let hosts = problem.nodes.len() as u64 + plan.launched();
+    // Which pools come before others is nothing that a rank knows.
+    if hosts < HOSTS.0 || hosts > MOST_HOSTS || problem.has_tiers() {
         return None;
     }
     let market = Market::new(problem, plan);
@@ -61,7 +62,7 @@ pub(crate) fn better(
         layout: Layout::new(&market, plan)?,
         market,
         best: plan.clone(),
-        total: total(plan),
+        total: plan.total(),
     };
     let mut idle = 0;
     while idle < PATIENCE && !budget.is_spent() {
@@ -75,15 +76,6 @@ pub(crate) fn better(
         idle = if rank(problem, &near.best) < before { 0 } else { idle + 1 };
     }
     (rank(problem, &near.best) < rank(problem, plan)).then_some(near.best)
-}
-
-fn nodes_of(plan: &Solution) -> u64 {
-    plan.launches.iter().map(|launch| u64::from(launch.copies)).sum()
-}
-
-/// Whether some pools come before others, which [`rank`] knows nothing of.
-fn has_tiers(problem: &Problem) -> bool {
-    problem.offerings.windows(2).any(|pair| pair[0].tier != pair[1].tier)
 }
 
 /// The best plan so far, and the one that is looked at, host by host.
@@ -107,15 +99,15 @@ impl Near<'_> {
         let Some(next) = found.min_by_key(|found| rank(problem, found)) else { return };
         let Some(layout) = Layout::new(&self.market, &next) else { return };
         self.layout = layout;
-        self.total = total(&next);
+        self.total = next.total();
         if rank(problem, &next) < rank(problem, &self.best) {
             self.best = next;
         }
     }
 
     /// Some hosts that have to do with each other: of one place, with pods of one group, or any.
-    fn pick(&self, random: &mut u64) -> Vec<usize> {
-        let mut below = |count: u64| next_random(random) % count;
+    fn pick(&self, seed: &mut u64) -> Vec<usize> {
+        let mut below = |count: u64| random::next(seed) % count;
         let all = self.layout.hosts() as u64;
         let first = below(all) as usize;
         let most = HOSTS.0 + below(HOSTS.1 - HOSTS.0 + 1);
@@ -147,10 +139,10 @@ impl Near<'_> {
     fn anew(&self, hosts: &[usize], budget: &Budget) -> (Option<Solution>, u64) {
         let part = self.layout.without(&self.market, hosts);
         let mut spent = 2 * (self.market.few.offerings.len() + self.layout.hosts()) as u64;
-        let best = total(&self.best);
+        let best = self.best.total();
         let slack = best.saturating_add(best / DEARER).saturating_sub(self.total);
         let Some(plan) = pack(&part, slack, budget, &mut spent) else { return (None, spent) };
-        let whole = self.layout.with(&self.market, &part, hosts, &plan);
+        let whole = part.whole(&self.market, &plan);
         let is_right = check(self.market.problem, &whole).is_empty();
         (is_right.then_some(whole), spent)
     }
@@ -161,7 +153,7 @@ impl Near<'_> {
 fn pack(part: &Part, slack: Money, budget: &Budget, spent: &mut u64) -> Option<Solution> {
     let problem = &part.problem;
     let mut best = greedy::solve(&Prepared::new(problem));
-    if !best.unplaced.is_empty() || total(&best) > total(&part.known).saturating_add(slack) {
+    if !best.unplaced.is_empty() || best.total() > part.known.total().saturating_add(slack) {
         best = part.known.clone();
     }
     if problem.pods() <= FEW_PODS {
@@ -171,10 +163,6 @@ fn pack(part: &Part, slack: Money, budget: &Budget, spent: &mut u64) -> Option<S
     }
     let is_new = best.launches != part.known.launches || best.placements != part.known.placements;
     (is_new && best.unplaced.is_empty()).then_some(best)
-}
-
-fn total(plan: &Solution) -> Money {
-    plan.cost.saturating_add(plan.penalty)
 }
 
 #[cfg(test)]

@@ -276,6 +276,11 @@ impl Problem {
         pending.chain(bound).map(u64::from).fold(0, u64::saturating_add)
     }
 
+    /// Whether some offerings come before others, whatever they cost.
+    pub(crate) fn has_tiers(&self) -> bool {
+        self.offerings.windows(2).any(|pair| pair[0].tier != pair[1].tier)
+    }
+
     /// Number of pods over all groups.
     pub fn pods(&self) -> u64 {
         self.groups.iter().map(|group| u64::from(group.count)).sum()

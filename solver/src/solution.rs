@@ -24,6 +24,16 @@ pub struct Solution {
 }
 
 impl Solution {
+    /// Price of all launches, with what unmet preferences cost.
+    pub(crate) fn total(&self) -> Money {
+        self.cost.saturating_add(self.penalty)
+    }
+
+    /// How many nodes are launched.
+    pub(crate) fn launched(&self) -> u64 {
+        self.launches.iter().map(|launch| u64::from(launch.copies)).sum()
+    }
+
     /// The distinct values that launches bring in beyond those that are used already, ascending.
     fn new_values(&self, variety: &Variety) -> Vec<u32> {
         let launches = self.launches.iter();

@@ -218,7 +218,7 @@ impl News<'_, '_> {
 /// Less is better, part by part: pods without a place by priority, the highest first; what is spent
 /// on each tier but the first, the last tier first; price and penalty; nodes. With one tier it is
 /// the order of the greedy engine, and always that of the exact one.
-type Rank = (Vec<u64>, Vec<Money>, Money, usize);
+type Rank = (Vec<u64>, Vec<Money>, Money, u64);
 
 fn rank(problem: &Problem, solution: &Solution) -> Rank {
     let (unplaced, money, nodes) = crate::greedy::rank(problem, solution);

@@ -10,6 +10,7 @@ use crate::{
     effort::Budget,
     pattern::Pattern,
     presolve::{Core, Source},
+    random::next,
 };
 
 /// With more pods each step takes too long.
@@ -270,14 +271,6 @@ impl<'a> Packing<'a> {
         };
         self.nodes.iter().filter(|pods| !pods.is_empty()).map(column).collect()
     }
-}
-
-/// The next of a sequence of pseudo-random numbers (xorshift, Marsaglia 2003).
-pub(crate) fn next(random: &mut u64) -> u64 {
-    *random ^= *random << 13;
-    *random ^= *random >> 7;
-    *random ^= *random << 17;
-    *random >> 11
 }
 
 #[cfg(test)]

@@ -9,10 +9,11 @@
 use rustc_hash::FxHashMap;
 
 use crate::{
-    columns::{eject::next, plan::Plan, pool::Column},
+    columns::{plan::Plan, pool::Column},
     effort::Budget,
     pattern::Pattern,
     presolve::{Core, Kind, Source},
+    random::next,
 };
 
 /// With more pods or patterns each step takes too long.

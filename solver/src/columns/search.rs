@@ -133,8 +133,7 @@ fn record(root: &Root<'_>, tree: Option<Tree<'_>>) -> Record {
 
 /// How many nodes a solution uses.
 fn nodes(solution: &Solution) -> u64 {
-    let launched = solution.launches.iter().map(|launch| u64::from(launch.copies));
-    launched.sum::<u64>() + solution.placements.len() as u64
+    solution.launched() + solution.placements.len() as u64
 }
 
 /// The pricers of a core whose existing nodes the root takes together; it has the offerings' already.
@@ -233,7 +232,7 @@ impl Search<'_> {
 
     /// Counts a round; whether the last ones have brought too little to go on.
     fn is_tired(&mut self) -> bool {
-        let gap = self.total().saturating_sub(self.best.bound) as f64;
+        let gap = self.best.total().saturating_sub(self.best.bound) as f64;
         let (rounds, before) = self.tired;
         self.tired = if gap <= before * TIRED.1 { (0, gap) } else { (rounds + 1, before) };
         self.tired.0 >= TIRED.0
@@ -458,13 +457,13 @@ impl Search<'_> {
 
     /// Whether there may be better plans near the best one, and room to look for them.
     fn may_look(&self, budget: &Budget) -> bool {
-        let is_lonely = self.lonely.0 == self.total() && self.lonely.1 >= LONELY;
-        self.spans && !is_lonely && !self.is_done() && !budget.is_spent()
+        self.spans && self.in_vain() < LONELY && !self.is_done() && !budget.is_spent()
     }
 
-    /// What the best plan costs, with what unmet preferences do.
-    fn total(&self) -> Money {
-        self.best.cost.saturating_add(self.best.penalty)
+    /// How often nothing better was found near the best plan.
+    fn in_vain(&self) -> u32 {
+        let (cost, times) = self.lonely;
+        if cost == self.best.total() { times } else { 0 }
     }
 
     /// Looks for better plans near the best one; whether there was any.
@@ -475,11 +474,10 @@ impl Search<'_> {
         let (problem, plan, random) = (self.prepared.problem, &*self.best, &mut self.random);
         let look = |own: &mut Budget| neighbourhood::better(problem, plan, random, own);
         if let Some(found) = budget.lend(LOOKING, look) {
-            return self.take(found);
+            self.take(found);
+            return true;
         }
-        let total = self.total();
-        let times = if self.lonely.0 == total { self.lonely.1 } else { 0 };
-        self.lonely = (total, times + 1);
+        self.lonely = (self.best.total(), self.in_vain() + 1);
         false
     }
 
@@ -489,7 +487,7 @@ impl Search<'_> {
             0 => (0, DIVES.0),
             _ => (DIVES.0 + u64::from(round - 1) * DIVES.1, DIVES.1),
         };
-        let cutoff = self.total().saturating_sub(planning.paid());
+        let cutoff = self.best.total().saturating_sub(planning.paid());
         let styles: Vec<Style> =
             (first..first + count).map(|at| style(at, self.options.seed)).collect();
         let given = budget.fork(count).left();
@@ -539,11 +537,12 @@ impl Search<'_> {
             }
             return false;
         }
-        self.take(solution)
+        self.take(solution);
+        true
     }
 
     /// Takes a better plan in the place of the best.
-    fn take(&mut self, mut solution: Solution) -> bool {
+    fn take(&mut self, mut solution: Solution) {
         let problem = self.prepared.problem;
         let places_all = solution.unplaced.iter().all(|missing| {
             let old = self.best.unplaced.iter().find(|old| old.group == missing.group);
@@ -555,7 +554,6 @@ impl Search<'_> {
         solution.bound = solution.bound.max(weak).min(solution.cost);
         *self.best = solution;
         (self.tell)(progress(self.best));
-        true
     }
 }
 

@@ -389,7 +389,7 @@ impl Filling {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::columns::next_random;
+    use crate::random;
 
     /// What [`Open::best`] is to find, one shape after the other.
     fn best(shapes: &[(f64, Vec<i64>, bool)], room: &[i64]) -> Option<usize> {
@@ -412,8 +412,8 @@ mod tests {
 
     #[test]
     fn the_best_shape_is_found_among_any_number_in_any_room() {
-        let mut random = 7;
-        let mut below = |most: u64| (next_random(&mut random) % most) as i64;
+        let mut seed = 7;
+        let mut below = |most: u64| (random::next(&mut seed) % most) as i64;
         let mut found = 0;
         for round in 0..500 {
             let (count, dims) = (round % 37, 1 + round % 4);

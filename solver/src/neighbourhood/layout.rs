@@ -11,12 +11,11 @@ use crate::{
 
 /// A node that the plan buys.
 #[derive(Clone, Debug)]
-pub(super) struct Bought {
+struct Bought {
     /// Index into the offerings of [`Market::few`].
     offering: u32,
     /// (group, pods), ascending by group.
     pods: Vec<(u32, u32)>,
-    domains: Vec<u32>,
 }
 
 /// A plan, node by node.
@@ -30,12 +29,11 @@ pub(super) struct Layout {
 
 /// What is left to decide when some nodes are taken down.
 pub(super) struct Part {
-    /// The existing nodes are those of the whole, and then those that stand.
+    /// The existing nodes are those of the whole, and then those that stay.
     pub(super) problem: Problem,
-    /// What stood there before, as a plan for the part.
+    /// What was there before, as a plan for the part.
     pub(super) known: Solution,
-    /// The bought node of each node that stands.
-    standing: Vec<usize>,
+    stay: Layout,
 }
 
 impl Layout {
@@ -44,8 +42,7 @@ impl Layout {
         let mut nodes = Vec::new();
         for launch in &plan.launches {
             let offering = market.offerings.binary_search(&launch.offering).ok()?;
-            let domains = market.few.offerings[offering].domains.clone();
-            let node = Bought { offering: offering as u32, pods: launch.pods.clone(), domains };
+            let node = Bought { offering: offering as u32, pods: launch.pods.clone() };
             nodes.extend((0..launch.copies).map(|_| node.clone()));
         }
         let mut existing = vec![Vec::new(); market.problem.nodes.len()];
@@ -75,7 +72,7 @@ impl Layout {
     /// Whether two hosts are in the same domains.
     pub(super) fn are_together(&self, market: &Market<'_>, a: usize, b: usize) -> bool {
         let domains = |host: usize| match host.checked_sub(self.nodes.len()) {
-            None => &self.nodes[host].domains,
+            None => &market.few.offerings[self.nodes[host].offering as usize].domains,
             Some(existing) => &market.problem.nodes[existing].domains,
         };
         domains(a) == domains(b)
@@ -89,27 +86,29 @@ impl Layout {
 
     /// The problem of packing the pods of some hosts anew.
     pub(super) fn without(&self, market: &Market<'_>, down: &[usize]) -> Part {
-        let is_down = |host: &usize| down.binary_search(host).is_ok();
-        let standing: Vec<usize> = (0..self.nodes.len()).filter(|host| !is_down(host)).collect();
-        let stay = self.emptied(down);
+        let stay = self.leaving(down);
         let mut problem = market.few.clone();
         self.count_pods(&mut problem, down);
-        stay.keep_nodes(&mut problem, &standing);
-        stay.bind_pods(&mut problem, &standing);
-        stay.heed_bound(&mut problem, &standing);
+        stay.keep_nodes(&mut problem);
+        stay.bind_pods(&mut problem);
+        stay.heed_bound(&mut problem);
         let known = self.of_hosts(&problem, down);
-        Part { problem, known, standing }
+        Part { problem, known, stay }
     }
 
-    /// The same without the pods on existing nodes that are taken down.
-    fn emptied(&self, down: &[usize]) -> Self {
-        let mut layout = self.clone();
-        for &host in down {
-            if let Some(existing) = host.checked_sub(self.nodes.len()) {
-                layout.existing[existing].clear();
-            }
+    /// The same without the nodes that are given back, and the pods on existing ones that are emptied.
+    fn leaving(&self, down: &[usize]) -> Self {
+        let is_down = |host: usize| down.binary_search(&host).is_ok();
+        let nodes = self.nodes.iter().enumerate().filter(|(host, _)| !is_down(*host));
+        let existing = (self.nodes.len()..).zip(&self.existing);
+        let stays = |(host, pods): (usize, &Vec<(u32, u32)>)| {
+            if is_down(host) { Vec::new() } else { pods.clone() }
+        };
+        Self {
+            nodes: nodes.map(|(_, node)| node.clone()).collect(),
+            existing: existing.map(stays).collect(),
+            unplaced: self.unplaced.clone(),
         }
-        layout
     }
 
     /// Only the pods of hosts that are taken down are to be placed.
@@ -122,8 +121,8 @@ impl Layout {
         }
     }
 
-    /// Nodes that stand exist, and have taken from limits.
-    fn keep_nodes(&self, problem: &mut Problem, standing: &[usize]) {
+    /// The nodes exist, and have taken from limits.
+    fn keep_nodes(&self, problem: &mut Problem) {
         let take = |free: &mut [i64], pods: &[(u32, u32)], problem: &Problem| {
             for &(group, pods) in pods {
                 let request = &problem.groups[group as usize].request;
@@ -137,22 +136,21 @@ impl Layout {
             take(&mut free, pods, problem);
             problem.nodes[at].free = free;
         }
-        for &node in standing {
-            let Bought { offering, pods, domains } = &self.nodes[node];
-            let mut free = problem.offerings[*offering as usize].capacity.clone();
+        for Bought { offering, pods } in &self.nodes {
+            let offering = &problem.offerings[*offering as usize];
+            let mut free = offering.capacity.clone();
             take(&mut free, pods, problem);
-            problem.nodes.push(Node { free, domains: domains.clone() });
-            for &(limit, amount) in &problem.offerings[*offering as usize].limits {
+            problem.nodes.push(Node { free, domains: offering.domains.clone() });
+            for &(limit, amount) in &offering.limits {
                 let limit = &mut problem.limits[limit as usize];
                 limit.remaining = limit.remaining.saturating_sub(amount);
             }
         }
-        let offerings: Vec<usize> =
-            standing.iter().map(|&node| self.nodes[node].offering as usize).collect();
         let extended = |nodes: &BitSet, of: &BitSet| {
-            let new = offerings.iter().enumerate().filter(|(_, o)| of.contains(**o));
-            let new = new.map(|(at, _)| nodes.universe() + at);
-            BitSet::from_indices(nodes.universe() + offerings.len(), nodes.iter().chain(new))
+            let new = (nodes.universe()..).zip(&self.nodes);
+            let new = new.filter(|(_, node)| of.contains(node.offering as usize));
+            let all = nodes.universe() + self.nodes.len();
+            BitSet::from_indices(all, nodes.iter().chain(new.map(|(at, _)| at)))
         };
         for class in &mut problem.classes {
             class.nodes = extended(&class.nodes, &class.offerings);
@@ -162,20 +160,16 @@ impl Layout {
         }
     }
 
-    /// What stands where, by the part's numbers of existing nodes.
-    fn standing_pods<'s>(
-        &'s self,
-        standing: &'s [usize],
-    ) -> impl Iterator<Item = &'s Vec<(u32, u32)>> {
-        let bought = standing.iter().map(|&node| &self.nodes[node].pods);
-        self.existing.iter().chain(bought)
+    /// Who is where, by the part's numbers of existing nodes.
+    fn standing_pods(&self) -> impl Iterator<Item = &Vec<(u32, u32)>> {
+        self.existing.iter().chain(self.nodes.iter().map(|node| &node.pods))
     }
 
     /// The pods that stand are bound.
-    fn bind_pods(&self, problem: &mut Problem, standing: &[usize]) {
+    fn bind_pods(&self, problem: &mut Problem) {
         for set in &mut problem.sets {
             let mut bound: FxHashMap<u32, u32> = set.bound.iter().copied().collect();
-            for (node, pods) in (0u32..).zip(self.standing_pods(standing)) {
+            for (node, pods) in (0u32..).zip(self.standing_pods()) {
                 let members = pods.iter().filter(|(group, _)| set.groups.contains(*group as usize));
                 let count: u32 = members.map(|(_, pods)| pods).sum();
                 if count > 0 {
@@ -188,8 +182,8 @@ impl Layout {
     }
 
     /// Anti-affinities and host ports of the pods that stand, and towards them, are in the classes.
-    fn heed_bound(&self, problem: &mut Problem, standing: &[usize]) {
-        let pods: Vec<&Vec<(u32, u32)>> = self.standing_pods(standing).collect();
+    fn heed_bound(&self, problem: &mut Problem) {
+        let pods: Vec<&Vec<(u32, u32)>> = self.standing_pods().collect();
         for group in 0..problem.groups.len() as u32 {
             if problem.groups[group as usize].count == 0 {
                 continue;
@@ -230,40 +224,31 @@ impl Layout {
         plan.penalty = cost::penalty(problem, &plan);
         plan
     }
+}
 
-    /// The whole plan with a plan for the part in the place of the nodes that were taken down.
-    pub(super) fn with(
-        &self,
-        market: &Market<'_>,
-        part: &Part,
-        down: &[usize],
-        plan: &Solution,
-    ) -> Solution {
-        let mut all = self.emptied(down);
+impl Part {
+    /// The whole plan with a plan for the part in the place of what was taken down.
+    pub(super) fn whole(self, market: &Market<'_>, plan: &Solution) -> Solution {
+        let Layout { mut nodes, mut existing, unplaced } = self.stay;
         for placement in &plan.placements {
             let node = placement.node as usize;
-            let pods = match node.checked_sub(self.existing.len()) {
-                Some(at) => &mut all.nodes[part.standing[at]].pods,
-                None => &mut all.existing[node],
+            let pods = match node.checked_sub(existing.len()) {
+                Some(at) => &mut nodes[at].pods,
+                None => &mut existing[node],
             };
             add(pods, &placement.pods);
         }
-        let launch = |offering: u32, pods: &[(u32, u32)]| Launch {
-            offering: market.offerings[offering as usize],
-            copies: 1,
-            pods: pods.to_vec(),
-        };
-        let stand = part.standing.iter().map(|&node| &all.nodes[node]);
-        let mut launches: Vec<Launch> =
-            stand.map(|node| launch(node.offering, &node.pods)).collect();
-        for new in &plan.launches {
-            launches.extend((0..new.copies).map(|_| launch(new.offering, &new.pods)));
-        }
-        let placements = (0u32..).zip(all.existing).filter(|(_, pods)| !pods.is_empty());
+        let sold = |offering: u32| market.offerings[offering as usize];
+        let stay = nodes.into_iter();
+        let stay =
+            stay.map(|node| Launch { offering: sold(node.offering), copies: 1, pods: node.pods });
+        let new = plan.launches.iter();
+        let new = new.map(|launch| Launch { offering: sold(launch.offering), ..launch.clone() });
+        let placements = (0u32..).zip(existing).filter(|(_, pods)| !pods.is_empty());
         let mut whole = Solution {
-            launches,
+            launches: stay.chain(new).collect(),
             placements: placements.map(|(node, pods)| Placement { node, pods }).collect(),
-            unplaced: self.unplaced.clone(),
+            unplaced,
             ..Solution::default()
         };
         whole.merge();

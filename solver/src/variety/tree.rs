@@ -142,7 +142,7 @@ impl<'a> Tree<'a> {
         let problem = self.whole.problem;
         let unplaced = rank(problem, &leaving(homeless)).0;
         let tiers = no_tiers(problem).into_iter().map(|(_, nothing)| nothing).collect();
-        let nodes = if self.ranked { 0 } else { usize::MAX };
+        let nodes = if self.ranked { 0 } else { u64::MAX };
         (unplaced, tiers, money, nodes)
     }
 

@@ -7,6 +7,7 @@ use crate::{
     },
     pattern::Pattern,
     presolve::Source,
+    random,
 };
 
 impl Dive<'_> {
@@ -127,11 +128,8 @@ impl Dive<'_> {
         self.take(at, 1)
     }
 
-    /// Between 0 and 1, from the dive's own seed (xorshift, Marsaglia 2003).
+    /// Between 0 and 1, from the dive's own seed.
     fn chance(&mut self) -> f64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random >> 11) as f64 / (1u64 << 53) as f64
+        random::next(&mut self.random) as f64 / (1u64 << 53) as f64
     }
 }
