@@ -3,8 +3,9 @@
 //! With rents y ≥ 0 for the whole room and gain(i) = p(i) − rent of one pod (rounded down), every
 //! pattern x is worth at most Σ y + Σ gain(i)·x(i), for its pods pay no more than the rents. Going
 //! through the items one by one, Σ y + Σ max(0, gain(i))·most(i) less what the decisions so far
-//! lose is a bound on all patterns below. Caps between items and conflicts are left out, which only
-//! adds patterns.
+//! lose is a bound on all patterns below; so is the worth so far and what as many pods bring as fit
+//! of the smallest, at the highest price. Caps between items and conflicts are left out, which only adds
+//! patterns.
 
 use crate::certificate::{Fault, pattern::Terms, prices, supply::SHARE_BITS};
 
@@ -36,7 +37,8 @@ pub(super) fn worth(terms: &Terms<'_>, rents: &[i64], enough: i64) -> Result<i12
     let gains: i128 = entries.iter().map(|entry| entry.gain.max(0) * i128::from(entry.most)).sum();
     let top = rents.iter().map(|&rent| i128::from(rent)).sum::<i128>() + gains;
     let room = terms.hull.room.clone();
-    let mut walk = Walk { entries, room, top, best: enough.into(), work: WORK };
+    let ahead = ahead(&entries, terms.hull.dims);
+    let mut walk = Walk { entries, ahead, room, top, best: enough.into(), work: WORK };
     walk.descend(0, 0, 0)?;
     Ok(walk.best)
 }
@@ -48,8 +50,29 @@ struct Entry<'a> {
     most: u64,
 }
 
+/// What is known of an entry and all after it: the least that a pod asks of each dimension, and the
+/// most that one brings.
+struct Ahead {
+    least: Vec<i64>,
+    dearest: i128,
+}
+
+/// What is ahead at each entry.
+fn ahead(entries: &[Entry<'_>], dims: usize) -> Vec<Ahead> {
+    let mut ahead: Vec<Ahead> = Vec::with_capacity(entries.len());
+    let (mut least, mut dearest) = (vec![i64::MAX; dims], 0);
+    for entry in entries.iter().rev() {
+        least.iter_mut().zip(entry.request).for_each(|(least, ask)| *least = (*least).min(*ask));
+        dearest = entry.price.max(dearest);
+        ahead.push(Ahead { least: least.clone(), dearest });
+    }
+    ahead.reverse();
+    ahead
+}
+
 struct Walk<'a> {
     entries: Vec<Entry<'a>>,
+    ahead: Vec<Ahead>,
     /// What the pods taken so far leave.
     room: Vec<i64>,
     top: i128,
@@ -60,6 +83,9 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn descend(&mut self, from: usize, mut loss: i128, worth: i128) -> Result<(), Fault> {
         self.best = self.best.max(worth);
+        if !self.promises(from, worth) {
+            return Ok(());
+        }
         for at in from..self.entries.len() {
             let Entry { request, price, gain, most } = self.entries[at];
             // Entries are sorted by gain: the later ones lose more.
@@ -82,6 +108,13 @@ impl Walk<'_> {
             loss += gain.max(0) * i128::from(most);
         }
         Ok(())
+    }
+
+    /// Whether pods of the entries from one on could make a pattern of this worth better than the best.
+    fn promises(&self, from: usize, worth: i128) -> bool {
+        let Some(Ahead { least, dearest }) = self.ahead.get(from) else { return false };
+        let most = self.fitting(least, u64::MAX);
+        worth.saturating_add(dearest.saturating_mul(most.into())) > self.best
     }
 
     /// Pods with such a request that fit into what is left.

@@ -197,6 +197,30 @@ fn enumeration_proves_what_a_leaf_cannot_whatever_it_claims() {
     assert_eq!(walked(-1, 0), Err(Fault::Range { object: "rents", found: -1 }));
 }
 
+/// Three of 300 different pods fit into a node. Nothing bounds the patterns but the room, and beyond
+/// every three pods there are hundreds to try in vain.
+#[test]
+fn an_enumeration_sees_when_no_more_pods_fit() {
+    let mut problem = problem();
+    let group = |at: i64| Group { request: vec![1000 + at], count: 1, priority: 0, class: 0 };
+    problem.groups = (0..300).map(group).collect();
+    problem.offerings.truncate(1);
+    (problem.offerings[0].capacity, problem.offerings[0].price) = (vec![3900], 9);
+    problem.classes[0].offerings = BitSet::full(1);
+    let certificate = Certificate {
+        items: (0..300).map(|group| vec![group]).collect(),
+        kinds: vec![Members::Offerings(vec![0])],
+        cuts: vec![vec![]],
+        prices: vec![Prices {
+            items: vec![3 * UNIT; 300],
+            proofs: vec![Proof::Walk { rents: vec![0], enough: 0 }],
+            ..Prices::default()
+        }],
+        ..certificate()
+    };
+    assert_eq!(proven(&problem, &certificate), Ok(900));
+}
+
 #[test]
 fn limits_are_charged_and_existing_nodes_taken_off() {
     let mut problem = problem();
