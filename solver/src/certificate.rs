@@ -54,6 +54,8 @@ use rayon::prelude::*;
 
 use thiserror::Error;
 
+pub(crate) use enumerate::LONGEST_WALK;
+
 use crate::{
     BitSet, Problem, Solution,
     problem::Money,

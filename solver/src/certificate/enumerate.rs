@@ -10,7 +10,7 @@
 use crate::certificate::{Fault, pattern::Terms, prices, supply::SHARE_BITS};
 
 /// Steps at most.
-const WORK: u64 = 1 << 25;
+pub(crate) const LONGEST_WALK: u64 = 1 << 27;
 
 /// The worth of the best pattern, or `enough` when none is worth more.
 pub(super) fn worth(terms: &Terms<'_>, rents: &[i64], enough: i64) -> Result<i128, Fault> {
@@ -38,7 +38,7 @@ pub(super) fn worth(terms: &Terms<'_>, rents: &[i64], enough: i64) -> Result<i12
     let top = rents.iter().map(|&rent| i128::from(rent)).sum::<i128>() + gains;
     let room = terms.hull.room.clone();
     let ahead = ahead(&entries, terms.hull.dims);
-    let mut walk = Walk { entries, ahead, room, top, best: enough.into(), work: WORK };
+    let mut walk = Walk { entries, ahead, room, top, best: enough.into(), work: LONGEST_WALK };
     walk.descend(0, 0, 0)?;
     Ok(walk.best)
 }

@@ -259,7 +259,8 @@ impl Root<'_> {
         let kinds = core.twins.one_each(self.turn);
         self.turn += 1;
         let question = self.question(&profits, &costs, limits);
-        let priced = price_all(&self.pricers, &kinds, &question, budget);
+        let (priced, most) =
+            (price_all(&self.pricers, &kinds, &question, budget), question.most_nodes());
         let mut bounds = vec![0.0; core.kinds.len()];
         for (kind, priced) in &priced {
             for &twin in core.twins.of_kind(*kind) {
@@ -270,7 +271,7 @@ impl Root<'_> {
         if bound > self.bound || self.duals.is_nothing() {
             self.bound = self.bound.max(bound);
             self.duals = duals.clone();
-            self.nodes = limits.nodes;
+            self.nodes = most;
             self.worth =
                 bounds.iter().zip(&costs).map(|(bound, cost)| bound / cost.max(1.0)).collect();
         }

@@ -37,6 +37,15 @@ impl<'a> Question<'a> {
             exact,
         }
     }
+
+    /// Branches that a kind may get.
+    pub(crate) fn most_nodes(&self) -> u32 {
+        match self.care {
+            Care::Glance => FIRST,
+            Care::Look => self.nodes,
+            Care::Insist => self.nodes.saturating_mul(INSIST),
+        }
+    }
 }
 
 /// How far pricing goes into the kinds that stand above their cost.
@@ -90,7 +99,9 @@ pub(crate) fn price_all(
     let mut open: Vec<usize> = (0..kinds.len())
         .filter(|&at| !free(kinds[at] as usize) && over(&priced[at]) > 1.0 + question.tolerance)
         .collect();
-    for (care, nodes) in [(Care::Look, question.nodes), (Care::Insist, question.nodes * INSIST)] {
+    for (care, nodes) in
+        [(Care::Look, question.nodes), (Care::Insist, question.nodes.saturating_mul(INSIST))]
+    {
         if question.care >= care {
             open.retain(|&at| over(&priced[at]) > 1.0 + question.tolerance);
             open.sort_by(|&a, &b| over(&priced[b]).total_cmp(&over(&priced[a])).then(a.cmp(&b)));

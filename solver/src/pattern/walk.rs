@@ -10,6 +10,7 @@
 use std::{array, iter::Peekable};
 
 use super::{MARGIN, Pattern, Pricer, Search};
+use crate::certificate::LONGEST_WALK;
 
 /// Nodes that hold more pods than this on average have too many patterns.
 const MOST_PODS: f64 = 16.0;
@@ -17,6 +18,8 @@ const MOST_PODS: f64 = 16.0;
 const FEW_KINDS: usize = 4;
 /// Steps in the place of one branch of the relaxation.
 const STEPS: u64 = 2_000;
+/// No certificate goes further than so many steps, give or take what rounding does.
+const MOST_STEPS: u64 = LONGEST_WALK * 7 / 8;
 /// A walk that has come through less of all there is by these parts of its steps will not end. What
 /// comes first takes longest, so that is less than the part.
 const MILESTONES: [(u64, f64); 4] = [(16, 0.05), (8, 0.15), (4, 0.24), (2, 0.45)];
@@ -113,7 +116,7 @@ pub(super) fn walk(search: &Search<'_>, upper: &[u32]) -> Walked {
     let gains = entries.iter().map(|e| e.gain.max(0.0) * f64::from(e.most)).sum::<f64>();
     let top = (prices.iter().sum::<f64>() + gains) * (1.0 + MARGIN);
     let many = (search.ask.keep > 1).then(|| vec![(0.0, Pattern::new()); entries.len()]);
-    let steps = u64::from(search.ask.nodes) * STEPS;
+    let steps = (u64::from(search.ask.nodes) * STEPS).min(MOST_STEPS);
     let milestones = MILESTONES.map(|(part, done)| (steps - steps / part, done));
     let (least, dearest) = ahead(pricer, &entries);
     let mut walk = Walk {
