@@ -296,6 +296,21 @@ mod tests {
         }
     }
 
+    /// Instances where first dives and moves of single items end a bin above the optimum.
+    #[test]
+    fn hard_bins_are_packed_to_their_proven_optima() {
+        for name in
+            ["vbp/new/class2_120_5_3", "vbp/new/class3_120_3_3", "vbp/triplet/classF_60_3_3"]
+        {
+            let set = load(name).unwrap();
+            let options = solver::Options { effort: 5_000_000, ..solver::Options::default() };
+            let answer = set.instance.solve(&options);
+            assert_eq!(set.instance.check(&answer), [], "{name}");
+            assert_eq!(answer.solution.status, solver::solution::Status::Optimal, "{name}");
+            assert_eq!(Some(answer.solution.cost), set.best_known, "{name}");
+        }
+    }
+
     #[test]
     fn traces_keep_their_totals() {
         let pods = |name: &str| load(name).unwrap().instance.problems[0].pods();

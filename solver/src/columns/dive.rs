@@ -35,12 +35,15 @@ pub(crate) struct Style {
     pub seed: u64,
 }
 
-/// Rounds of pricing after each decision.
-const ROUNDS: u32 = 3;
+/// Rounds of pricing after each decision, and columns per item to start with.
+const USUAL: (u32, usize) = (3, 3);
+/// The same where there are no more than so many kinds, which bring so many columns less in a round.
+const FEW_KINDS: usize = 4;
+const OF_FEW: (u32, usize) = (10, 10);
+/// Columns of all kinds in a round of pricing, one of each at least.
+const COLUMNS: usize = 20;
 /// Rounds of pricing before a dive is given up.
 const PATIENCE: u32 = 16;
-/// Columns per item to start with.
-const START: usize = 3;
 /// Kinds this many times the price of the cheapest take part in every dive.
 const CHEAP: f64 = 8.0;
 /// A kind is counted when one node is this share of the whole cost.
@@ -144,7 +147,8 @@ impl<'a> Dive<'a> {
                 return false;
             }
             let harmless = self.paid + self.master.value() <= whole * (1.0 + self.style.harmless);
-            if !harmless && !self.reprice(ROUNDS, budget) || budget.is_spent() {
+            let (rounds, _) = self.care();
+            if !harmless && !self.reprice(rounds, budget) || budget.is_spent() {
                 return false;
             }
             whole = self.paid + self.master.value();
@@ -178,9 +182,15 @@ impl<'a> Dive<'a> {
     /// Takes over the root's good columns.
     fn start(&mut self) {
         let takes = |kind: u32| self.kinds.binary_search(&kind).is_ok();
-        for at in self.root.good_columns(START, takes) {
+        let (_, most) = self.care();
+        for at in self.root.good_columns(most, takes) {
             self.add(self.root.pool.get(at).clone());
         }
+    }
+
+    /// Rounds of pricing after each decision, and columns per item to start with.
+    fn care(&self) -> (u32, usize) {
+        if self.families.len() <= FEW_KINDS { OF_FEW } else { USUAL }
     }
 
     fn add(&mut self, column: Column) -> (u32, bool) {
