@@ -27,6 +27,7 @@ mod plan;
 mod pool;
 mod price;
 mod prove;
+mod restricted;
 mod search;
 mod stock;
 mod transfer;

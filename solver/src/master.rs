@@ -5,10 +5,6 @@
 //! [`highs`] solves it in whole numbers, when built with the feature of that name.
 
 #[cfg(feature = "highs")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "column generation, which asks for it, comes next")
-)]
 pub(crate) mod highs;
 mod simplex;
 

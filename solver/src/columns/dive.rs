@@ -5,6 +5,9 @@ mod fix;
 mod price;
 mod proper;
 
+#[cfg(feature = "highs")]
+pub(crate) use proper::remainder;
+
 use crate::{
     columns::{
         generate::Root,
@@ -52,14 +55,14 @@ const GRAIN: f64 = 0.004;
 const RESERVE: u64 = 8;
 const MOST_RESERVE: u64 = 60_000;
 
-/// A plan cheaper than `cutoff`, if the dive finds one. When the work does not suffice, it is one for
-/// a part of the pods.
+/// A plan cheaper than `cutoff`, if the dive finds one, and the columns that it came across. When the
+/// work does not suffice, it is a plan for a part of the pods.
 pub(crate) fn dive(
     root: &Root<'_>,
     style: Style,
     cutoff: Money,
     budget: &mut Budget,
-) -> Option<Plan> {
+) -> (Option<Plan>, Vec<Column>) {
     budget.done.dives += 1;
     let reserve = (budget.left() / RESERVE).min(MOST_RESERVE);
     let mut dive = Dive::new(root, style);
@@ -76,7 +79,7 @@ pub(crate) fn dive(
     } else {
         None
     };
-    plan.filter(|plan| plan.cost < cutoff)
+    (plan.filter(|plan| plan.cost < cutoff), dive.pool.since(taken_over))
 }
 
 struct Dive<'a> {

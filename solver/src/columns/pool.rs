@@ -32,8 +32,18 @@ impl Pool {
         (at, true)
     }
 
+    #[cfg(feature = "highs")]
+    pub(crate) fn find(&self, column: &Column) -> Option<u32> {
+        self.index.get(column).copied()
+    }
+
     pub(crate) fn get(&self, at: u32) -> &Column {
         &self.columns[at as usize]
+    }
+
+    /// The columns from a number on.
+    pub(crate) fn since(mut self, at: usize) -> Vec<Column> {
+        self.columns.split_off(at)
     }
 
     pub(crate) fn len(&self) -> usize {

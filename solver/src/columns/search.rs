@@ -19,6 +19,7 @@ use crate::{
         plan::Plan,
         pool::Column,
         prove::{self, Point, Record},
+        restricted::Restricted,
         stock::{self, Blurred},
         transfer::transfer,
         translate::{least_nodes, patterns, seeds, wishes},
@@ -58,6 +59,9 @@ const NEIGHBOURS: u64 = 0x2545_f491_4f6c_dd1d;
 /// before another plan is waited for.
 const LOOKING: u64 = 4;
 const LONELY: u32 = 4;
+/// The restricted master is solved in whole numbers for plans of no more nodes than this, and with so
+/// much work at most.
+const RESTRICTED: (u64, u64) = (500, 4_000_000);
 /// One part in so many may go into each root, and into the one that fills existing nodes.
 const ROOT: u64 = 3;
 const FILLING: u64 = 24;
@@ -107,7 +111,8 @@ pub(crate) fn improve(
         search.approach(&core, &mut bounding, &[], View::Bound, budget);
         let rounds = search.deepen(&mut bounding, budget)..ROUNDS;
         let mut tree = None;
-        search.alternate(&bounding, &Planning::whole(&bounding), rounds, ROUNDS, &mut tree, budget);
+        let mut planning = Planning::whole(&bounding);
+        search.alternate(&bounding, &mut planning, rounds, ROUNDS, &mut tree, budget);
         record(&bounding, tree)
     };
     // What was known at the start holds for plans that place the same pods.
@@ -152,11 +157,16 @@ struct Planning<'a> {
     root: &'a Root<'a>,
     /// Existing nodes that are filled already.
     filled: &'a [(Column, u32)],
+    restricted: Restricted,
 }
 
 impl<'a> Planning<'a> {
     fn whole(root: &'a Root<'a>) -> Self {
-        Self { core: root.core, root, filled: &[] }
+        Self::after(root.core, root, &[])
+    }
+
+    fn after(core: &'a Core, root: &'a Root<'a>, filled: &'a [(Column, u32)]) -> Self {
+        Self { core, root, filled, restricted: Restricted::default() }
     }
 
     /// A dive's plan with what was decided before it.
@@ -309,8 +319,8 @@ impl Search<'_> {
         };
         let mut planning = root(rest, known, budget);
         self.approach(core, &mut planning, filled, View::Plan, budget);
-        let planning = Planning { core, root: &planning, filled };
-        self.alternate(bounding, &planning, round..ROUNDS, STALLED, tree, budget)
+        let mut planning = Planning::after(core, &planning, filled);
+        self.alternate(bounding, &mut planning, round..ROUNDS, STALLED, tree, budget)
     }
 
     /// Cores for plans: one in which pods stay in their places, and, where that differs, one in which
@@ -376,7 +386,7 @@ impl Search<'_> {
             self.raise(root.bound);
         }
         if !self.is_done() && !budget.is_spent() {
-            self.dive(&Planning { core, root, filled }, 0, budget);
+            self.dive(&mut Planning::after(core, root, filled), 0, budget);
         }
         if !self.is_done() && !budget.is_spent() {
             let limits = fine(root.core, self.best.cost, self.options.gap_ppm);
@@ -393,7 +403,7 @@ impl Search<'_> {
     fn deepen(&mut self, root: &mut Root<'_>, budget: &mut Budget) -> u32 {
         let mut rounds = 0;
         for deeper in DEEPER {
-            self.dive(&Planning::whole(root), rounds, budget);
+            self.dive(&mut Planning::whole(root), rounds, budget);
             rounds += 1;
             let cost = self.best.cost as f64;
             let is_plan = root.value - root.bound < cost - root.value;
@@ -413,7 +423,7 @@ impl Search<'_> {
     fn alternate<'a>(
         &mut self,
         bounding: &'a Root<'a>,
-        planning: &Planning<'_>,
+        planning: &mut Planning<'_>,
         rounds: Range<u32>,
         stalled: u32,
         tree: &mut Option<Tree<'a>>,
@@ -424,7 +434,7 @@ impl Search<'_> {
             if self.is_done() || budget.is_spent() || idle >= stalled {
                 return round;
             }
-            if self.is_tired() {
+            if self.is_tired() && !self.put_together(planning, budget) {
                 return ROUNDS;
             }
             if round > rounds.start || round == 0 {
@@ -481,8 +491,27 @@ impl Search<'_> {
         false
     }
 
+    /// Looks for the best plan over all columns that are known; whether it is a better one.
+    fn put_together(&mut self, planning: &mut Planning<'_>, budget: &mut Budget) -> bool {
+        if nodes(self.best) > RESTRICTED.0 {
+            return false;
+        }
+        let root = planning.root;
+        let spare = self.best.total().saturating_sub(planning.paid()) as f64 - root.bound;
+        let enough = (f64::from(self.options.gap_ppm) * 0.5e-6, 0.999 * self.unit as f64);
+        let mut own = budget.part(RESTRICTED.1);
+        let given = own.left();
+        let found = planning.restricted.cheapest(root, spare, enough, &mut own);
+        budget.join(&own, given);
+        let better = found.is_some_and(|plan| self.offer(planning.core, &planning.complete(&plan)));
+        if better {
+            self.tired.0 = 0;
+        }
+        better
+    }
+
     /// One round of dives side by side; the best plan is kept.
-    fn dive(&mut self, planning: &Planning<'_>, round: u32, budget: &mut Budget) {
+    fn dive(&mut self, planning: &mut Planning<'_>, round: u32, budget: &mut Budget) {
         let (first, count) = match round {
             0 => (0, DIVES.0),
             _ => (DIVES.0 + u64::from(round - 1) * DIVES.1, DIVES.1),
@@ -491,21 +520,26 @@ impl Search<'_> {
         let styles: Vec<Style> =
             (first..first + count).map(|at| style(at, self.options.seed)).collect();
         let given = budget.fork(count).left();
-        let found: Vec<(Option<Plan>, Budget)> = styles
+        let root = planning.root;
+        let found: Vec<_> = styles
             .into_par_iter()
             .map(|style| {
                 let mut own = budget.fork(count);
-                (dive(planning.root, style, cutoff, &mut own), own)
+                (dive(root, style, cutoff, &mut own), own)
             })
             .collect();
         let mut plans = Vec::new();
-        for (plan, own) in found {
+        for ((plan, columns), own) in found {
             budget.join(&own, given);
             plans.extend(plan);
+            if nodes(self.best) <= RESTRICTED.0 {
+                planning.restricted.add(columns);
+            }
         }
         plans.sort_by_key(|plan| (!plan.whole, plan.cost));
         for plan in plans {
             if self.offer(planning.core, &planning.complete(&plan)) {
+                planning.restricted.start = plan.nodes;
                 return;
             }
         }

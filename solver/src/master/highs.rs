@@ -1,15 +1,29 @@
 //! The restricted master as an integer programme, solved by HiGHS.
 //!
 //! HiGHS (Huangfu and Hall, Parallelizing the dual revised simplex method, Math. Prog. Comp. 2018)
-//! runs on one thread with a fixed seed, so equal covers get equal answers as long as nodes, not
+//! runs on one thread with a fixed seed, so equal covers get equal answers as long as iterations, not
 //! seconds, end the search. Whatever it returns is rounded and looked at again here: a wrong or
 //! missing answer becomes `None` or the warm start, never a panic.
 
+mod watch;
+
+use std::sync::atomic::AtomicBool;
+
 use highs::{ColProblem, Model, Row, Sense, SolvedModel};
+
+use watch::Watch;
 
 /// Rows may be missed by this much, relative to their size: more than HiGHS's own tolerance, less
 /// than half a pod.
 const TOLERANCE: f64 = 1e-6;
+
+/// Heuristics that solve programmes of their own, in which nobody can stop them.
+const SUBPROGRAMMES: [&str; 4] = [
+    "mip_heuristic_run_feasibility_jump",
+    "mip_heuristic_run_rens",
+    "mip_heuristic_run_rins",
+    "mip_heuristic_run_root_reduced_cost",
+];
 
 /// One thing that can be bought any number of times.
 #[derive(Clone, Copy, Debug)]
@@ -32,14 +46,13 @@ pub(crate) struct Cover<'a> {
 
 /// When to stop. The first to be reached does.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Budget {
-    /// Relative distance between price and bound that is good enough.
-    pub(crate) gap: f64,
-    /// Nodes of branch and bound: the deterministic limit. 1 stops after the root.
-    pub(crate) nodes: u32,
-    /// Seconds: an outer guard, for the work at one node has no bound of its own. An answer that it
-    /// ended may differ from run to run.
-    pub(crate) seconds: f64,
+pub(crate) struct Budget<'a> {
+    /// Distance between price and bound that is good enough: as a share, and as it is.
+    pub(crate) gap: (f64, f64),
+    /// Iterations of the simplex method: the deterministic limit, looked at after each node.
+    pub(crate) iterations: u64,
+    /// Stops the work soon after it is set. An answer that it ended may differ from run to run.
+    pub(crate) stop: Option<&'a AtomicBool>,
 }
 
 /// How often to buy each column.
@@ -53,6 +66,8 @@ pub(crate) struct IntegerPlan {
     /// certificate. Negative infinity when there is none.
     pub(crate) bound: f64,
     pub(crate) status: PlanStatus,
+    /// Iterations of the simplex method that it took.
+    pub(crate) iterations: u64,
 }
 
 /// How sure a plan is.
@@ -70,38 +85,53 @@ pub(crate) enum PlanStatus {
 pub(crate) fn solve(
     cover: &Cover<'_>,
     start: Option<&[u32]>,
-    budget: &Budget,
+    budget: &Budget<'_>,
 ) -> Option<IntegerPlan> {
     // HiGHS has no answer to a model without columns.
     let nothing: &[u32] = &[];
     let start = start.or_else(|| cover.columns.is_empty().then_some(nothing));
     let start = start.filter(|counts| holds(cover, counts));
-    let (found, bound) = match search(cover, start, budget) {
-        Some(solved) => (counts(cover, &solved), solved.double_info_value(c"mip_dual_bound").ok()),
-        None => (None, None),
-    };
+    let found = search(cover, start, budget).unwrap_or_default();
     // The first of equals is kept, so a start is left only for something cheaper.
-    let plans = start.map(<[u32]>::to_vec).into_iter().chain(found);
+    let plans = start.map(<[u32]>::to_vec).into_iter().chain(found.counts);
     let priced = plans.map(|counts| (price(cover, &counts), counts));
     let (price, counts) = priced.reduce(|best, next| if next.0 < best.0 { next } else { best })?;
-    let bound = bound.filter(|bound| !bound.is_nan()).unwrap_or(f64::NEG_INFINITY).min(price);
-    let near = price - bound <= budget.gap.max(TOLERANCE) * price.abs().max(1.0);
+    let bound = found.bound.filter(|bound| !bound.is_nan()).unwrap_or(f64::NEG_INFINITY);
+    let bound = bound.min(price);
+    let enough = (budget.gap.0 * price.abs()).max(budget.gap.1);
+    let near = price - bound <= enough.max(TOLERANCE * price.abs().max(1.0));
     let status = if near { PlanStatus::Proven } else { PlanStatus::Stopped };
-    Some(IntegerPlan { counts, price, bound, status })
+    Some(IntegerPlan { counts, price, bound, status, iterations: found.iterations })
 }
 
-fn search(cover: &Cover<'_>, start: Option<&[u32]>, budget: &Budget) -> Option<SolvedModel> {
+/// What HiGHS came to.
+#[derive(Debug, Default)]
+struct Found {
+    counts: Option<Vec<u32>>,
+    bound: Option<f64>,
+    iterations: u64,
+}
+
+fn search(cover: &Cover<'_>, start: Option<&[u32]>, budget: &Budget<'_>) -> Option<Found> {
+    let mut watch = Watch::new(budget.stop, budget.iterations);
     let mut model = model(cover, true)?;
-    model.try_set_option("mip_rel_gap", budget.gap.max(0.0)).ok()?;
-    // HiGHS takes its greatest number for no limit at all.
-    let nodes = i32::try_from(budget.nodes).unwrap_or(i32::MAX);
-    model.try_set_option("mip_max_nodes", nodes).ok()?;
-    model.try_set_option("time_limit", budget.seconds.max(0.0)).ok()?;
+    model.try_set_option("mip_rel_gap", budget.gap.0.max(0.0)).ok()?;
+    model.try_set_option("mip_abs_gap", budget.gap.1.max(0.0)).ok()?;
+    for heuristic in SUBPROGRAMMES {
+        model.try_set_option(heuristic, false).ok()?;
+    }
     if let Some(counts) = start {
         let values: Vec<f64> = counts.iter().map(|&count| count.into()).collect();
         model.try_set_solution(Some(&values), None, None, None).ok()?;
     }
-    model.try_solve().ok()
+    if !watch.over(&mut model) {
+        return None;
+    }
+    let solved = model.try_solve().ok()?;
+    let counts = counts(cover, &solved);
+    let bound = solved.double_info_value(c"mip_dual_bound").ok();
+    drop(solved);
+    Some(Found { counts, bound, iterations: watch.made() })
 }
 
 /// The cover in HiGHS's terms, quiet, on one thread.

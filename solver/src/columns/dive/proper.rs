@@ -69,7 +69,7 @@ impl Dive<'_> {
 
 /// What remains to be placed of a pattern, on a twin of its kind: each item, or the twin of it that
 /// is left most often among those that may be there.
-pub(super) fn remainder(core: &Core, kind: u32, pattern: &Pattern, demand: &[u32]) -> Pattern {
+pub(crate) fn remainder(core: &Core, kind: u32, pattern: &Pattern, demand: &[u32]) -> Pattern {
     let accepted = &core.kinds[kind as usize].items;
     let mut left = Pattern::new();
     for &(item, pods) in pattern {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const BUDGET: Budget = Budget { gap: 0.0, nodes: 10_000, seconds: 60.0 };
+const BUDGET: Budget<'_> = Budget { gap: (0.0, 0.0), iterations: 1_000_000, stop: None };
 
 /// (row, amount) of a column.
 type Entries = Vec<(u32, f64)>;
@@ -126,7 +126,7 @@ fn unbounded_covers_have_no_plan_but_keep_the_start() {
 
 #[test]
 fn a_start_is_kept_when_there_is_no_time_and_dropped_when_it_does_not_hold() {
-    let hurried = Budget { seconds: 0.0, nodes: 0, ..BUDGET };
+    let hurried = Budget { iterations: 0, ..BUDGET };
     let start = [1, 4, 1];
     let plan = shop().with(|cover| solve(cover, Some(&start), &hurried)).expect("the start holds");
     assert!(plan.price <= 15.0 && plan.bound <= plan.price, "{plan:?}");
@@ -240,7 +240,7 @@ fn duals_prove_the_relaxed_price() {
 fn the_relaxation_is_below_the_plan_and_the_bound_is_not_above_it() {
     for seed in 0..100 {
         random_cover(seed, 4, 9, u32::MAX).with(|cover| {
-            let few = Budget { nodes: 1, ..BUDGET };
+            let few = Budget { iterations: 10, ..BUDGET };
             if let (Some(plan), Some(relaxed)) = (solve(cover, None, &few), relax(cover)) {
                 assert!(holds(cover, &plan.counts), "seed {seed}");
                 assert!(plan.bound <= plan.price, "seed {seed}");
@@ -250,11 +250,11 @@ fn the_relaxation_is_below_the_plan_and_the_bound_is_not_above_it() {
     }
 }
 
-/// Large enough for branching, cuts and heuristics to matter; stopped by the number of nodes.
+/// Large enough for branching, cuts and heuristics to matter; stopped by the number of iterations.
 #[test]
 fn equal_covers_get_equal_plans_on_any_thread() {
     let owned = random_cover(5, 24, 160, u32::MAX);
-    let budget = Budget { gap: 0.0, nodes: 20, seconds: 600.0 };
+    let budget = Budget { iterations: 20_000, ..BUDGET };
     let run = || owned.with(|cover| solve(cover, None, &budget)).expect("a plan");
     let first = run();
     let others: Vec<IntegerPlan> = std::thread::scope(|scope| {
@@ -262,4 +262,18 @@ fn equal_covers_get_equal_plans_on_any_thread() {
         threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
     });
     assert!(others.iter().all(|other| *other == first), "{first:?}\n{others:?}");
+}
+
+#[test]
+fn whoever_asks_to_stop_gets_what_there_is() {
+    let owned = random_cover(5, 24, 160, u32::MAX);
+    let start: Vec<u32> = owned.with(|cover| solve(cover, None, &BUDGET)).expect("a plan").counts;
+    let stop = AtomicBool::new(true);
+    let stopped = Budget { stop: Some(&stop), ..BUDGET };
+    let plan = owned.with(|cover| solve(cover, Some(&start), &stopped)).expect("the start");
+    assert!(holds_all(&owned, &plan.counts) && plan.iterations < 10_000, "{plan:?}");
+}
+
+fn holds_all(owned: &Owned, counts: &[u32]) -> bool {
+    owned.with(|cover| holds(cover, counts))
 }
