@@ -36,15 +36,28 @@ pub(crate) struct Style {
     /// How much chance plays in the choice of columns, and its seed.
     pub noise: f64,
     pub seed: u64,
+    /// Whether to take care where kinds are few and items many.
+    pub careful: bool,
 }
 
-/// Rounds of pricing after each decision, and columns per item to start with.
-const USUAL: (u32, usize) = (3, 3);
-/// The same where there are no more than so many kinds, which bring so many columns less in a round.
+/// How many columns a dive has to choose from.
+#[derive(Clone, Copy, Debug)]
+struct Care {
+    /// Per item to start with.
+    start: usize,
+    /// Rounds of pricing after each decision.
+    rounds: u32,
+    /// In a round, of all kinds together; one of each at least.
+    columns: usize,
+}
+
+/// With no more kinds than this a round of pricing brings few columns, so dives take more care; with
+/// many items only those do that are to.
 const FEW_KINDS: usize = 4;
-const OF_FEW: (u32, usize) = (10, 10);
-/// Columns of all kinds in a round of pricing, one of each at least.
-const COLUMNS: usize = 20;
+const MANY_ITEMS: usize = 150;
+/// What dives do as a rule, and what those do that take care.
+const USUAL: Care = Care { start: 3, rounds: 3, columns: 1 };
+const MORE: Care = Care { start: 10, rounds: 10, columns: 20 };
 /// Rounds of pricing before a dive is given up.
 const PATIENCE: u32 = 16;
 /// Kinds this many times the price of the cheapest take part in every dive.
@@ -92,6 +105,7 @@ struct Dive<'a> {
     kinds: Vec<u32>,
     /// The same, twins together.
     families: Vec<Vec<u32>>,
+    care: Care,
     /// Rounds of pricing so far.
     rounds: usize,
     fixed: Vec<(Column, u32)>,
@@ -124,10 +138,13 @@ impl<'a> Dive<'a> {
         } else {
             Vec::new()
         };
+        let few = core.items.len() <= MANY_ITEMS || style.careful;
+        let care = if families.len() <= FEW_KINDS && few { MORE } else { USUAL };
         let mut dive = Self {
             core,
             root,
             style,
+            care,
             pool: Pool::default(),
             master: Master::new(core, root.master.demand(), &counted, &[]),
             kinds,
@@ -150,8 +167,7 @@ impl<'a> Dive<'a> {
                 return false;
             }
             let harmless = self.paid + self.master.value() <= whole * (1.0 + self.style.harmless);
-            let (rounds, _) = self.care();
-            if !harmless && !self.reprice(rounds, budget) || budget.is_spent() {
+            if !harmless && !self.reprice(self.care.rounds, budget) || budget.is_spent() {
                 return false;
             }
             whole = self.paid + self.master.value();
@@ -185,15 +201,9 @@ impl<'a> Dive<'a> {
     /// Takes over the root's good columns.
     fn start(&mut self) {
         let takes = |kind: u32| self.kinds.binary_search(&kind).is_ok();
-        let (_, most) = self.care();
-        for at in self.root.good_columns(most, takes) {
+        for at in self.root.good_columns(self.care.start, takes) {
             self.add(self.root.pool.get(at).clone());
         }
-    }
-
-    /// Rounds of pricing after each decision, and columns per item to start with.
-    fn care(&self) -> (u32, usize) {
-        if self.families.len() <= FEW_KINDS { OF_FEW } else { USUAL }
     }
 
     fn add(&mut self, column: Column) -> (u32, bool) {

@@ -608,5 +608,6 @@ fn style(at: u64, seed: u64) -> Style {
         harmless: if at < DIVES.0 { 1e-4 } else { 1e-5 },
         noise: if at < 4 { 0.0 } else { of(&[0.1, 0.3, 0.0, 0.6], 2) },
         seed: at.wrapping_add(seed.wrapping_mul(0x9e37_79b9)),
+        careful: at % 4 >= 2,
     }
 }

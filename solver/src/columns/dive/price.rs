@@ -2,7 +2,7 @@
 
 use crate::{
     columns::{
-        dive::{COLUMNS, Dive},
+        dive::Dive,
         pool::{Column, price},
     },
     effort::Budget,
@@ -56,7 +56,7 @@ impl Dive<'_> {
             limits: self.master.demand(),
             enough: cost * (1.0 + 1e-4),
             nodes: NODES,
-            keep: (COLUMNS / self.families.len()).max(1),
+            keep: (self.care.columns / self.families.len()).max(1),
             exact: false,
         });
         budget.prices(priced.nodes.into());
