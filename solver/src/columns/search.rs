@@ -60,7 +60,7 @@ const NEIGHBOURS: u64 = 0x2545_f491_4f6c_dd1d;
 const LOOKING: u64 = 4;
 const LONELY: u32 = 4;
 /// The restricted master is solved in whole numbers for plans of no more nodes than this, and with so
-/// much work at most.
+/// much work at most, nor with more than the search took so far.
 const RESTRICTED: (u64, u64) = (500, 4_000_000);
 /// One part in so many may go into each root, and into the one that fills existing nodes.
 const ROOT: u64 = 3;
@@ -90,6 +90,7 @@ pub(crate) fn improve(
     let mut search = Search {
         prepared,
         options,
+        start: budget.left(),
         best: solution,
         second: None,
         spans: Core::views_differ(problem),
@@ -198,6 +199,8 @@ struct Filled {
 struct Search<'a> {
     prepared: &'a Prepared<'a>,
     options: &'a Options,
+    /// Work that there was to begin with.
+    start: u64,
     best: &'a mut Solution,
     /// All costs are multiples of this.
     unit: Money,
@@ -499,7 +502,8 @@ impl Search<'_> {
         let root = planning.root;
         let spare = self.best.total().saturating_sub(planning.paid()) as f64 - root.bound;
         let enough = (f64::from(self.options.gap_ppm) * 0.5e-6, 0.999 * self.unit as f64);
-        let mut own = budget.part(RESTRICTED.1);
+        let spent = self.start.saturating_sub(budget.left());
+        let mut own = budget.part(RESTRICTED.1.min(spent));
         let given = own.left();
         let found = planning.restricted.cheapest(root, spare, enough, &mut own);
         budget.join(&own, given);

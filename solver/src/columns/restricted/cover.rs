@@ -14,7 +14,7 @@ use crate::{
 /// With more rows each iteration takes too long.
 const MOST_ROWS: usize = 1_000;
 /// Units of work in an iteration, with all that comes with it: so many, and one per row.
-const ITERATION: u64 = 100;
+const ITERATION: u64 = 130;
 
 /// The cheapest plan over `known` columns and those of `start`, on any of their kinds' twins, if it
 /// is cheaper than `start`; `enough` is how far it may stay above the best of them, as a share and in
