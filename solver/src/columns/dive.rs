@@ -3,10 +3,7 @@
 mod counts;
 mod fix;
 mod price;
-mod proper;
-
-#[cfg(feature = "highs")]
-pub(crate) use proper::remainder;
+pub(super) mod proper;
 
 use crate::{
     columns::{

@@ -259,8 +259,8 @@ impl Root<'_> {
         let kinds = core.twins.one_each(self.turn);
         self.turn += 1;
         let question = self.question(&profits, &costs, limits);
-        let (priced, most) =
-            (price_all(&self.pricers, &kinds, &question, budget), question.most_nodes());
+        let priced = price_all(&self.pricers, &kinds, &question, budget);
+        let most = question.most_nodes(self.care);
         let mut bounds = vec![0.0; core.kinds.len()];
         for (kind, priced) in &priced {
             for &twin in core.twins.of_kind(*kind) {

@@ -32,11 +32,6 @@ impl Pool {
         (at, true)
     }
 
-    #[cfg(feature = "highs")]
-    pub(crate) fn find(&self, column: &Column) -> Option<u32> {
-        self.index.get(column).copied()
-    }
-
     pub(crate) fn get(&self, at: u32) -> &Column {
         &self.columns[at as usize]
     }

@@ -38,9 +38,9 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// Branches that a kind may get.
-    pub(crate) fn most_nodes(&self) -> u32 {
-        match self.care {
+    /// Branches that a kind may get with so much care.
+    pub(crate) fn most_nodes(&self, care: Care) -> u32 {
+        match care {
             Care::Glance => FIRST,
             Care::Look => self.nodes,
             Care::Insist => self.nodes.saturating_mul(INSIST),
@@ -99,9 +99,8 @@ pub(crate) fn price_all(
     let mut open: Vec<usize> = (0..kinds.len())
         .filter(|&at| !free(kinds[at] as usize) && over(&priced[at]) > 1.0 + question.tolerance)
         .collect();
-    for (care, nodes) in
-        [(Care::Look, question.nodes), (Care::Insist, question.nodes.saturating_mul(INSIST))]
-    {
+    for care in [Care::Look, Care::Insist] {
+        let nodes = question.most_nodes(care);
         if question.care >= care {
             open.retain(|&at| over(&priced[at]) > 1.0 + question.tolerance);
             open.sort_by(|&a, &b| over(&priced[b]).total_cmp(&over(&priced[a])).then(a.cmp(&b)));

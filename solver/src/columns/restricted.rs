@@ -31,7 +31,7 @@ pub(crate) struct Restricted {
     pub start: Vec<(Column, u32)>,
     /// How many columns there were at the last look.
     #[cfg(feature = "highs")]
-    looked: Option<usize>,
+    looked: usize,
 }
 
 impl Restricted {
@@ -54,11 +54,10 @@ impl Restricted {
         enough: (f64, f64),
         budget: &mut Budget,
     ) -> Option<Plan> {
-        let few = |looked: usize| (self.columns.len() as f64) < looked as f64 * MORE;
-        if self.looked.is_some_and(few) {
+        if (self.columns.len() as f64) < self.looked as f64 * MORE {
             return None;
         }
-        self.looked = Some(self.columns.len());
+        self.looked = self.columns.len();
         let known = self.good(root, spare);
         cover::cheapest(root.core, known.into_iter(), &self.start, enough, budget)
     }

@@ -494,9 +494,14 @@ impl Search<'_> {
         false
     }
 
+    /// Whether the best plan may be put together anew.
+    fn has_few_nodes(&self) -> bool {
+        nodes(self.best) <= RESTRICTED.0
+    }
+
     /// Looks for the best plan over all columns that are known; whether it is a better one.
     fn put_together(&mut self, planning: &mut Planning<'_>, budget: &mut Budget) -> bool {
-        if nodes(self.best) > RESTRICTED.0 {
+        if !self.has_few_nodes() {
             return false;
         }
         let root = planning.root;
@@ -532,11 +537,12 @@ impl Search<'_> {
                 (dive(root, style, cutoff, &mut own), own)
             })
             .collect();
+        let has_few_nodes = self.has_few_nodes();
         let mut plans = Vec::new();
         for ((plan, columns), own) in found {
             budget.join(&own, given);
             plans.extend(plan);
-            if nodes(self.best) <= RESTRICTED.0 {
+            if has_few_nodes {
                 planning.restricted.add(columns);
             }
         }

@@ -130,7 +130,6 @@ fn search(cover: &Cover<'_>, start: Option<&[u32]>, budget: &Budget<'_>) -> Opti
     let solved = model.try_solve().ok()?;
     let counts = counts(cover, &solved);
     let bound = solved.double_info_value(c"mip_dual_bound").ok();
-    drop(solved);
     Some(Found { counts, bound, iterations: watch.made() })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     columns::{
-        dive::remainder,
+        dive::proper::remainder,
         plan::Plan,
         pool::{Column, Pool},
     },
@@ -29,7 +29,8 @@ pub(super) fn cheapest<'a>(
     if core.items.len() > MOST_ROWS || budget.is_spent() {
         return None;
     }
-    let columns = everywhere(core, known, start);
+    let mut columns = everywhere(core, known, start);
+    let counts = counts(&mut columns, start);
     let (entries, rows) = (entries(core, &columns), rows(core));
     let demand = core.demand();
     let covers = |column: &Column| {
@@ -43,7 +44,6 @@ pub(super) fn cheapest<'a>(
             highs::Column { price: column.cost(core), most: covers(column), entries }
         })
         .collect();
-    let counts = counts(&columns, start);
     let each = ITERATION + core.items.len() as u64;
     let limits =
         highs::Budget { gap: enough, iterations: budget.left() / each, stop: budget.flag() };
@@ -105,13 +105,12 @@ fn rows(core: &Core) -> Vec<(f64, f64)> {
     pods.chain(limits).chain(stock).collect()
 }
 
-/// How often a plan uses each column.
-fn counts(columns: &Pool, plan: &[(Column, u32)]) -> Vec<u32> {
+/// How often a plan of some of the columns uses each.
+fn counts(columns: &mut Pool, plan: &[(Column, u32)]) -> Vec<u32> {
     let mut counts = vec![0; columns.len()];
     for (column, copies) in plan {
-        if let Some(at) = columns.find(column) {
-            counts[at as usize] += copies;
-        }
+        let (at, _) = columns.add(column.clone());
+        counts[at as usize] += copies;
     }
     counts
 }
