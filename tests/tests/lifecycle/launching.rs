@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt;
 use provisioner::api::v1::is_true;
 use serde_json::json;
+use tenon_tests::control_plane::{Fault, Rule};
 
 use super::scene::{Scene, until};
 
@@ -78,6 +79,33 @@ async fn a_lost_nomination_is_renewed_and_that_of_another_respected() {
     scene.nominate("web", Some("b")).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(scene.nominee("web").await.as_deref(), Some("b"));
+    scene.stop().await;
+}
+
+/// A server may answer a creation with a conflict that has nothing to do with the object's name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_could_not_be_made_is_made_later() {
+    let scene = Scene::start().await;
+    // Only the stand-in misbehaves at will.
+    if let Some(plane) = scene.cluster.control_plane() {
+        plane.faults().set(vec![Rule {
+            user_agent: String::new(),
+            verbs: vec!["create"],
+            resource: "nodes".to_owned(),
+            percent: 100,
+            fault: Fault::Conflict,
+        }]);
+        let _running = scene.run();
+        let plan = json!({ "tenon.sh/offerings": "c-4x-amd64-linux/test-zone-b/on-demand" });
+        scene.claim("a", plan, json!({})).await;
+        until("the server refuses the node", async || {
+            let records = plane.audit().records();
+            records.iter().any(|one| (one.verb, &*one.resource) == ("create", "nodes"))
+        })
+        .await;
+        plane.faults().set(vec![]);
+        scene.until_initialized("a").await;
+    }
     scene.stop().await;
 }
 
