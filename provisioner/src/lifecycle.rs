@@ -69,6 +69,10 @@ use crate::{
     source::Catalog, standby::drop_until, watch::Listener,
 };
 
+/// A comparison of claims and machines that failed is made up for after this long: until then a
+/// claim whose machine is gone keeps the room of its pods.
+const COLLECT_AGAIN: Duration = Duration::from_secs(10);
+
 /// The lifecycle of all claims of a cluster.
 pub struct Lifecycle<C> {
     ctx: Arc<Context<C>>,
@@ -175,9 +179,11 @@ async fn reconcile_all<C: Cloud>(
 async fn collect_forever<C: Cloud>(ctx: &Context<C>) {
     let mut orphans = collect::Orphans::default();
     loop {
+        let mut wait = duration(ctx.settings.collect_every);
         if let Err(error) = collect::collect(ctx, &mut orphans).await {
-            tracing::warn!(%error, "claims and machines not compared; trying again later");
+            wait = wait.min(COLLECT_AGAIN);
+            tracing::warn!(%error, "claims and machines not compared; trying again in {wait:?}");
         }
-        tokio::time::sleep(duration(ctx.settings.collect_every)).await;
+        tokio::time::sleep(wait).await;
     }
 }
