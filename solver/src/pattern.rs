@@ -6,6 +6,7 @@
 //! holds, because it is the largest over all branches that are open.
 
 mod cut;
+mod exchange;
 mod grid;
 mod proof;
 mod relaxation;
@@ -141,6 +142,7 @@ impl Pricer {
             return priced;
         }
         search.run();
+        search.exchange();
         let mut bound = search.bound();
         if ask.exact
             && bound > ask.enough
