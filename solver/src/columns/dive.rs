@@ -118,9 +118,14 @@ impl<'a> Dive<'a> {
         let core = root.core;
         let least = core.kinds.iter().map(|kind| kind.price).filter(|&price| price > 0).min();
         let cheap = least.unwrap_or(0) as f64 * CHEAP;
+        let mut used = vec![false; core.kinds.len()];
+        for (_, at, _) in root.master.used() {
+            used[root.pool.get(at).kind as usize] = true;
+        }
         let takes_part = |k: u32| {
             let kind = &core.kinds[k as usize];
             matches!(kind.source, Source::Nodes(_))
+                || used[k as usize]
                 || kind.price as f64 <= cheap
                 || root.worth[k as usize] >= style.kinds
         };

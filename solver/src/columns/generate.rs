@@ -4,9 +4,11 @@ use rayon::prelude::*;
 
 use crate::{
     columns::{
+        dive::proper::remainder,
         duals::{Duals, Profits},
         fluid,
         master::Master,
+        plan::cheapest,
         pool::{Column, Pool},
         price::{Care, FIRST, Question, nearest, price_all, price_few},
     },
@@ -99,11 +101,23 @@ pub(crate) fn root<'a>(core: &'a Core, seeds: Vec<Column>, budget: &mut Budget) 
         turn: 0,
         pricers,
     };
-    for column in seeds.into_iter().chain(singles(core)) {
+    let seeds = seeds.into_iter().filter_map(|seed| proper(core, seed, &demand));
+    for column in seeds.chain(singles(core)) {
         root.master.offer(&mut root.pool, column);
     }
     budget.done.columns += root.pool.len() as u64;
     root
+}
+
+/// A column that was good elsewhere, cut down to the pods that there are.
+fn proper(core: &Core, column: Column, demand: &[u32]) -> Option<Column> {
+    if column.pattern.iter().all(|&(item, pods)| pods <= demand[item as usize]) {
+        return Some(column);
+    }
+    let pattern = remainder(core, column.kind, &column.pattern, demand);
+    let cut = Column { kind: column.kind, pattern };
+    let kind = cheapest(core, &cut);
+    (!cut.pattern.is_empty()).then_some(Column { kind, ..cut })
 }
 
 /// For every item, the node that holds its pods at the least price each.
@@ -338,5 +352,32 @@ impl Root<'_> {
         let mut good: Vec<u32> = good.into_iter().map(|(_, at)| at).collect();
         good.sort_unstable();
         good
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presolve::twins::tests::zonal;
+
+    /// A part of a node with more pods than there are would promise that pods cost next to nothing.
+    #[test]
+    fn columns_from_elsewhere_hold_no_more_pods_than_there_are() {
+        let core = zonal();
+        let demand = core.demand();
+        let seeds = (0..core.kinds.len() as u32).flat_map(|kind| {
+            let accepted = core.kinds[kind as usize].items.iter().map(|item| item as u32);
+            accepted.map(move |item| Column { kind, pattern: vec![(item, 3)] })
+        });
+        let seeds: Vec<Column> = seeds.collect();
+        assert!(seeds.iter().any(|seed| seed.pattern[0].1 > demand[seed.pattern[0].0 as usize]));
+        let root = root(&core, seeds.clone(), &mut Budget::new(1_000, None));
+        let known: Vec<&Column> = (0..root.pool.len() as u32).map(|at| root.pool.get(at)).collect();
+        for column in &known {
+            assert!(column.pattern.iter().all(|&(item, pods)| pods <= demand[item as usize]));
+        }
+        let whole =
+            seeds.iter().filter(|seed| seed.pattern[0].1 <= demand[seed.pattern[0].0 as usize]);
+        assert!(whole.into_iter().all(|seed| known.contains(&seed)));
     }
 }
