@@ -43,8 +43,10 @@ const DIVES: (u64, u64) = (2, 4);
 /// What the first dives round up at a time, as a share of the whole, and what the later ones do:
 /// one node by one is best, and takes too long where single nodes do not matter.
 const BATCH: (f64, f64) = (1e-2, 1e-3);
-/// Branchings of the bound after each round of dives.
+/// Branchings of the bound after each round of dives. Where constraints span nodes it is the plan that
+/// is far from the best, and branchings may take as much work as one part in so many of the dives'.
 const BRANCHES: u32 = 8;
+const SPARE: i64 = 2;
 /// How many times as many branches pricing gets, step by step, while it keeps the bound down.
 const DEEPER: [u32; 3] = [4, 16, 64];
 /// One part in so many of the budget may go into filling nodes to the brim, where that must be, and
@@ -97,6 +99,7 @@ pub(crate) fn improve(
         random: options.seed ^ NEIGHBOURS,
         lonely: (Money::MAX, 0),
         tired: (0, f64::INFINITY),
+        spare: 0,
         unit,
         blur: 0.0,
         tell,
@@ -187,6 +190,14 @@ impl<'a> Planning<'a> {
     }
 }
 
+/// What a turn of the search for plans is about.
+struct Ground<'a> {
+    core: &'a Core,
+    parts: &'a Parts,
+    /// More kinds of existing nodes than this are filled beforehand.
+    few: usize,
+}
+
 /// Existing nodes filled beforehand.
 struct Filled {
     /// What is left to place, without the nodes.
@@ -214,6 +225,8 @@ struct Search<'a> {
     lonely: (Money, u32),
     /// Rounds since the gap was a good deal larger, and how large it was then.
     tired: (u32, f64),
+    /// What dives have done beyond the branchings' share of the work.
+    spare: i64,
     /// What is to be added to bounds because existing nodes were taken together.
     blur: f64,
     tell: &'a mut (dyn FnMut(Progress) + Send),
@@ -283,23 +296,27 @@ impl Search<'_> {
     /// Looks for plans in a core of their own: with pods in the places of a plan so far, and in turns
     /// with the greedy engine to find places, as long as there is work left. The places are those of
     /// the best plan first, and then of the best that came short of it, for others may have more to
-    /// give.
+    /// give. A few existing nodes are filled before the rest is bought in one turn, and with it in the
+    /// next.
     fn plan_apart(&mut self, bounding: &Root<'_>, budget: &mut Budget) -> Record {
         let mut tree = None;
         let mut round = 0;
+        let mut few = stock::FEW;
         loop {
             let along = self.second.take();
             let parts = Parts::along(self.prepared.problem, along.as_ref().unwrap_or(self.best));
             let (core, other) = self.planning_cores(&parts);
             let cores = std::iter::once(&core).chain(&other);
             for core in cores {
-                round = self.plan_in(core, bounding, &parts, round, &mut tree, budget);
+                let ground = Ground { core, parts: &parts, few };
+                round = self.plan_in(&ground, bounding, round, &mut tree, budget);
                 self.look_around(budget);
                 if round >= ROUNDS || self.is_done() || budget.is_spent() {
                     self.look_on(budget);
                     return record(bounding, tree);
                 }
             }
+            few = if few == stock::FEW { stock::MANY } else { stock::FEW };
         }
     }
 
@@ -307,15 +324,15 @@ impl Search<'_> {
     /// they bring nothing more; the next round's number.
     fn plan_in<'a>(
         &mut self,
-        core: &Core,
+        ground: &Ground<'_>,
         bounding: &'a Root<'a>,
-        parts: &Parts,
         round: u32,
         tree: &mut Option<Tree<'a>>,
         budget: &mut Budget,
     ) -> u32 {
-        let filled = Blurred::new(core, stock::FEW)
-            .and_then(|blurred| self.fill(bounding, parts, core, &blurred, budget));
+        let &Ground { core, parts, few } = ground;
+        let filled = Blurred::new(core, few)
+            .and_then(|blurred| self.fill(bounding, ground, &blurred, budget));
         let (rest, filled, known) = match &filled {
             Some(Filled { rest, nodes, known }) => (rest, nodes.as_slice(), known.clone()),
             None => (core, [].as_slice(), self.seeds(bounding, parts, core)),
@@ -350,12 +367,13 @@ impl Search<'_> {
     fn fill(
         &self,
         bounding: &Root<'_>,
-        parts: &Parts,
-        core: &Core,
+        ground: &Ground<'_>,
         blurred: &Blurred,
         budget: &mut Budget,
     ) -> Option<Filled> {
-        let mut coarse = root(&blurred.core, self.seeds(bounding, parts, &blurred.core), budget);
+        let core = ground.core;
+        let seeds = self.seeds(bounding, ground.parts, &blurred.core);
+        let mut coarse = root(&blurred.core, seeds, budget);
         generate(&mut coarse, &rough(&blurred.core), FILLING, budget);
         let (nodes, left) = stock::fill(core, blurred, &coarse, budget);
         let rest = stock::without_nodes(core, &left);
@@ -440,6 +458,7 @@ impl Search<'_> {
             if self.is_tired() && !self.put_together(planning, budget) {
                 return ROUNDS;
             }
+            let start = budget.left();
             if round > rounds.start || round == 0 {
                 let before = (self.best.cost, self.best.penalty);
                 self.dive(planning, round, budget);
@@ -449,16 +468,26 @@ impl Search<'_> {
             if self.is_done() || budget.is_spent() {
                 return round;
             }
-            let tree = tree.get_or_insert_with(|| Tree::new(bounding, budget));
-            for _ in 0..BRANCHES {
-                tree.advance(self.best.cost, budget);
-                self.raise(tree.bound());
-                if self.is_done() || budget.is_spent() {
-                    return round;
-                }
+            self.spare += (start - budget.left()) as i64 / SPARE;
+            self.branch(tree.get_or_insert_with(|| Tree::new(bounding, budget)), budget);
+            if self.is_done() || budget.is_spent() {
+                return round;
             }
         }
         rounds.end
+    }
+
+    /// Branches on the bound, as far as that is the bound's turn.
+    fn branch(&mut self, tree: &mut Tree<'_>, budget: &mut Budget) {
+        for _ in 0..BRANCHES {
+            if self.spans && self.spare < 0 || self.is_done() || budget.is_spent() {
+                return;
+            }
+            let start = budget.left();
+            tree.advance(self.best.cost, budget);
+            self.spare -= (start - budget.left()) as i64;
+            self.raise(tree.bound());
+        }
     }
 
     /// Looks for better plans near the best one for as long as there may be any.
