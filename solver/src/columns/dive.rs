@@ -22,6 +22,8 @@ use crate::{
 pub(crate) struct Style {
     /// Decide the numbers of dear nodes before their patterns.
     pub counts: bool,
+    /// Fill existing nodes before anything is bought, or with what is left over.
+    pub nodes: bool,
     /// Columns at least this share of the dearest one's price are fixed first.
     pub large: f64,
     /// Kinds take part whose best pattern comes this close to their price at the root.
@@ -55,8 +57,11 @@ const MANY_ITEMS: usize = 150;
 /// What dives do as a rule, and what those do that take care.
 const USUAL: Care = Care { start: 3, rounds: 3, columns: 1 };
 const MORE: Care = Care { start: 10, rounds: 10, columns: 20 };
-/// Rounds of pricing before a dive is given up.
+/// Rounds of pricing before a dive is given up, or when a fix seems to raise the cost of the whole by
+/// this share: most often the columns for what it left are not there yet. With few kinds, where a single
+/// node is as much, they are.
 const PATIENCE: u32 = 16;
+const SHOCK: f64 = 1e-3;
 /// Kinds this many times the price of the cheapest take part in every dive.
 const CHEAP: f64 = 8.0;
 /// A kind is counted when one node is this share of the whole cost.
@@ -172,10 +177,11 @@ impl<'a> Dive<'a> {
             if !harmless && !self.reprice(self.care.rounds, budget) || budget.is_spent() {
                 return false;
             }
-            whole = self.paid + self.master.value();
+            let shock = whole > 0.0 && self.families.len() > FEW_KINDS;
+            let expected = if shock { whole * (1.0 + SHOCK) } else { f64::INFINITY };
             let most = cutoff as f64 * (1.0 - 1e-6);
-            // Right after many fixes the master lacks columns, and promises too little.
-            if whole > most && self.reprice(PATIENCE, budget) {
+            whole = self.paid + self.master.value();
+            if whole > most.min(expected) && self.reprice(PATIENCE, budget) {
                 whole = self.paid + self.master.value();
             }
             if whole > most {

@@ -301,7 +301,7 @@ impl Search<'_> {
     fn plan_apart(&mut self, bounding: &Root<'_>, budget: &mut Budget) -> Record {
         let mut tree = None;
         let mut round = 0;
-        let mut few = stock::FEW;
+        let mut few = stock::MANY;
         loop {
             let along = self.second.take();
             let parts = Parts::along(self.prepared.problem, along.as_ref().unwrap_or(self.best));
@@ -641,6 +641,7 @@ fn style(at: u64, seed: u64) -> Style {
     let of = |list: &[f64], every: u64| list[(at / every) as usize % list.len()];
     Style {
         counts: at.is_multiple_of(2),
+        nodes: at % 4 != 3,
         large: of(&[0.3, 0.6, 0.15], 2),
         kinds: of(&[0.97, 0.9, 0.94], 4),
         batch: if at < DIVES.0 { BATCH.0 } else { BATCH.1 },

@@ -21,21 +21,11 @@ impl Dive<'_> {
         taken
     }
 
-    /// Fixes columns: whole parts first, else the largest fraction, dear nodes before cheap ones.
+    /// Fixes columns: whole parts first, else the largest fraction, existing nodes before those that are
+    /// bought if that is the style, and dear ones before cheap ones.
     /// False when none fits what remains.
     pub(super) fn fix_known(&mut self) -> bool {
-        let used = self.master.used();
-        let dearest = used
-            .iter()
-            .map(|(_, at, _)| price(self.core, self.pool.get(*at).kind))
-            .fold(0.0, f64::max);
-        let large: Vec<(u32, u32, f64)> = used
-            .iter()
-            .copied()
-            .filter(|(_, at, _)| {
-                price(self.core, self.pool.get(*at).kind) >= self.style.large * dearest
-            })
-            .collect();
+        let large = self.candidates();
         let mut whole = false;
         for &(_, at, value) in &large {
             let copies = (value + 1e-6).floor() as u32;
@@ -62,6 +52,23 @@ impl Dive<'_> {
         }
         self.close_improper();
         true
+    }
+
+    /// The columns to choose from: those of existing nodes where they come first, or those that are
+    /// used of the dear kinds.
+    fn candidates(&self) -> Vec<(u32, u32, f64)> {
+        let kind = |at: u32| self.pool.get(at).kind;
+        let mut used = self.master.used();
+        let exists =
+            |at: u32| matches!(self.core.kinds[kind(at) as usize].source, Source::Nodes(_));
+        if self.style.nodes && used.iter().any(|&(_, at, _)| exists(at)) {
+            used.retain(|&(_, at, _)| exists(at));
+            return used;
+        }
+        let price = |at: u32| price(self.core, kind(at));
+        let dearest = used.iter().map(|&(_, at, _)| price(at)).fold(0.0, f64::max);
+        used.retain(|&(_, at, _)| price(at) >= self.style.large * dearest);
+        used
     }
 
     /// Fixes copies of a column, no more than what remains can fill; false when none. Twins take
