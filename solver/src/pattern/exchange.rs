@@ -3,7 +3,8 @@
 //! A relaxation rounded down leaves room that fits nothing, most of all on nodes of a few large
 //! pods: what is found by a few branches may be worth five per cent less than the best. Taking out
 //! one pod, or two, and filling up again finds most of that in the time of a handful of branches.
-//! Where a node holds dozens of pods nothing is won by it.
+//! Where a node holds dozens of pods nothing is won by it, nor where kinds are so few that each is
+//! enumerated whenever it is priced.
 
 use super::{Search, walk::Coarse};
 
@@ -31,7 +32,7 @@ impl Search<'_> {
     /// as long as that makes it worth more.
     pub(super) fn exchange(&mut self) {
         let near = NEAR * self.ask.enough < self.best && self.best <= self.ask.enough;
-        if self.pricer.coarse == Coarse::No
+        if self.pricer.coarse != Coarse::Sometimes
             || !near
             || self.ask.nodes < LEAST
             || self.bound() <= self.ask.enough
