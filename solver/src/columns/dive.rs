@@ -58,8 +58,7 @@ const MANY_ITEMS: usize = 150;
 const USUAL: Care = Care { start: 3, rounds: 3, columns: 1 };
 const MORE: Care = Care { start: 10, rounds: 10, columns: 20 };
 /// Rounds of pricing before a dive is given up, or when a fix seems to raise the cost of the whole by
-/// this share: most often the columns for what it left are not there yet. With few kinds, where a single
-/// node is as much, they are.
+/// this share: most often the columns for what it left are not there yet.
 const PATIENCE: u32 = 16;
 const SHOCK: f64 = 1e-3;
 /// Kinds this many times the price of the cheapest take part in every dive.
@@ -177,7 +176,7 @@ impl<'a> Dive<'a> {
             if !harmless && !self.reprice(self.care.rounds, budget) || budget.is_spent() {
                 return false;
             }
-            let shock = whole > 0.0 && self.families.len() > FEW_KINDS;
+            let shock = whole > 0.0 && self.may_be_shocked();
             let expected = if shock { whole * (1.0 + SHOCK) } else { f64::INFINITY };
             let most = cutoff as f64 * (1.0 - 1e-6);
             whole = self.paid + self.master.value();
@@ -195,6 +194,12 @@ impl<'a> Dive<'a> {
             }
         }
         true
+    }
+
+    /// Whether a dear fix calls for more columns: with few kinds a single node is as much, and with many
+    /// items there are better uses for the time.
+    fn may_be_shocked(&self) -> bool {
+        self.families.len() > FEW_KINDS && self.core.items.len() <= MANY_ITEMS
     }
 
     /// Goes on with the columns that there are, for as long as the work lasts.
