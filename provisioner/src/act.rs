@@ -170,9 +170,7 @@ fn claim_name(claim: &NodeClaim) -> &str {
 
 fn written(error: &kube::Error) -> Written {
     match error {
-        kube::Error::Api(status) if status.code == 409 && status.reason == "AlreadyExists" => {
-            Written::Already
-        }
+        kube::Error::Api(status) if status.is_already_exists() => Written::Already,
         kube::Error::Api(status) if matches!(status.code, 404 | 409) => Written::Stale,
         _ => Written::Failed,
     }

@@ -317,9 +317,7 @@ async fn create(api: &Api<Node>, node: &Node) -> Result<(), kube::Error> {
         Ok(made) if made.status.as_ref().is_some_and(|it| it.capacity.is_some()) => return Ok(()),
         Ok(_) => {}
         // A conflict may have nothing to do with the name; then there is no node yet.
-        Err(kube::Error::Api(status)) if status.code == 409 && status.reason == "AlreadyExists" => {
-            return Ok(());
-        }
+        Err(kube::Error::Api(status)) if status.is_already_exists() => return Ok(()),
         Err(error) => return Err(error),
     }
     let patch = json!({ "status": node.status });

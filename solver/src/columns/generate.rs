@@ -115,9 +115,11 @@ fn proper(core: &Core, column: Column, demand: &[u32]) -> Option<Column> {
         return Some(column);
     }
     let pattern = remainder(core, column.kind, &column.pattern, demand);
+    if pattern.is_empty() {
+        return None;
+    }
     let cut = Column { kind: column.kind, pattern };
-    let kind = cheapest(core, &cut);
-    (!cut.pattern.is_empty()).then_some(Column { kind, ..cut })
+    Some(Column { kind: cheapest(core, &cut), ..cut })
 }
 
 /// For every item, the node that holds its pods at the least price each.

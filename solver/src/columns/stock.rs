@@ -19,7 +19,7 @@ use crate::{
 /// More kinds of existing nodes than this are taken together for the bound: each has a row of its
 /// own otherwise, and the bound is the closer for it.
 pub(crate) const MANY: usize = 24;
-/// The same for plans, which fill the existing nodes before the rest is bought.
+/// The same for plans in every other turn: more are filled before the rest is bought.
 pub(crate) const FEW: usize = 4;
 /// How many clusters there are at most for each kind of place.
 const CLUSTERS: usize = 8;
