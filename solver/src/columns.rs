@@ -13,6 +13,7 @@
 //! Two rules make dives good: columns are *proper* (none holds more of an item than
 //! remains), and the numbers of dear nodes are decided before their patterns.
 
+mod ascent;
 mod branch;
 mod dive;
 mod duals;

@@ -280,7 +280,7 @@ fn add_columns(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut B
             let closed = part.ranges.iter().filter(|(_, range)| range.most == Some(0));
             let closed = closed.map(|(kind, _)| *kind).collect();
             let (duals, counts) = (duals.clone(), counts.clone());
-            part.point = Arc::new(Point { duals, counts, closed, bound, nodes: 0 });
+            part.point = Arc::new(Point { duals, counts, closed, bound, nodes: 0, above: None });
         }
         near = nearest(&priced, &costs);
         if part.bound > wanted || part.bound >= value * (1.0 - TOLERANCE) {

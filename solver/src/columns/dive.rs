@@ -30,6 +30,8 @@ pub(crate) struct Style {
     pub kinds: f64,
     /// What is rounded up at a time costs at most this share of the whole, or is a single node.
     pub batch: f64,
+    /// Price less often.
+    pub hasty: bool,
     /// A fix that raises the cost of the whole by less than this share calls for no new columns.
     pub harmless: f64,
     /// How much chance plays in the choice of columns, and its seed.
@@ -53,10 +55,11 @@ struct Care {
 /// With no more kinds than this a round of pricing brings few columns, so dives take more care; with
 /// many items only those do that are to.
 const FEW_KINDS: usize = 4;
-const MANY_ITEMS: usize = 150;
-/// What dives do as a rule, and what those do that take care.
+pub(super) const MANY_ITEMS: usize = 150;
+/// What dives do as a rule, what those do that take care, and those that are in a hurry.
 const USUAL: Care = Care { start: 3, rounds: 3, columns: 1 };
 const MORE: Care = Care { start: 10, rounds: 10, columns: 20 };
+const LESS: Care = Care { rounds: 2, ..USUAL };
 /// Rounds of pricing before a dive is given up, or when a fix seems to raise the cost of the whole by
 /// this share: most often the columns for what it left are not there yet.
 const PATIENCE: u32 = 16;
@@ -145,7 +148,11 @@ impl<'a> Dive<'a> {
             Vec::new()
         };
         let few = core.items.len() <= MANY_ITEMS || style.careful;
-        let care = if families.len() <= FEW_KINDS && few { MORE } else { USUAL };
+        let care = match families.len() <= FEW_KINDS && few {
+            true => MORE,
+            false if style.hasty => LESS,
+            false => USUAL,
+        };
         let mut dive = Self {
             core,
             root,
@@ -211,12 +218,15 @@ impl<'a> Dive<'a> {
         {}
     }
 
-    /// Takes over the root's good columns.
+    /// Takes over the root's good columns, and starts from those that it uses.
     fn start(&mut self) {
         let takes = |kind: u32| self.kinds.binary_search(&kind).is_ok();
         for at in self.root.good_columns(self.care.start, takes) {
             self.add(self.root.pool.get(at).clone());
         }
+        let used = self.root.master.used();
+        let used = used.into_iter().map(|(_, at, _)| self.root.pool.get(at).clone());
+        self.master.start_from(&mut self.pool, used);
     }
 
     fn add(&mut self, column: Column) -> (u32, bool) {

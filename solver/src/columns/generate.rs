@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use crate::{
     columns::{
+        ascent::{Handed, ascend},
         dive::proper::remainder,
         duals::{Duals, Profits},
         fluid,
@@ -149,15 +150,21 @@ impl Root<'_> {
         budget.done.columns += self.pool.len() as u64 - known;
     }
 
-    /// Prices all kinds at the prices of resources, towards which duals are drawn from now on, and
-    /// then towards better ones. Where the columns to start with are many and good already, these
-    /// say more.
+    /// Starts from the prices of resources, and betters them before the simplex has its first turn.
+    /// Duals are drawn towards the best so far from then on. Where the columns to start with are
+    /// many and good already, these say more.
     pub(crate) fn start_fluid(&mut self, limits: &Limits, budget: &mut Budget) {
+        let items = fluid::prices(self.core);
+        let known = self.pool.len() as u64;
+        let Handed { used, good } = ascend(self, items, limits, budget);
+        self.master.start_from(&mut self.pool, used);
         if self.master.solve(budget) {
-            let items = fluid::prices(self.core);
-            self.round(&Duals { items, ..self.duals.clone() }, limits, budget);
-            self.pull = SMOOTHING;
+            for column in good {
+                self.master.offer(&mut self.pool, column);
+            }
         }
+        budget.done.columns += self.pool.len() as u64 - known;
+        self.pull = SMOOTHING;
     }
 
     fn close_in(&mut self, limits: &Limits, budget: &mut Budget) {
@@ -270,6 +277,20 @@ impl Root<'_> {
     /// Prices every kind, or one of its twins, at these duals; true when a column came that the
     /// master lacks.
     fn round(&mut self, duals: &Duals, limits: &Limits, budget: &mut Budget) -> bool {
+        let (priced, bounds) = self.price_at(duals, limits, budget);
+        let kinds: Vec<u32> = priced.iter().map(|(kind, _)| *kind).collect();
+        let sharpened = self.sharpen(&kinds, duals, &bounds, limits);
+        self.master.add_gainful(&mut self.pool, priced) || sharpened
+    }
+
+    /// Prices every kind, or one of its twins, at these duals, and keeps them when their bound is
+    /// the best: what was priced, and what each kind's patterns are worth at most.
+    pub(crate) fn price_at(
+        &mut self,
+        duals: &Duals,
+        limits: &Limits,
+        budget: &mut Budget,
+    ) -> (Vec<(u32, Priced)>, Vec<f64>) {
         let core = self.core;
         let (profits, costs) = (duals.profits(core), duals.costs(core));
         let kinds = core.twins.one_each(self.turn);
@@ -292,20 +313,19 @@ impl Root<'_> {
                 bounds.iter().zip(&costs).map(|(bound, cost)| bound / cost.max(1.0)).collect();
         }
         self.near = nearest(&priced, &costs);
-        let sharpened = self.sharpen(&kinds, &profits, &costs, &bounds, limits);
-        self.master.add_gainful(&mut self.pool, priced) || sharpened
+        (priced, bounds)
     }
 
     /// Sharpens the relaxations of those of `kinds` that hold the bound down most; false when none
     /// of them can be.
-    fn sharpen(
+    pub(crate) fn sharpen(
         &mut self,
         kinds: &[u32],
-        profits: &Profits<'_>,
-        costs: &[f64],
+        duals: &Duals,
         bounds: &[f64],
         limits: &Limits,
     ) -> bool {
+        let (profits, costs) = (duals.profits(self.core), duals.costs(self.core));
         let over = |kind: usize| bounds[kind] / costs[kind].max(1.0);
         let above = |kind: &usize| costs[*kind] > 0.0 && over(*kind) > 1.0 + limits.tolerance;
         let most = SHARPENED.0.max(kinds.len() / SHARPENED.1);

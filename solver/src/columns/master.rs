@@ -219,6 +219,13 @@ impl<'a> Master<'a> {
 
     pub(crate) fn add(&mut self, pool: &Pool, at: u32) -> u32 {
         let column = pool.get(at);
+        let entries = self.entries(column);
+        self.columns.push(Some(at));
+        self.lp.add_column(column.cost(self.core), &entries)
+    }
+
+    /// What a column adds to the rows, none of them twice.
+    pub(crate) fn entries(&self, column: &Column) -> Vec<(u32, f64)> {
         let kind = &self.core.kinds[column.kind as usize];
         let row = |item: u32| self.core.twins.row_of[item as usize];
         let mut entries: Vec<(u32, f64)> =
@@ -245,8 +252,35 @@ impl<'a> Master<'a> {
             entries.extend(count.least.map(|row| (row, 1.0)));
         }
         entries.retain(|(_, entry)| *entry != 0.0);
-        self.columns.push(Some(at));
-        self.lp.add_column(column.cost(self.core), &entries)
+        entries
+    }
+
+    /// The rows' senses and right-hand sides.
+    pub(crate) fn requirements(&self) -> impl Iterator<Item = (Sense, f64)> + '_ {
+        (0..self.lp.rows() as u32).map(|row| self.lp.row(row))
+    }
+
+    /// Adds columns that the pool may have already, and starts the next solve from them.
+    pub(crate) fn start_from(
+        &mut self,
+        pool: &mut Pool,
+        columns: impl IntoIterator<Item = Column>,
+    ) {
+        let numbers: Vec<u32> =
+            columns.into_iter().map(|column| self.offer(pool, column).0).collect();
+        let mut places = vec![None; pool.len()];
+        for (place, number) in (0u32..).zip(&self.columns) {
+            if let Some(number) = number {
+                places[*number as usize] = Some(place);
+            }
+        }
+        let used = numbers.iter().filter_map(|&number| places[number as usize]);
+        let helpers = self.counts.iter().flatten().map(|count| match count.range.most {
+            Some(_) => count.under,
+            None => count.over,
+        });
+        let basis: Vec<u32> = used.chain(helpers).collect();
+        self.lp.start_from(&basis);
     }
 
     /// Finds the optimum; false when the budget, a stop or the numbers did not allow it.
@@ -286,10 +320,16 @@ impl<'a> Master<'a> {
 
     /// Dual prices of the items, the limits and the ceilings.
     pub(crate) fn prices(&self) -> Duals {
+        self.prices_at(|row| self.lp.dual(row))
+    }
+
+    /// The same from other prices of the rows.
+    pub(crate) fn prices_at(&self, dual: impl Fn(u32) -> f64) -> Duals {
+        let rows = |rows: &[u32]| -> Vec<f64> { rows.iter().map(|&row| dual(row)).collect() };
         Duals {
-            items: self.duals(),
-            limits: self.limit_rows.iter().map(|&row| self.lp.dual(row).min(0.0)).collect(),
-            ceilings: self.ceiling_rows.iter().map(|&row| (-self.lp.dual(row)).max(0.0)).collect(),
+            items: rows(&self.core.twins.row_of).into_iter().map(|dual| dual.max(0.0)).collect(),
+            limits: rows(&self.limit_rows).into_iter().map(|dual| dual.min(0.0)).collect(),
+            ceilings: rows(&self.ceiling_rows).into_iter().map(|dual| (-dual).max(0.0)).collect(),
         }
     }
 

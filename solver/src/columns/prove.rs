@@ -32,6 +32,9 @@ const TOLERANCE: f64 = 1e-6;
 const NODES: [u32; 3] = [7, 64, 1024];
 /// Branches for the few worst kinds when the search was stopped.
 const HURRIED: u32 = 384;
+/// How many times as many there are where a proof falls short of the search by more than this share.
+const INSIST: u32 = 8;
+const SHORT: f64 = 1e-5;
 /// Branches to find what an existing node is worth, and how near the proof is to come to it.
 const GLANCE: u32 = 16;
 const NEAR: f64 = 1e-3;
@@ -53,12 +56,17 @@ pub(crate) struct Point {
     pub bound: f64,
     /// Branches per pricing behind it.
     pub nodes: u32,
+    /// How far the worth of what is for sale was above its cost then, as a factor; none for unknown.
+    pub above: Option<f64>,
 }
 
 impl Point {
     /// The prices that the root's bound rests on.
     pub(crate) fn of_root(root: &Root<'_>) -> Self {
+        let kinds = root.core.kinds.iter().zip(&root.worth);
+        let sold = kinds.filter(|(kind, _)| matches!(kind.source, Source::Offerings(_)));
         Self {
+            above: Some(sold.map(|(_, worth)| *worth).fold(1.0, f64::max)),
             duals: root.duals.clone(),
             counts: Vec::new(),
             closed: Vec::new(),
@@ -124,6 +132,7 @@ impl Record {
                 closed: old.closed.iter().map(|&old| kind(old)).collect(),
                 bound: old.bound,
                 nodes: old.nodes,
+                above: old.above,
             });
             known.push((old.clone(), new.clone()));
             new
@@ -414,7 +423,30 @@ impl Task<'_> {
                 }
             }
         }
+        if !budget.is_stopped() {
+            self.insist(&mut proven, ask, budget);
+        }
         proven
+    }
+
+    /// Proves those kinds once more that the search had seen to be worth less with as many branches:
+    /// cuts that came since lead another way.
+    fn insist(
+        &self,
+        proven: &mut [Proven],
+        ask: impl Fn(usize, u32) -> Proven,
+        budget: &mut Budget,
+    ) {
+        let Some(above) = self.point.above else { return };
+        let nodes = NODES[2].max(self.point.nodes) * INSIST;
+        for (kind, proven) in proven.iter_mut().enumerate().filter(|(kind, _)| self.is_free(*kind))
+        {
+            let cost = self.point.duals.cost(self.core, kind);
+            if proven.bound > cost * above * (1.0 + SHORT) {
+                *proven = ask(kind, nodes);
+                budget.prices(proven.nodes.into());
+            }
+        }
     }
 
     /// The existing nodes that are proven least well: those that remain may be as they are.

@@ -10,7 +10,7 @@ use crate::{
     check,
     columns::{
         branch::Tree,
-        dive::{Style, dive},
+        dive::{MANY_ITEMS, Style, dive},
         eject,
         expand::expand,
         generate::{Limits, Root, root},
@@ -41,8 +41,10 @@ const TIRED: (u32, f64) = (16, 0.95);
 /// Dives of the first round, which is to be over soon, and of each later one.
 const DIVES: (u64, u64) = (2, 4);
 /// What the first dives round up at a time, as a share of the whole, and what the later ones do:
-/// one node by one is best, and takes too long where single nodes do not matter.
+/// one node by one is best, and takes too long where single nodes do not matter. With many items the
+/// first ones take larger steps.
 const BATCH: (f64, f64) = (1e-2, 1e-3);
+const LONG: f64 = 3.0;
 /// Branchings of the bound after each round of dives. Where constraints span nodes it is the plan that
 /// is far from the best, and branchings may take as much work as one part in so many of the dives'.
 const BRANCHES: u32 = 8;
@@ -555,10 +557,11 @@ impl Search<'_> {
             _ => (DIVES.0 + u64::from(round - 1) * DIVES.1, DIVES.1),
         };
         let cutoff = self.best.total().saturating_sub(planning.paid());
-        let styles: Vec<Style> =
-            (first..first + count).map(|at| style(at, self.options.seed)).collect();
-        let given = budget.fork(count).left();
         let root = planning.root;
+        let many = root.core.twins.items.len() > MANY_ITEMS;
+        let styles: Vec<Style> =
+            (first..first + count).map(|at| style(at, self.options.seed, many)).collect();
+        let given = budget.fork(count).left();
         let found: Vec<_> = styles
             .into_par_iter()
             .map(|style| {
@@ -637,15 +640,22 @@ fn generate(root: &mut Root<'_>, limits: &Limits, parts: u64, budget: &mut Budge
 }
 
 /// The styles of all dives, in order: plain ones first, then ever more left to chance.
-fn style(at: u64, seed: u64) -> Style {
+fn style(at: u64, seed: u64, many: bool) -> Style {
     let of = |list: &[f64], every: u64| list[(at / every) as usize % list.len()];
+    let first = at < DIVES.0;
     Style {
         counts: at.is_multiple_of(2),
         nodes: at % 4 != 3,
-        large: of(&[0.3, 0.6, 0.15], 2),
+        // Where no kind is dear enough to be counted the first two would be the same.
+        large: of(&[0.3, 0.6, 0.15], if many { 1 } else { 2 }),
         kinds: of(&[0.97, 0.9, 0.94], 4),
-        batch: if at < DIVES.0 { BATCH.0 } else { BATCH.1 },
-        harmless: if at < DIVES.0 { 1e-4 } else { 1e-5 },
+        batch: match (first, many) {
+            (true, true) => BATCH.0 * LONG,
+            (true, false) => BATCH.0,
+            (false, _) => BATCH.1,
+        },
+        hasty: first && many,
+        harmless: if first { 1e-4 } else { 1e-5 },
         noise: if at < 4 { 0.0 } else { of(&[0.1, 0.3, 0.0, 0.6], 2) },
         seed: at.wrapping_add(seed.wrapping_mul(0x9e37_79b9)),
         careful: at % 4 >= 2,

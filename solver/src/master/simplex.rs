@@ -300,6 +300,11 @@ impl Simplex {
         self.reduced[column] = self.work[column] - self.columns.dot(column, &self.priced);
     }
 
+    /// How a row's activity relates to its right-hand side, and that.
+    pub(crate) fn row(&self, row: u32) -> (Sense, f64) {
+        (self.sense[row as usize], self.rhs[row as usize])
+    }
+
     pub(crate) fn is_open(&self, column: u32) -> bool {
         self.status[column as usize] & CLOSED == 0
     }

@@ -156,14 +156,31 @@ impl Simplex {
 
     /// Goes back to the basis of logicals.
     pub(super) fn start_over(&mut self) {
+        self.start_from(&[]);
+    }
+
+    /// Goes to a basis of these columns, as far as they do not depend on each other, and logicals.
+    /// The next solve brings values into their bounds that are not.
+    pub(crate) fn start_from(&mut self, columns: &[u32]) {
         for status in &mut self.status {
             *status &= !BASIC;
         }
         self.logical_basic.fill(false);
-        for row in 0..self.head.len() {
-            self.head[row] = Var::logical(2 * row + usize::from(self.rhs[row] < 0.0));
+        let mut diagonal = Vec::with_capacity(self.head.len());
+        for (row, (head, rhs)) in self.head.iter_mut().zip(&self.rhs).enumerate() {
+            let minus = *rhs < 0.0;
+            diagonal.push(if minus { -1.0 } else { 1.0 });
+            *head = Var::logical(2 * row + usize::from(minus));
         }
-        self.refactor();
+        self.inverse.reset(&diagonal);
+        let columns: Vec<usize> = columns.iter().map(|&column| column as usize).collect();
+        let mut open = vec![true; self.head.len()];
+        self.pivot_in(&columns, &mut open);
+        for position in 0..self.head.len() {
+            self.set_basic(self.head[position], true);
+        }
+        self.settle();
+        self.mend(&open);
     }
 
     /// Drops the nonbasic columns for which `keep` says no. Returns the new index of each column

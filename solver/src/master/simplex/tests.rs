@@ -229,7 +229,7 @@ impl Family {
     /// Changes the programme in one of the ways column generation and dives do.
     fn change(&self, twin: &mut Twin, random: &mut Random) {
         let rows = twin.rows.len();
-        match random.below(10) {
+        match random.below(11) {
             0..3 => {
                 for _ in 0..1 + random.below(20) {
                     let (cost, entries) = self.column(rows, random);
@@ -251,6 +251,12 @@ impl Family {
                 for column in (0..twin.columns.len()).filter(|column| column % 3 == 0) {
                     twin.set_open(column, true);
                 }
+            }
+            10 => {
+                let columns = (0..twin.columns.len()).filter(|column| column % 2 == 0);
+                let columns: Vec<u32> =
+                    columns.filter(|_| random.chance(0.5)).map(|column| column as u32).collect();
+                twin.simplex.start_from(&columns);
             }
             8 if !twin.columns.is_empty() => {
                 let column = random.below(twin.columns.len());

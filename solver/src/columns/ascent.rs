@@ -1,0 +1,418 @@
+//! Dual prices to start from, and columns for them, without any simplex.
+//!
+//! With hundreds of rows a simplex takes dozens of pivots for every column that it is given, and its
+//! first duals lead far astray. Here rows give way: what a row lacks raises its price above the best
+//! one known, the *centre*, in proportion to its stiffness,
+//!
+//! ```text
+//!     price = max(0, centre + stiffness · (rhs − A x)),
+//! ```
+//!
+//! and the columns' amounts x are the cheapest at prices that rise like that: the minimum of the
+//! augmented Lagrangian (R. T. Rockafellar, "Augmented Lagrangians and applications of the proximal
+//! point algorithm in convex programming", 1976). It is found by looking at one column after the
+//! other, which takes less time for all of them than a single pivot. Kinds are priced at these
+//! prices. Where the bound is better than before they are the next centre, as in the proximal bundle
+//! method; otherwise the new columns show where they are wrong.
+
+use crate::{
+    columns::{
+        generate::{Limits, Root},
+        pool::{Column, Pool},
+    },
+    effort::Budget,
+    master::Sense,
+    pattern::Priced,
+};
+
+/// Rounds of pricing at most.
+const ROUNDS: u32 = 150;
+/// Ends when so many rounds in a row have raised the bound by no more than this share, unless this
+/// part of what is needed is still left undone.
+const WINDOW: u32 = 30;
+const GAIN: f64 = 2e-3;
+const UNDONE: f64 = 1e-2;
+/// Looks at every column in use between two rounds; the first and the last one are at all columns.
+const SWEEPS: u32 = 8;
+/// How much of a row's price it costs to leave all of it undone, at first. Longer steps lead
+/// further, and astray when the columns are few.
+const STIFFNESS: f64 = 0.5;
+/// A bound that is better by less than this share is not worth a new centre.
+const BETTER: f64 = 1e-4;
+/// Pricing is loose when its bound is this share above the best pattern.
+const LOOSE: f64 = 1e-2;
+/// A pattern worth more than its node by less than this share is no news.
+const GAINFUL: f64 = 1e-6;
+/// How the stiffness changes after a better bound, after rounds with this many new columns or fewer,
+/// which show that the centre is what holds the prices back, and after so many others in a row; and
+/// what it is at most.
+const FORWARD: f64 = 1.1;
+const KNOWN: (usize, f64) = (3, 1.3);
+const ASTRAY: (u32, f64) = (4, 0.8);
+const STIFFEST: f64 = 3.0;
+/// A row is no less stiff than with this share of its first price.
+const LEAST: f64 = 0.1;
+/// Entries of columns that are looked at in a microsecond.
+const LOOKS: u64 = 300;
+/// Columns that are handed on besides those in use, as a multiple of the rows.
+const HANDED: usize = 2;
+
+/// What the simplex goes on with.
+pub(super) struct Handed {
+    /// Columns in use, no more than there are rows, those used most first.
+    pub used: Vec<Column>,
+    /// Others that come close to their cost, the best first.
+    pub good: Vec<Column>,
+}
+
+/// Raises a root's bound from these prices of the items on, and finds columns to go with it.
+pub(super) fn ascend(
+    root: &mut Root<'_>,
+    items: Vec<f64>,
+    limits: &Limits,
+    budget: &mut Budget,
+) -> Handed {
+    let mut ascent = Ascent::new(root, &items);
+    let (mut last, mut low) = (root.bound, (0, root.bound));
+    for round in 0..ROUNDS {
+        if budget.is_spent() {
+            break;
+        }
+        let duals = root.master.prices_at(|row| ascent.dual(row));
+        let (priced, bounds) = root.price_at(&duals, limits, budget);
+        let costs = duals.costs(root.core);
+        let is_loose = is_loose(&priced, &bounds, &costs);
+        let new = ascent.take(root, priced, &costs);
+        let is_better = root.bound > last * (1.0 + BETTER);
+        ascent.judge(is_better || is_loose && ascent.seems_better(), new);
+        budget.spend(ascent.settle() / LOOKS);
+        last = root.bound;
+        if last > low.1 * (1.0 + GAIN) {
+            low = (round, last);
+        } else if round >= low.0 + WINDOW && ascent.covers_most() {
+            break;
+        }
+    }
+    ascent.handed(root)
+}
+
+/// Whether the bound is held down by pricing, and not by the prices: no pattern found comes close to
+/// what some kind's are said to be worth at most.
+fn is_loose(priced: &[(u32, Priced)], bounds: &[f64], costs: &[f64]) -> bool {
+    // What costs nothing, as existing nodes do, has nothing to come close to.
+    let over = |kind: u32, worth: f64| match costs[kind as usize] {
+        cost if cost > 0.0 => worth / cost,
+        _ => 0.0,
+    };
+    let said = priced.iter().map(|(kind, _)| over(*kind, bounds[*kind as usize]));
+    let found = priced
+        .iter()
+        .filter_map(|(kind, priced)| priced.patterns.first().map(|(worth, _)| over(*kind, *worth)));
+    said.fold(1.0, f64::max) > found.fold(1.0, f64::max) * (1.0 + LOOSE)
+}
+
+/// A column with the amount of it.
+struct Line {
+    column: Column,
+    cost: f64,
+    /// Rows ascending; what counts against a row is below zero.
+    entries: Vec<(u32, f64)>,
+    amount: f64,
+}
+
+struct Ascent {
+    /// Per row 1, or −1 where columns may not go beyond the right-hand side: all rows are to be
+    /// reached, then, and all prices are zero or more.
+    signs: Vec<f64>,
+    rhs: Vec<f64>,
+    /// What the right-hand sides are beyond what the columns add up to.
+    lacking: Vec<f64>,
+    centre: Vec<f64>,
+    /// Prices that stiffness is measured by at least.
+    least: Vec<f64>,
+    stiffness: Vec<f64>,
+    step: f64,
+    /// Rounds in a row that led astray.
+    astray: u32,
+    pool: Pool,
+    /// By number in the pool.
+    lines: Vec<Line>,
+}
+
+impl Ascent {
+    /// Starts at these prices of the items, with the columns that the root has.
+    fn new(root: &Root<'_>, items: &[f64]) -> Self {
+        let core = root.core;
+        let (signs, rhs): (Vec<f64>, Vec<f64>) = root
+            .master
+            .requirements()
+            .map(|(sense, rhs)| if sense == Sense::AtLeast { (1.0, rhs) } else { (-1.0, -rhs) })
+            .unzip();
+        let mut centre = vec![0.0; rhs.len()];
+        for (&row, &price) in core.twins.row_of.iter().zip(items) {
+            centre[row as usize] = price;
+        }
+        let worth: f64 = centre.iter().zip(&rhs).map(|(price, rhs)| price * rhs.max(0.0)).sum();
+        // What is a limit has no price yet; a part of everything is what all of it may be worth.
+        let least = centre.iter().zip(&rhs).zip(&signs).map(|((price, rhs), sign)| {
+            LEAST * if *sign > 0.0 { *price } else { worth / rhs.abs().max(1.0) }
+        });
+        let mut ascent = Self {
+            lacking: rhs.clone(),
+            least: least.collect(),
+            stiffness: vec![0.0; rhs.len()],
+            step: STIFFNESS,
+            astray: 0,
+            pool: Pool::default(),
+            lines: Vec::new(),
+            signs,
+            rhs,
+            centre,
+        };
+        for at in 0..root.pool.len() as u32 {
+            ascent.add(root, root.pool.get(at).clone());
+        }
+        ascent
+    }
+
+    /// Whether the column is a new one.
+    fn add(&mut self, root: &Root<'_>, column: Column) -> bool {
+        let (_, new) = self.pool.add(column.clone());
+        if new {
+            let mut entries = root.master.entries(&column);
+            for (row, entry) in &mut entries {
+                *entry *= self.signs[*row as usize];
+            }
+            let cost = column.cost(root.core);
+            self.lines.push(Line { column, cost, entries, amount: 0.0 });
+        }
+        new
+    }
+
+    fn price(&self, row: usize) -> f64 {
+        (self.centre[row] + self.stiffness[row] * self.lacking[row]).max(0.0)
+    }
+
+    /// The price as the master counts it.
+    fn dual(&self, row: u32) -> f64 {
+        self.signs[row as usize] * self.price(row as usize)
+    }
+
+    /// Takes the patterns that are worth more than they cost; how many of them are new.
+    fn take(&mut self, root: &Root<'_>, priced: Vec<(u32, Priced)>, costs: &[f64]) -> usize {
+        let mut new = 0;
+        for (kind, priced) in priced {
+            let least = costs[kind as usize] * (1.0 + GAINFUL);
+            for (_, pattern) in priced.patterns.into_iter().filter(|(worth, _)| *worth > least) {
+                new += usize::from(self.add(root, Column { kind, pattern }));
+            }
+        }
+        new
+    }
+
+    /// Whether the prices are better than the centre as far as the columns known can tell.
+    fn seems_better(&self) -> bool {
+        let prices: Vec<f64> = (0..self.rhs.len()).map(|row| self.price(row)).collect();
+        self.merit(&prices) > self.merit(&self.centre) * (1.0 + BETTER)
+    }
+
+    /// What prices are worth when they are lowered until no column brings more than it costs.
+    fn merit(&self, prices: &[f64]) -> f64 {
+        let over = |line: &Line| {
+            let worth = line.entries.iter().map(|(row, entry)| entry * prices[*row as usize]);
+            worth.sum::<f64>() / line.cost.max(1.0)
+        };
+        let over = self.lines.iter().map(over).fold(1.0, f64::max);
+        let worth: f64 = self.rhs.iter().zip(prices).map(|(rhs, price)| rhs * price).sum();
+        worth / over
+    }
+
+    /// Moves the centre to the prices when they are better, and says how far the next step goes.
+    fn judge(&mut self, is_better: bool, new: usize) {
+        if is_better {
+            self.centre = (0..self.rhs.len()).map(|row| self.price(row)).collect();
+            self.step = (self.step * FORWARD).min(STIFFEST);
+            self.astray = 0;
+            return;
+        }
+        self.astray += 1;
+        if new <= KNOWN.0 {
+            self.step = (self.step * KNOWN.1).min(STIFFEST);
+        } else if self.astray.is_multiple_of(ASTRAY.0) {
+            self.step *= ASTRAY.1;
+        }
+    }
+
+    /// Finds amounts for the centre and the step; entries looked at.
+    fn settle(&mut self) -> u64 {
+        for row in 0..self.rhs.len() {
+            let scale = self.centre[row].max(self.least[row]);
+            self.stiffness[row] = self.step * scale / self.rhs[row].abs().max(1.0);
+        }
+        let mut looks = 0;
+        for sweep in 0..SWEEPS {
+            let all = sweep == 0 || sweep + 1 == SWEEPS;
+            for at in 0..self.lines.len() {
+                if all || self.lines[at].amount > 0.0 {
+                    looks += self.lines[at].entries.len() as u64;
+                    self.balance(at);
+                }
+            }
+        }
+        looks
+    }
+
+    /// Sets one amount to what is cheapest while the others stay (Newton's step: prices rise in
+    /// proportion).
+    fn balance(&mut self, at: usize) {
+        let line = &self.lines[at];
+        let (mut worth, mut bend) = (0.0, 0.0);
+        for &(row, entry) in &line.entries {
+            let row = row as usize;
+            let price = self.centre[row] + self.stiffness[row] * self.lacking[row];
+            if price > 0.0 {
+                worth += entry * price;
+                bend += entry * entry * self.stiffness[row];
+            }
+        }
+        let gain = worth - line.cost;
+        if line.amount == 0.0 && gain <= 0.0 {
+            return;
+        }
+        // Where no price is above zero the column is of no use, whatever there is of it.
+        let amount = if bend > 0.0 { (line.amount + gain / bend).max(0.0) } else { 0.0 };
+        let change = amount - line.amount;
+        self.lines[at].amount = amount;
+        for &(row, entry) in &self.lines[at].entries {
+            self.lacking[row as usize] -= entry * change;
+        }
+    }
+
+    /// Whether what the columns leave undone is worth little beside what they cost.
+    fn covers_most(&self) -> bool {
+        let cost: f64 = self.lines.iter().map(|line| line.cost * line.amount).sum();
+        let lacking = self.lacking.iter().zip(&self.centre);
+        lacking.map(|(lacking, price)| lacking.max(0.0) * price).sum::<f64>() <= UNDONE * cost
+    }
+
+    fn handed(self, root: &Root<'_>) -> Handed {
+        let profits = root.duals.profits(root.core);
+        let (used, idle): (Vec<Line>, Vec<Line>) =
+            self.lines.into_iter().partition(|line| line.amount > 0.0);
+        let used = used.into_iter().map(|line| (line.amount, line.column));
+        let merit = |line: &Line| line.column.gain(root.core, &profits) / line.cost.max(1.0);
+        let idle = idle.into_iter().map(|line| (merit(&line), line.column));
+        let rows = self.rhs.len();
+        Handed { used: best(used, rows), good: best(idle, HANDED * rows) }
+    }
+}
+
+/// The first so many in falling order; the sort is stable, so ties go to what was found first.
+fn best(columns: impl Iterator<Item = (f64, Column)>, most: usize) -> Vec<Column> {
+    let mut columns: Vec<(f64, Column)> = columns.collect();
+    columns.sort_by(|a, b| b.0.total_cmp(&a.0));
+    columns.truncate(most);
+    columns.into_iter().map(|(_, column)| column).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        BitSet, Problem,
+        columns::{fluid, generate, limits::fine},
+        presolve::{Core, View, places::Parts},
+        problem::{Class, Group, Limit, Offering},
+        random::next,
+    };
+
+    /// Forty sorts of large pods on two sizes of nodes, the larger one a little cheaper, and no more than
+    /// so many units of the first resource in all.
+    fn shop(random: &mut u64, limit: Option<i64>) -> Problem {
+        let mut upto = |most: u64| (next(random) % most) as i64;
+        let groups = (0..40u32).map(|at| {
+            let request = vec![900 + upto(2_900), 2_000 + upto(12_000)];
+            Group { request, count: 1 + 200 / (at + 1), priority: 0, class: 0 }
+        });
+        let offerings = (0..2).map(|size| Offering {
+            capacity: vec![3_800 << size, 14_000 << size],
+            price: (1_000 << size) - (20 << size) * size,
+            tier: 0,
+            domains: vec![],
+            limits: limit.map(|_| (0, 3_800 << size)).into_iter().collect(),
+        });
+        Problem {
+            dims: 2,
+            groups: groups.collect(),
+            classes: vec![Class { offerings: BitSet::full(2), nodes: BitSet::empty(0) }],
+            offerings: offerings.collect(),
+            limits: limit.map(|most| Limit { remaining: most }).into_iter().collect(),
+            ..Problem::default()
+        }
+    }
+
+    fn core(problem: &Problem) -> Core {
+        let pods: Vec<u32> = problem.groups.iter().map(|group| group.count).collect();
+        Core::new(problem, &Parts::anywhere(&pods), View::Bound)
+    }
+
+    /// No amount can be changed for the better when the others stay.
+    #[test]
+    fn amounts_settle_where_columns_bring_what_they_cost() {
+        let problem = shop(&mut 7, None);
+        let core = core(&problem);
+        let budget = &mut Budget::new(u64::MAX, None);
+        let root = generate::root(&core, Vec::new(), budget);
+        let mut ascent = Ascent::new(&root, &fluid::prices(&core));
+        for _ in 0..500 {
+            ascent.settle();
+        }
+        let mut used = 0;
+        for line in &ascent.lines {
+            let worth = line.entries.iter().map(|&(row, entry)| entry * ascent.price(row as usize));
+            let gain = worth.sum::<f64>() / line.cost - 1.0;
+            assert!(gain < 1e-6, "{gain}");
+            assert!(line.amount == 0.0 || gain > -1e-6, "{gain} with {}", line.amount);
+            used += usize::from(line.amount > 0.0);
+        }
+        assert!(used > 10);
+        for row in 0..ascent.rhs.len() {
+            let held = ascent.lines.iter().flat_map(|line| {
+                line.entries
+                    .iter()
+                    .filter(|(of, _)| *of == row as u32)
+                    .map(|(_, n)| n * line.amount)
+            });
+            assert!((held.sum::<f64>() + ascent.lacking[row] - ascent.rhs[row]).abs() < 1e-6);
+        }
+    }
+
+    /// The bound is one, the columns come close to the relaxation, and the simplex goes on to it; with a
+    /// limit that binds too.
+    #[test]
+    fn the_simplex_has_little_left_to_do() {
+        for limit in [None, Some(2_080_000)] {
+            let problem = shop(&mut 11, limit);
+            let core = core(&problem);
+            let budget = &mut Budget::new(u64::MAX, None);
+            let limits = Limits { tolerance: 1e-6, ..fine(&core, 0, 0) };
+            let mut exact = generate::root(&core, Vec::new(), budget);
+            assert!(exact.master.solve(budget));
+            let first = exact.master.value();
+            exact.generate(&limits, budget);
+            assert!(exact.bound > 0.99999 * exact.value);
+
+            let mut root = generate::root(&core, Vec::new(), budget);
+            let handed = ascend(&mut root, fluid::prices(&core), &limits, budget);
+            assert!(root.bound <= exact.value * (1.0 + 1e-9));
+            assert!(handed.used.len() <= core.items.len() + core.limits.len());
+            root.master.start_from(&mut root.pool, handed.used);
+            assert!(root.master.solve(budget));
+            let value = root.master.value();
+            assert!(value >= exact.value * (1.0 - 1e-9));
+            assert!(value - exact.value < 0.1 * (first - exact.value), "{first} to {value}");
+            root.generate(&limits, budget);
+            assert!((root.value / exact.value - 1.0).abs() < 1e-5);
+        }
+    }
+}
