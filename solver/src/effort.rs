@@ -67,7 +67,12 @@ impl Budget {
 
     /// Lends one part in `parts` of what is left to some work, and takes account of what it did.
     pub(crate) fn lend<T>(&mut self, parts: u64, work: impl FnOnce(&mut Self) -> T) -> T {
-        let mut own = self.fork(parts);
+        self.lend_units(self.left / parts.max(1), work)
+    }
+
+    /// The same with so many units at most.
+    pub(crate) fn lend_units<T>(&mut self, units: u64, work: impl FnOnce(&mut Self) -> T) -> T {
+        let mut own = self.part(units);
         let given = own.left();
         let result = work(&mut own);
         self.join(&own, given);

@@ -11,9 +11,9 @@
 //! and the columns' amounts x are the cheapest at prices that rise like that: the minimum of the
 //! augmented Lagrangian (R. T. Rockafellar, "Augmented Lagrangians and applications of the proximal
 //! point algorithm in convex programming", 1976). It is found by looking at one column after the
-//! other, which takes less time for all of them than a single pivot. Kinds are priced at these
-//! prices. Where the bound is better than before they are the next centre, as in the proximal bundle
-//! method; otherwise the new columns show where they are wrong.
+//! other, which takes as long for all of them as a pivot or two. Kinds are priced at these prices.
+//! Where the bound is better than before they are the next centre, as in the proximal bundle method;
+//! otherwise the new columns show where they are wrong.
 
 use crate::{
     columns::{
@@ -115,7 +115,7 @@ fn is_loose(priced: &[(u32, Priced)], bounds: &[f64], costs: &[f64]) -> bool {
 struct Line {
     column: Column,
     cost: f64,
-    /// Rows ascending; what counts against a row is below zero.
+    /// What counts against a row is below zero.
     entries: Vec<(u32, f64)>,
     amount: f64,
 }
@@ -220,9 +220,10 @@ impl Ascent {
     fn merit(&self, prices: &[f64]) -> f64 {
         let over = |line: &Line| {
             let worth = line.entries.iter().map(|(row, entry)| entry * prices[*row as usize]);
-            worth.sum::<f64>() / line.cost.max(1.0)
+            worth.sum::<f64>() / line.cost
         };
-        let over = self.lines.iter().map(over).fold(1.0, f64::max);
+        let paid = self.lines.iter().filter(|line| line.cost > 0.0);
+        let over = paid.map(over).fold(1.0, f64::max);
         let worth: f64 = self.rhs.iter().zip(prices).map(|(rhs, price)| rhs * price).sum();
         worth / over
     }
@@ -295,6 +296,7 @@ impl Ascent {
         lacking.map(|(lacking, price)| lacking.max(0.0) * price).sum::<f64>() <= UNDONE * cost
     }
 
+    /// What there is to go on with.
     fn handed(self, root: &Root<'_>) -> Handed {
         let profits = root.duals.profits(root.core);
         let (used, idle): (Vec<Line>, Vec<Line>) =

@@ -52,9 +52,10 @@ const SPARE: i64 = 2;
 /// How many times as many branches pricing gets, step by step, while it keeps the bound down.
 const DEEPER: [u32; 3] = [4, 16, 64];
 /// One part in so many of the budget may go into filling nodes to the brim, where that must be, and
-/// into emptying nodes.
+/// into emptying nodes; into that no more units than so many, whatever there is: beyond a second or
+/// so dives bring more.
 const FULL: u64 = 3;
-const EJECTION: u64 = 6;
+const EJECTION: (u64, u64) = (6, 3_000_000);
 /// So many times as many rows are too many for a plan in which pods stay in their places.
 const FINE: usize = 2;
 /// Where neighbourhoods take their chances from, together with the seed.
@@ -253,7 +254,8 @@ impl Search<'_> {
         let least = least_nodes(core, self.best.bound);
         let start = patterns(self.prepared.problem, parts, core, self.best);
         let fewer = |own: &mut Budget| eject::fewer_nodes(core, &start, least, seed, own);
-        if let Some(plan) = budget.lend(EJECTION, fewer) {
+        let units = (budget.left() / EJECTION.0).min(EJECTION.1);
+        if let Some(plan) = budget.lend_units(units, fewer) {
             self.offer(core, &plan);
         }
     }
