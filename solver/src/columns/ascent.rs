@@ -193,6 +193,10 @@ impl Ascent {
         (self.centre[row] + self.stiffness[row] * self.lacking[row]).max(0.0)
     }
 
+    fn prices(&self) -> Vec<f64> {
+        (0..self.rhs.len()).map(|row| self.price(row)).collect()
+    }
+
     /// The price as the master counts it.
     fn dual(&self, row: u32) -> f64 {
         self.signs[row as usize] * self.price(row as usize)
@@ -212,8 +216,7 @@ impl Ascent {
 
     /// Whether the prices are better than the centre as far as the columns known can tell.
     fn seems_better(&self) -> bool {
-        let prices: Vec<f64> = (0..self.rhs.len()).map(|row| self.price(row)).collect();
-        self.merit(&prices) > self.merit(&self.centre) * (1.0 + BETTER)
+        self.merit(&self.prices()) > self.merit(&self.centre) * (1.0 + BETTER)
     }
 
     /// What prices are worth when they are lowered until no column brings more than it costs.
@@ -231,7 +234,7 @@ impl Ascent {
     /// Moves the centre to the prices when they are better, and says how far the next step goes.
     fn judge(&mut self, is_better: bool, new: usize) {
         if is_better {
-            self.centre = (0..self.rhs.len()).map(|row| self.price(row)).collect();
+            self.centre = self.prices();
             self.step = (self.step * FORWARD).min(STIFFEST);
             self.astray = 0;
             return;
@@ -270,7 +273,7 @@ impl Ascent {
         let (mut worth, mut bend) = (0.0, 0.0);
         for &(row, entry) in &line.entries {
             let row = row as usize;
-            let price = self.centre[row] + self.stiffness[row] * self.lacking[row];
+            let price = self.price(row);
             if price > 0.0 {
                 worth += entry * price;
                 bend += entry * entry * self.stiffness[row];

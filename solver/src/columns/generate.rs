@@ -278,8 +278,7 @@ impl Root<'_> {
     /// master lacks.
     fn round(&mut self, duals: &Duals, limits: &Limits, budget: &mut Budget) -> bool {
         let (priced, bounds) = self.price_at(duals, limits, budget);
-        let kinds: Vec<u32> = priced.iter().map(|(kind, _)| *kind).collect();
-        let sharpened = self.sharpen(&kinds, duals, &bounds, limits);
+        let sharpened = self.sharpen(&priced, duals, &bounds, limits);
         self.master.add_gainful(&mut self.pool, priced) || sharpened
     }
 
@@ -316,11 +315,11 @@ impl Root<'_> {
         (priced, bounds)
     }
 
-    /// Sharpens the relaxations of those of `kinds` that hold the bound down most; false when none
+    /// Sharpens the relaxations of those kinds priced that hold the bound down most; false when none
     /// of them can be.
-    pub(crate) fn sharpen(
+    fn sharpen(
         &mut self,
-        kinds: &[u32],
+        priced: &[(u32, Priced)],
         duals: &Duals,
         bounds: &[f64],
         limits: &Limits,
@@ -328,8 +327,8 @@ impl Root<'_> {
         let (profits, costs) = (duals.profits(self.core), duals.costs(self.core));
         let over = |kind: usize| bounds[kind] / costs[kind].max(1.0);
         let above = |kind: &usize| costs[*kind] > 0.0 && over(*kind) > 1.0 + limits.tolerance;
-        let most = SHARPENED.0.max(kinds.len() / SHARPENED.1);
-        let kinds = kinds.iter().map(|&kind| kind as usize);
+        let most = SHARPENED.0.max(priced.len() / SHARPENED.1);
+        let kinds = priced.iter().map(|&(kind, _)| kind as usize);
         let mut kinds: Vec<usize> = kinds.filter(above).collect();
         kinds.sort_by(|&a, &b| over(b).total_cmp(&over(a)).then(a.cmp(&b)));
         kinds.truncate(most);

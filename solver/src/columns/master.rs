@@ -301,7 +301,11 @@ impl<'a> Master<'a> {
 
     /// Dual prices of the items, not negative.
     pub(crate) fn duals(&self) -> Vec<f64> {
-        self.core.twins.row_of.iter().map(|&row| self.lp.dual(row).max(0.0)).collect()
+        self.items_at(|row| self.lp.dual(row))
+    }
+
+    fn items_at(&self, dual: impl Fn(u32) -> f64) -> Vec<f64> {
+        self.core.twins.row_of.iter().map(|&row| dual(row).max(0.0)).collect()
     }
 
     /// What a node of a kind costs beyond its price: its part of limits and counts.
@@ -327,7 +331,7 @@ impl<'a> Master<'a> {
     pub(crate) fn prices_at(&self, dual: impl Fn(u32) -> f64) -> Duals {
         let rows = |rows: &[u32]| -> Vec<f64> { rows.iter().map(|&row| dual(row)).collect() };
         Duals {
-            items: rows(&self.core.twins.row_of).into_iter().map(|dual| dual.max(0.0)).collect(),
+            items: self.items_at(&dual),
             limits: rows(&self.limit_rows).into_iter().map(|dual| dual.min(0.0)).collect(),
             ceilings: rows(&self.ceiling_rows).into_iter().map(|dual| (-dual).max(0.0)).collect(),
         }

@@ -83,19 +83,26 @@ impl Simplex {
                 Kind::Logical { .. } => intact = false,
             }
         }
+        intact &= self.rebuild(&columns, &diagonal, &mut open);
+        if !intact {
+            self.mend(&open);
+        }
+        intact
+    }
+
+    /// Computes the inverse, values and duals of a basis of `columns`, in rows that are `open`, and of
+    /// logicals of these signs in the others. Returns whether there was room for all of them.
+    fn rebuild(&mut self, columns: &[usize], diagonal: &[f64], open: &mut [bool]) -> bool {
         self.logical_basic.fill(false);
-        for (row, (head, &sign)) in self.head.iter_mut().zip(&diagonal).enumerate() {
+        for (row, (head, &sign)) in self.head.iter_mut().zip(diagonal).enumerate() {
             *head = Var::logical(2 * row + usize::from(sign < 0.0));
         }
-        self.inverse.reset(&diagonal);
-        intact &= self.pivot_in(&columns, &mut open);
+        self.inverse.reset(diagonal);
+        let intact = self.pivot_in(columns, open);
         for position in 0..self.head.len() {
             self.set_basic(self.head[position], true);
         }
         self.settle();
-        if !intact {
-            self.mend(&open);
-        }
         intact
     }
 
@@ -165,21 +172,11 @@ impl Simplex {
         for status in &mut self.status {
             *status &= !BASIC;
         }
-        self.logical_basic.fill(false);
-        let mut diagonal = Vec::with_capacity(self.head.len());
-        for (row, (head, rhs)) in self.head.iter_mut().zip(&self.rhs).enumerate() {
-            let minus = *rhs < 0.0;
-            diagonal.push(if minus { -1.0 } else { 1.0 });
-            *head = Var::logical(2 * row + usize::from(minus));
-        }
-        self.inverse.reset(&diagonal);
+        let sign = |rhs: &f64| if *rhs < 0.0 { -1.0 } else { 1.0 };
+        let diagonal: Vec<f64> = self.rhs.iter().map(sign).collect();
         let columns: Vec<usize> = columns.iter().map(|&column| column as usize).collect();
         let mut open = vec![true; self.head.len()];
-        self.pivot_in(&columns, &mut open);
-        for position in 0..self.head.len() {
-            self.set_basic(self.head[position], true);
-        }
-        self.settle();
+        self.rebuild(&columns, &diagonal, &mut open);
         self.mend(&open);
     }
 
