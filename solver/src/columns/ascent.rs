@@ -29,9 +29,11 @@ use crate::{
 const ROUNDS: u32 = 150;
 /// Ends when so many rounds in a row have raised the bound by no more than this share, unless this
 /// part of what is needed is still left undone.
-const WINDOW: u32 = 30;
+const WINDOW: u32 = 12;
 const GAIN: f64 = 2e-3;
 const UNDONE: f64 = 1e-2;
+/// Ends too when bound and value are this part of the tolerance apart.
+const CLOSE: f64 = 0.6;
 /// Looks at every column in use between two rounds; the first and the last one are at all columns.
 const SWEEPS: u32 = 8;
 /// How much of a row's price it costs to leave all of it undone, at first. Longer steps lead
@@ -43,6 +45,11 @@ const BETTER: f64 = 1e-4;
 const LOOSE: f64 = 1e-2;
 /// A pattern worth more than its node by less than this share is no news.
 const GAINFUL: f64 = 1e-6;
+/// Between two pricings of all kinds those are priced so many times that are above their cost by
+/// this share of what the worst is above its own, no more than so many, and by this share of the
+/// cost at least.
+const PRESSING: u32 = 10;
+const PRESSED: (f64, usize, f64) = (0.3, 4, 1e-3);
 /// How the stiffness changes after a better bound, after rounds with this many new columns or fewer,
 /// which show that the centre is what holds the prices back, and after so many others in a row; and
 /// what it is at most.
@@ -83,10 +90,17 @@ pub(super) fn ascend(
         let costs = duals.costs(root.core);
         let is_loose = is_loose(&priced, &bounds, &costs);
         let new = ascent.take(root, priced, &costs);
+        if is_loose && new <= KNOWN.0 {
+            root.look();
+        }
         let is_better = root.bound > last * (1.0 + BETTER);
         ascent.judge(is_better || is_loose && ascent.seems_better(), new);
         budget.spend(ascent.settle() / LOOKS);
+        ascent.press(root, worst(&bounds, &costs), limits, budget);
         last = root.bound;
+        if last >= ascent.value() * (1.0 - CLOSE * limits.tolerance) {
+            break;
+        }
         if last > low.1 * (1.0 + GAIN) {
             low = (round, last);
         } else if round >= low.0 + WINDOW && ascent.covers_most() {
@@ -109,6 +123,17 @@ fn is_loose(priced: &[(u32, Priced)], bounds: &[f64], costs: &[f64]) -> bool {
         .iter()
         .filter_map(|(kind, priced)| priced.patterns.first().map(|(worth, _)| over(*kind, *worth)));
     said.fold(1.0, f64::max) > found.fold(1.0, f64::max) * (1.0 + LOOSE)
+}
+
+/// The kinds that are worth most beside their cost, as far as they are worth more than that.
+fn worst(bounds: &[f64], costs: &[f64]) -> Vec<u32> {
+    let over = |kind: usize| bounds[kind] / costs[kind].max(1.0) - 1.0;
+    let most = (0..costs.len()).map(over).fold(0.0, f64::max);
+    let is_bad = |kind: &u32| over(*kind as usize) > most * PRESSED.0;
+    let mut kinds: Vec<u32> = (0..costs.len() as u32).filter(is_bad).collect();
+    kinds.sort_by(|&a, &b| over(b as usize).total_cmp(&over(a as usize)).then(a.cmp(&b)));
+    kinds.truncate(PRESSED.1);
+    kinds
 }
 
 /// A column with the amount of it.
@@ -247,6 +272,36 @@ impl Ascent {
         }
     }
 
+    /// Prices these kinds alone, and settles with what they bring, as long as that is anything new.
+    fn press(
+        &mut self,
+        root: &Root<'_>,
+        mut kinds: Vec<u32>,
+        limits: &Limits,
+        budget: &mut Budget,
+    ) {
+        for _ in 0..PRESSING {
+            if kinds.is_empty() || budget.is_spent() {
+                return;
+            }
+            let duals = root.master.prices_at(|row| self.dual(row));
+            let priced = root.price_some(&kinds, &duals, limits, budget);
+            let costs = duals.costs(root.core);
+            kinds = priced
+                .iter()
+                .filter(|(kind, priced)| {
+                    let best = priced.patterns.first().map_or(0.0, |(worth, _)| *worth);
+                    best > costs[*kind as usize] * (1.0 + PRESSED.2)
+                })
+                .map(|(kind, _)| *kind)
+                .collect();
+            if self.take(root, priced, &costs) == 0 {
+                return;
+            }
+            budget.spend(self.settle() / LOOKS);
+        }
+    }
+
     /// Finds amounts for the centre and the step; entries looked at.
     fn settle(&mut self) -> u64 {
         for row in 0..self.rhs.len() {
@@ -297,6 +352,13 @@ impl Ascent {
         let cost: f64 = self.lines.iter().map(|line| line.cost * line.amount).sum();
         let lacking = self.lacking.iter().zip(&self.centre);
         lacking.map(|(lacking, price)| lacking.max(0.0) * price).sum::<f64>() <= UNDONE * cost
+    }
+
+    /// What the columns cost, and what they leave undone is worth.
+    fn value(&self) -> f64 {
+        let cost: f64 = self.lines.iter().map(|line| line.cost * line.amount).sum();
+        let lacking = self.lacking.iter().enumerate();
+        cost + lacking.map(|(row, lacking)| lacking.max(0.0) * self.price(row)).sum::<f64>()
     }
 
     /// What there is to go on with.

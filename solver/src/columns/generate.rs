@@ -256,6 +256,24 @@ impl Root<'_> {
         price_few(&self.pricers, &self.near, nodes, &question, budget)
     }
 
+    /// More branches from now on for kinds that pricing leaves above their cost.
+    pub(crate) fn look(&mut self) {
+        self.care = self.care.max(Care::Look);
+    }
+
+    /// Prices these kinds at these duals, for columns and not for a bound.
+    pub(crate) fn price_some(
+        &self,
+        kinds: &[u32],
+        duals: &Duals,
+        limits: &Limits,
+        budget: &mut Budget,
+    ) -> Vec<(u32, Priced)> {
+        let (profits, costs) = (duals.profits(self.core), duals.costs(self.core));
+        let question = self.question(&profits, &costs, limits);
+        price_few(&self.pricers, kinds, MORE, &question, budget)
+    }
+
     fn question<'q>(
         &'q self,
         profits: &'q Profits<'q>,
