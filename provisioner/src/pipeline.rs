@@ -82,6 +82,7 @@ impl Search {
             engine: self.engine,
             gap_ppm: self.gap_ppm,
             effort: self.effort,
+            patient: self.effort > 0,
             seed: self.seed,
             stop: means.stop.clone(),
         }

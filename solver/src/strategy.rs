@@ -27,6 +27,9 @@ pub struct Options {
     pub gap_ppm: u32,
     /// Units of work at most, each about a microsecond; 0 is the engine's own choice.
     pub effort: u64,
+    /// Whether to go on for as long as there is work left and the gap is not reached. Otherwise the
+    /// search ends when a good deal of work has brought nothing.
+    pub patient: bool,
     /// Where dives take their chances from.
     pub seed: u64,
     /// Stops the engines soon after somebody sets it; the best plan so far is the answer. A plan

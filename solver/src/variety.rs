@@ -58,7 +58,9 @@ pub(crate) fn solve(
         reasons::correct(problem, &mut solution);
         return (solution, None);
     }
-    let whole = Whole { problem, relaxed: &relaxed, rules: &rules, options };
+    // There are many problems to solve, so none of them may take all the work there is.
+    let each = Options { patient: false, ..options.clone() };
+    let whole = Whole { problem, relaxed: &relaxed, rules: &rules, options: &each };
     let mut news = News { tell, told: None };
     let (mut solution, certificate) = whole.solve(budget, &mut news);
     news.plan(&solution);

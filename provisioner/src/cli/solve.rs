@@ -186,6 +186,8 @@ impl Budget {
             engine: self.engine.into(),
             gap_ppm: self.gap,
             effort,
+            // Whoever says how much wants the best that is to be had for it.
+            patient: effort > 0,
             seed: self.seed,
             stop: timer.as_ref().map(Timer::flag),
         })

@@ -33,10 +33,12 @@ use crate::{
     strategy::{Options, Progress, progress},
 };
 
-/// Rounds of dives at most, and those in a row that may bring nothing before another core is tried.
-const ROUNDS: u32 = 128;
+/// Rounds of dives at most, and at most for the patient; and those in a row that may bring nothing
+/// before another core is tried.
+const ROUNDS: (u32, u32) = (128, u32::MAX);
 const STALLED: u32 = 2;
-/// The search ends when so many rounds in a row leave more of the gap than this.
+/// When so many rounds in a row leave more of the gap than this the columns known are put together
+/// anew; if that does not help the search ends, unless it is to be patient.
 const TIRED: (u32, f64) = (16, 0.95);
 /// Dives of the first round, which is to be over soon, and of each later one.
 const DIVES: (u64, u64) = (2, 4);
@@ -116,10 +118,10 @@ pub(crate) fn improve(
     } else {
         bounding.start_fluid(&rough(&core), budget);
         search.approach(&core, &mut bounding, &[], View::Bound, budget);
-        let rounds = search.deepen(&mut bounding, budget)..ROUNDS;
+        let rounds = search.deepen(&mut bounding, budget)..search.rounds();
         let mut tree = None;
         let mut planning = Planning::whole(&bounding);
-        search.alternate(&bounding, &mut planning, rounds, ROUNDS, &mut tree, budget);
+        search.alternate(&bounding, &mut planning, rounds, u32::MAX, &mut tree, budget);
         record(&bounding, tree)
     };
     // What was known at the start holds for plans that place the same pods.
@@ -260,12 +262,21 @@ impl Search<'_> {
         }
     }
 
-    /// Counts a round; whether the last ones have brought too little to go on.
+    /// Rounds of dives at most.
+    fn rounds(&self) -> u32 {
+        if self.options.patient { ROUNDS.1 } else { ROUNDS.0 }
+    }
+
+    /// Counts a round; whether the last ones have brought too little to go on as before.
     fn is_tired(&mut self) -> bool {
         let gap = self.best.total().saturating_sub(self.best.bound) as f64;
         let (rounds, before) = self.tired;
         self.tired = if gap <= before * TIRED.1 { (0, gap) } else { (rounds + 1, before) };
-        self.tired.0 >= TIRED.0
+        let is_tired = self.tired.0 >= TIRED.0;
+        if is_tired {
+            self.tired.0 = 0;
+        }
+        is_tired
     }
 
     /// Takes a better bound; costs are whole units, so a fraction is rounded up.
@@ -315,7 +326,7 @@ impl Search<'_> {
                 let ground = Ground { core, parts: &parts, few };
                 round = self.plan_in(&ground, bounding, round, &mut tree, budget);
                 self.look_around(budget);
-                if round >= ROUNDS || self.is_done() || budget.is_spent() {
+                if round >= self.rounds() || self.is_done() || budget.is_spent() {
                     self.look_on(budget);
                     return record(bounding, tree);
                 }
@@ -344,7 +355,7 @@ impl Search<'_> {
         let mut planning = root(rest, known, budget);
         self.approach(core, &mut planning, filled, View::Plan, budget);
         let mut planning = Planning::after(core, &planning, filled);
-        self.alternate(bounding, &mut planning, round..ROUNDS, STALLED, tree, budget)
+        self.alternate(bounding, &mut planning, round..self.rounds(), STALLED, tree, budget)
     }
 
     /// Cores for plans: one in which pods stay in their places, and, where that differs, one in which
@@ -459,11 +470,12 @@ impl Search<'_> {
             if self.is_done() || budget.is_spent() || idle >= stalled {
                 return round;
             }
-            if self.is_tired() && !self.put_together(planning, budget) {
-                return ROUNDS;
+            if self.is_tired() && !self.put_together(planning, budget) && !self.options.patient {
+                return rounds.end;
             }
             let start = budget.left();
-            if round > rounds.start || round == 0 {
+            let dives = round > rounds.start || round == 0;
+            if dives {
                 let before = (self.best.cost, self.best.penalty);
                 self.dive(planning, round, budget);
                 let is_idle = (self.best.cost, self.best.penalty) == before;
@@ -476,6 +488,10 @@ impl Search<'_> {
             self.branch(tree.get_or_insert_with(|| Tree::new(bounding, budget)), budget);
             if self.is_done() || budget.is_spent() {
                 return round;
+            }
+            if dives && budget.left() == start {
+                // Nothing is left to try; further rounds would be the same.
+                return rounds.end;
             }
         }
         rounds.end
@@ -545,11 +561,7 @@ impl Search<'_> {
         let given = own.left();
         let found = planning.restricted.cheapest(root, spare, enough, &mut own);
         budget.join(&own, given);
-        let better = found.is_some_and(|plan| self.offer(planning.core, &planning.complete(&plan)));
-        if better {
-            self.tired.0 = 0;
-        }
-        better
+        found.is_some_and(|plan| self.offer(planning.core, &planning.complete(&plan)))
     }
 
     /// One round of dives side by side; the best plan is kept.

@@ -1,9 +1,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use solver::{Options, Progress, certify, check, verify};
+use solver::solution::Status;
+use solver::{Options, Progress, certify, check, solve, verify};
 
 use crate::certificate::{columns, web};
+use crate::generate::{Random, TINY, problem};
 
 /// Whoever stops a search gets the bound that the search has told of, but for a few per cent that
 /// the last refinement of the proof would bring, with its proof.
@@ -39,4 +41,26 @@ fn a_search_that_is_stopped_proves_what_it_found() {
         stopped += 1;
     }
     assert!(stopped > 6, "only {stopped} got as far as a bound");
+}
+
+/// Where the gap stays open the patient go on for as long as there is work left, and never end with
+/// less than the others have.
+#[test]
+fn the_patient_go_on_while_there_is_work_left() {
+    let (mut open, mut longer) = (0, 0);
+    for case in 0..40 {
+        let problem = problem(&mut Random::new(case), TINY);
+        let options = Options { effort: 200_000, ..columns() };
+        let usual = solve(&problem, &options);
+        let patient = solve(&problem, &Options { patient: true, ..options });
+        assert_eq!(check(&problem, &patient), [], "case {case}");
+        assert!(patient.effort.dives >= usual.effort.dives, "case {case}");
+        let same = patient.unplaced == usual.unplaced && patient.penalty == usual.penalty;
+        assert!(!same || patient.cost <= usual.cost, "case {case}");
+        if patient.status == Status::Stopped && usual.status == Status::Feasible {
+            open += 1;
+            longer += u32::from(patient.effort.dives > 2 * usual.effort.dives);
+        }
+    }
+    assert!(open > 3 && longer * 2 > open, "{longer} of {open} went on");
 }

@@ -150,7 +150,8 @@ pub fn measure(set: &Set, budget: Budget) -> Result<Measured, String> {
 pub fn timed(instance: &Instance, options: Options, clock: Clock, time: Duration) -> (Answer, f64) {
     let limit = Limit::start(clock, time);
     let watch = Watch::start(clock);
-    let options = Options { stop: Some(limit.flag()), effort: timer::effort(time), ..options };
+    let (stop, effort) = (Some(limit.flag()), timer::effort(time));
+    let options = Options { stop, effort, patient: true, ..options };
     let answer = instance.solve(&options);
     (answer, watch.elapsed().as_secs_f64())
 }
