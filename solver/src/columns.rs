@@ -14,6 +14,7 @@
 //! remains), and the numbers of dear nodes are decided before their patterns.
 
 mod ascent;
+mod augmented;
 mod branch;
 mod dive;
 mod duals;

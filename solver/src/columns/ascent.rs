@@ -1,27 +1,17 @@
 //! Dual prices to start from, and columns for them, without any simplex.
 //!
-//! With hundreds of rows a simplex takes dozens of pivots for every column that it is given, and its
-//! first duals lead far astray. Here rows give way: what a row lacks raises its price above the best
-//! one known, the *centre*, in proportion to its stiffness,
-//!
-//! ```text
-//!     price = max(0, centre + stiffness · (rhs − A x)),
-//! ```
-//!
-//! and the columns' amounts x are the cheapest at prices that rise like that: the minimum of the
-//! augmented Lagrangian (R. T. Rockafellar, "Augmented Lagrangians and applications of the proximal
-//! point algorithm in convex programming", 1976). It is found by looking at one column after the
-//! other, which takes as long for all of them as a pivot or two. Kinds are priced at these prices.
-//! Where the bound is better than before they are the next centre, as in the proximal bundle method;
-//! otherwise the new columns show where they are wrong.
+//! The first duals of a simplex lead far astray. Those of an augmented Lagrangian ([`Augmented`])
+//! stay near the best ones known, the centre. Kinds are priced at them. Where the bound is better
+//! than before they are the next centre, as in the proximal bundle method; otherwise the new columns
+//! show where they are wrong.
 
 use crate::{
     columns::{
+        augmented::{Augmented, Line},
         generate::{Limits, Root},
-        pool::{Column, Pool},
+        pool::Column,
     },
     effort::Budget,
-    master::Sense,
     pattern::Priced,
 };
 
@@ -34,17 +24,10 @@ const GAIN: f64 = 2e-3;
 const UNDONE: f64 = 1e-2;
 /// Ends too when bound and value are this part of the tolerance apart.
 const CLOSE: f64 = 0.6;
-/// Looks at every column in use between two rounds; the first and the last one are at all columns.
-const SWEEPS: u32 = 8;
-/// How much of a row's price it costs to leave all of it undone, at first. Longer steps lead
-/// further, and astray when the columns are few.
-const STIFFNESS: f64 = 0.5;
 /// A bound that is better by less than this share is not worth a new centre.
 const BETTER: f64 = 1e-4;
 /// Pricing is loose when its bound is this share above the best pattern.
 const LOOSE: f64 = 1e-2;
-/// A pattern worth more than its node by less than this share is no news.
-const GAINFUL: f64 = 1e-6;
 /// Between two pricings of all kinds those are priced so many times that are above their cost by
 /// this share of what the worst is above its own, no more than so many, and by this share of the
 /// cost at least.
@@ -57,10 +40,6 @@ const FORWARD: f64 = 1.1;
 const KNOWN: (usize, f64) = (3, 1.3);
 const ASTRAY: (u32, f64) = (4, 0.8);
 const STIFFEST: f64 = 3.0;
-/// A row is no less stiff than with this share of its first price.
-const LEAST: f64 = 0.1;
-/// Entries of columns that are looked at in a microsecond.
-const LOOKS: u64 = 300;
 /// Columns that are handed on besides those in use, as a multiple of the rows.
 const HANDED: usize = 2;
 
@@ -85,20 +64,20 @@ pub(super) fn ascend(
         if budget.is_spent() {
             break;
         }
-        let duals = root.master.prices_at(|row| ascent.dual(row));
+        let duals = root.master.prices_at(|row| ascent.model.dual(row));
         let (priced, bounds) = root.price_at(&duals, limits, budget);
         let costs = duals.costs(root.core);
         let is_loose = is_loose(&priced, &bounds, &costs);
-        let new = ascent.take(root, priced, &costs);
+        let new = ascent.model.take(root.core, &root.master, priced, &costs);
         if is_loose && new <= KNOWN.0 {
             root.look();
         }
         let is_better = root.bound > last * (1.0 + BETTER);
         ascent.judge(is_better || is_loose && ascent.seems_better(), new);
-        budget.spend(ascent.settle() / LOOKS);
+        budget.spend(ascent.model.settle());
         ascent.press(root, worst(&bounds, &costs), limits, budget);
         last = root.bound;
-        if last >= ascent.value() * (1.0 - CLOSE * limits.tolerance) {
+        if last >= ascent.model.value() * (1.0 - CLOSE * limits.tolerance) {
             break;
         }
         if last > low.1 * (1.0 + GAIN) {
@@ -136,139 +115,55 @@ fn worst(bounds: &[f64], costs: &[f64]) -> Vec<u32> {
     kinds
 }
 
-/// A column with the amount of it.
-struct Line {
-    column: Column,
-    cost: f64,
-    /// What counts against a row is below zero.
-    entries: Vec<(u32, f64)>,
-    amount: f64,
-}
-
 struct Ascent {
-    /// Per row 1, or −1 where columns may not go beyond the right-hand side: all rows are to be
-    /// reached, then, and all prices are zero or more.
-    signs: Vec<f64>,
-    rhs: Vec<f64>,
-    /// What the right-hand sides are beyond what the columns add up to.
-    lacking: Vec<f64>,
-    centre: Vec<f64>,
-    /// Prices that stiffness is measured by at least.
-    least: Vec<f64>,
-    stiffness: Vec<f64>,
-    step: f64,
+    model: Augmented,
     /// Rounds in a row that led astray.
     astray: u32,
-    pool: Pool,
-    /// By number in the pool.
-    lines: Vec<Line>,
 }
 
 impl Ascent {
-    /// Starts at these prices of the items, with the columns that the root has.
+    /// Starts at these prices of the items, with the columns that the root has and uses.
     fn new(root: &Root<'_>, items: &[f64]) -> Self {
-        let core = root.core;
-        let (signs, rhs): (Vec<f64>, Vec<f64>) = root
-            .master
-            .requirements()
-            .map(|(sense, rhs)| if sense == Sense::AtLeast { (1.0, rhs) } else { (-1.0, -rhs) })
-            .unzip();
-        let mut centre = vec![0.0; rhs.len()];
-        for (&row, &price) in core.twins.row_of.iter().zip(items) {
-            centre[row as usize] = price;
+        let mut model = Augmented::new(root.core, &root.master, items);
+        let mut amounts = vec![0.0; root.pool.len()];
+        for (_, at, amount) in root.master.used() {
+            amounts[at as usize] = amount;
         }
-        let worth: f64 = centre.iter().zip(&rhs).map(|(price, rhs)| price * rhs.max(0.0)).sum();
-        // What is a limit has no price yet; a part of everything is what all of it may be worth.
-        let least = centre.iter().zip(&rhs).zip(&signs).map(|((price, rhs), sign)| {
-            LEAST * if *sign > 0.0 { *price } else { worth / rhs.abs().max(1.0) }
-        });
-        let mut ascent = Self {
-            lacking: rhs.clone(),
-            least: least.collect(),
-            stiffness: vec![0.0; rhs.len()],
-            step: STIFFNESS,
-            astray: 0,
-            pool: Pool::default(),
-            lines: Vec::new(),
-            signs,
-            rhs,
-            centre,
-        };
-        for at in 0..root.pool.len() as u32 {
-            ascent.add(root, root.pool.get(at).clone());
+        for (at, amount) in (0..).zip(amounts) {
+            model.add(root.core, &root.master, root.pool.get(at).clone(), amount);
         }
-        ascent
-    }
-
-    /// Whether the column is a new one.
-    fn add(&mut self, root: &Root<'_>, column: Column) -> bool {
-        let (_, new) = self.pool.add(column.clone());
-        if new {
-            let mut entries = root.master.entries(&column);
-            for (row, entry) in &mut entries {
-                *entry *= self.signs[*row as usize];
-            }
-            let cost = column.cost(root.core);
-            self.lines.push(Line { column, cost, entries, amount: 0.0 });
-        }
-        new
-    }
-
-    fn price(&self, row: usize) -> f64 {
-        (self.centre[row] + self.stiffness[row] * self.lacking[row]).max(0.0)
-    }
-
-    fn prices(&self) -> Vec<f64> {
-        (0..self.rhs.len()).map(|row| self.price(row)).collect()
-    }
-
-    /// The price as the master counts it.
-    fn dual(&self, row: u32) -> f64 {
-        self.signs[row as usize] * self.price(row as usize)
-    }
-
-    /// Takes the patterns that are worth more than they cost; how many of them are new.
-    fn take(&mut self, root: &Root<'_>, priced: Vec<(u32, Priced)>, costs: &[f64]) -> usize {
-        let mut new = 0;
-        for (kind, priced) in priced {
-            let least = costs[kind as usize] * (1.0 + GAINFUL);
-            for (_, pattern) in priced.patterns.into_iter().filter(|(worth, _)| *worth > least) {
-                new += usize::from(self.add(root, Column { kind, pattern }));
-            }
-        }
-        new
+        model.renew(&root.master, |_| true);
+        Self { model, astray: 0 }
     }
 
     /// Whether the prices are better than the centre as far as the columns known can tell.
     fn seems_better(&self) -> bool {
-        self.merit(&self.prices()) > self.merit(&self.centre) * (1.0 + BETTER)
+        self.merit(&self.model.prices()) > self.merit(&self.model.centre) * (1.0 + BETTER)
     }
 
     /// What prices are worth when they are lowered until no column brings more than it costs.
     fn merit(&self, prices: &[f64]) -> f64 {
-        let over = |line: &Line| {
-            let worth = line.entries.iter().map(|(row, entry)| entry * prices[*row as usize]);
-            worth.sum::<f64>() / line.cost
-        };
-        let paid = self.lines.iter().filter(|line| line.cost > 0.0);
+        let over = |line: &Line| line.worth(|row| prices[row]) / line.cost;
+        let paid = self.model.lines.iter().filter(|line| line.cost > 0.0);
         let over = paid.map(over).fold(1.0, f64::max);
-        let worth: f64 = self.rhs.iter().zip(prices).map(|(rhs, price)| rhs * price).sum();
+        let worth: f64 = self.model.rhs.iter().zip(prices).map(|(rhs, price)| rhs * price).sum();
         worth / over
     }
 
     /// Moves the centre to the prices when they are better, and says how far the next step goes.
     fn judge(&mut self, is_better: bool, new: usize) {
         if is_better {
-            self.centre = self.prices();
-            self.step = (self.step * FORWARD).min(STIFFEST);
+            let model = &mut self.model;
+            model.centre = model.prices();
+            model.step = (model.step * FORWARD).min(STIFFEST);
             self.astray = 0;
             return;
         }
         self.astray += 1;
         if new <= KNOWN.0 {
-            self.step = (self.step * KNOWN.1).min(STIFFEST);
+            self.model.step = (self.model.step * KNOWN.1).min(STIFFEST);
         } else if self.astray.is_multiple_of(ASTRAY.0) {
-            self.step *= ASTRAY.1;
+            self.model.step *= ASTRAY.1;
         }
     }
 
@@ -284,7 +179,7 @@ impl Ascent {
             if kinds.is_empty() || budget.is_spent() {
                 return;
             }
-            let duals = root.master.prices_at(|row| self.dual(row));
+            let duals = root.master.prices_at(|row| self.model.dual(row));
             let priced = root.price_some(&kinds, &duals, limits, budget);
             let costs = duals.costs(root.core);
             kinds = priced
@@ -295,81 +190,29 @@ impl Ascent {
                 })
                 .map(|(kind, _)| *kind)
                 .collect();
-            if self.take(root, priced, &costs) == 0 {
+            if self.model.take(root.core, &root.master, priced, &costs) == 0 {
                 return;
             }
-            budget.spend(self.settle() / LOOKS);
-        }
-    }
-
-    /// Finds amounts for the centre and the step; entries looked at.
-    fn settle(&mut self) -> u64 {
-        for row in 0..self.rhs.len() {
-            let scale = self.centre[row].max(self.least[row]);
-            self.stiffness[row] = self.step * scale / self.rhs[row].abs().max(1.0);
-        }
-        let mut looks = 0;
-        for sweep in 0..SWEEPS {
-            let all = sweep == 0 || sweep + 1 == SWEEPS;
-            for at in 0..self.lines.len() {
-                if all || self.lines[at].amount > 0.0 {
-                    looks += self.lines[at].entries.len() as u64;
-                    self.balance(at);
-                }
-            }
-        }
-        looks
-    }
-
-    /// Sets one amount to what is cheapest while the others stay (Newton's step: prices rise in
-    /// proportion).
-    fn balance(&mut self, at: usize) {
-        let line = &self.lines[at];
-        let (mut worth, mut bend) = (0.0, 0.0);
-        for &(row, entry) in &line.entries {
-            let row = row as usize;
-            let price = self.price(row);
-            if price > 0.0 {
-                worth += entry * price;
-                bend += entry * entry * self.stiffness[row];
-            }
-        }
-        let gain = worth - line.cost;
-        if line.amount == 0.0 && gain <= 0.0 {
-            return;
-        }
-        // Where no price is above zero the column is of no use, whatever there is of it.
-        let amount = if bend > 0.0 { (line.amount + gain / bend).max(0.0) } else { 0.0 };
-        let change = amount - line.amount;
-        self.lines[at].amount = amount;
-        for &(row, entry) in &self.lines[at].entries {
-            self.lacking[row as usize] -= entry * change;
+            budget.spend(self.model.settle());
         }
     }
 
     /// Whether what the columns leave undone is worth little beside what they cost.
     fn covers_most(&self) -> bool {
-        let cost: f64 = self.lines.iter().map(|line| line.cost * line.amount).sum();
-        let lacking = self.lacking.iter().zip(&self.centre);
-        lacking.map(|(lacking, price)| lacking.max(0.0) * price).sum::<f64>() <= UNDONE * cost
-    }
-
-    /// What the columns cost, and what they leave undone is worth.
-    fn value(&self) -> f64 {
-        let cost: f64 = self.lines.iter().map(|line| line.cost * line.amount).sum();
-        let lacking = self.lacking.iter().enumerate();
-        cost + lacking.map(|(row, lacking)| lacking.max(0.0) * self.price(row)).sum::<f64>()
+        let lacking = self.model.lacking.iter().zip(&self.model.centre);
+        lacking.map(|(lacking, price)| lacking.max(0.0) * price).sum::<f64>()
+            <= UNDONE * self.model.cost()
     }
 
     /// What there is to go on with.
     fn handed(self, root: &Root<'_>) -> Handed {
         let profits = root.duals.profits(root.core);
         let (used, idle): (Vec<Line>, Vec<Line>) =
-            self.lines.into_iter().partition(|line| line.amount > 0.0);
+            self.model.lines.into_iter().partition(|line| line.amount > 0.0);
         let used = used.into_iter().map(|line| (line.amount, line.column));
         let merit = |line: &Line| line.column.gain(root.core, &profits) / line.cost.max(1.0);
         let idle = idle.into_iter().map(|line| (merit(&line), line.column));
-        let rows = self.rhs.len();
+        let rows = self.model.rhs.len();
         Handed { used: best(used, rows), good: best(idle, HANDED * rows) }
     }
 }
@@ -383,7 +226,7 @@ fn best(columns: impl Iterator<Item = (f64, Column)>, most: usize) -> Vec<Column
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::{
         BitSet, Problem,
@@ -395,7 +238,7 @@ mod tests {
 
     /// Forty sorts of large pods on two sizes of nodes, the larger one a little cheaper, and no more than
     /// so many units of the first resource in all.
-    fn shop(random: &mut u64, limit: Option<i64>) -> Problem {
+    pub(in crate::columns) fn shop(random: &mut u64, limit: Option<i64>) -> Problem {
         let mut upto = |most: u64| (next(random) % most) as i64;
         let groups = (0..40u32).map(|at| {
             let request = vec![900 + upto(2_900), 2_000 + upto(12_000)];
@@ -418,7 +261,7 @@ mod tests {
         }
     }
 
-    fn core(problem: &Problem) -> Core {
+    pub(in crate::columns) fn core(problem: &Problem) -> Core {
         let pods: Vec<u32> = problem.groups.iter().map(|group| group.count).collect();
         Core::new(problem, &Parts::anywhere(&pods), View::Bound)
     }
@@ -432,25 +275,29 @@ mod tests {
         let root = generate::root(&core, Vec::new(), budget);
         let mut ascent = Ascent::new(&root, &fluid::prices(&core));
         for _ in 0..500 {
-            ascent.settle();
+            ascent.model.settle();
         }
         let mut used = 0;
-        for line in &ascent.lines {
-            let worth = line.entries.iter().map(|&(row, entry)| entry * ascent.price(row as usize));
+        for line in &ascent.model.lines {
+            let worth =
+                line.entries.iter().map(|&(row, entry)| entry * ascent.model.price(row as usize));
             let gain = worth.sum::<f64>() / line.cost - 1.0;
             assert!(gain < 1e-6, "{gain}");
             assert!(line.amount == 0.0 || gain > -1e-6, "{gain} with {}", line.amount);
             used += usize::from(line.amount > 0.0);
         }
         assert!(used > 10);
-        for row in 0..ascent.rhs.len() {
-            let held = ascent.lines.iter().flat_map(|line| {
+        for row in 0..ascent.model.rhs.len() {
+            let held = ascent.model.lines.iter().flat_map(|line| {
                 line.entries
                     .iter()
                     .filter(|(of, _)| *of == row as u32)
                     .map(|(_, n)| n * line.amount)
             });
-            assert!((held.sum::<f64>() + ascent.lacking[row] - ascent.rhs[row]).abs() < 1e-6);
+            assert!(
+                (held.sum::<f64>() + ascent.model.lacking[row] - ascent.model.rhs[row]).abs()
+                    < 1e-6
+            );
         }
     }
 

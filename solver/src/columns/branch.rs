@@ -11,7 +11,7 @@ use crate::{
         duals::Duals,
         generate::Root,
         master::{Master, Range},
-        pool::{Pool, price},
+        pool::{Column, Pool, price},
         price::{Care, FIRST, Question, nearest, price_all, price_few},
         prove::{Point, Record},
     },
@@ -88,6 +88,9 @@ impl<'a> Tree<'a> {
         for at in root.good_columns(START, |_| true) {
             first.master.offer(&mut first.pool, root.pool.get(at).clone());
         }
+        let used = root.master.used();
+        let used = used.into_iter().map(|(_, at, _)| root.pool.get(at).clone());
+        first.master.start_from(&mut first.pool, used);
         if first.master.solve(budget) {
             first.next = next(root, &first);
         }
@@ -198,7 +201,7 @@ fn child<'a>(
     };
     let is_counted = part.master.range(kind as usize).is_some();
     if !is_counted || part.master.needs_two(kind as usize, joint) {
-        part.master = rebuilt(root, &part, kind);
+        part.master = rebuilt(root, &mut part, kind);
     }
     part.master.set_range(kind as usize, joint);
     generate(root, &mut part, wanted, budget);
@@ -206,7 +209,7 @@ fn child<'a>(
 }
 
 /// The same master with a row for one more kind, or a second one where it is counted already.
-fn rebuilt<'a>(root: &Root<'a>, part: &Part<'a>, kind: u32) -> Master<'a> {
+fn rebuilt<'a>(root: &Root<'a>, part: &mut Part<'a>, kind: u32) -> Master<'a> {
     let counted: Vec<(u32, Range, bool)> = part.master.ranges().collect();
     let mut kinds: Vec<u32> = counted.iter().map(|(kind, _, _)| *kind).collect();
     let mut twice: Vec<u32> =
@@ -222,6 +225,9 @@ fn rebuilt<'a>(root: &Root<'a>, part: &Part<'a>, kind: u32) -> Master<'a> {
     for at in 0..part.pool.len() as u32 {
         master.add(&part.pool, at);
     }
+    let used = part.master.used();
+    let used: Vec<Column> = used.into_iter().map(|(_, at, _)| part.pool.get(at).clone()).collect();
+    master.start_from(&mut part.pool, used);
     master
 }
 

@@ -4,6 +4,7 @@ mod counts;
 mod fix;
 mod price;
 pub(super) mod proper;
+mod slide;
 
 use crate::{
     columns::{
@@ -32,6 +33,8 @@ pub(crate) struct Style {
     pub batch: f64,
     /// Price less often.
     pub hasty: bool,
+    /// Leave the simplex out while there are many items.
+    pub slides: bool,
     /// A fix that raises the cost of the whole by less than this share calls for no new columns.
     pub harmless: f64,
     /// How much chance plays in the choice of columns, and its seed.
@@ -42,7 +45,7 @@ pub(crate) struct Style {
 }
 
 /// How many columns a dive has to choose from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Care {
     /// Per item to start with.
     start: usize,
@@ -168,12 +171,17 @@ impl<'a> Dive<'a> {
             random: style.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
             freed: false,
         };
-        dive.start();
+        if !dive.slides() {
+            dive.start();
+        }
         dive
     }
 
     /// Fixes nodes until every pod has one; false when that would cost too much or take too long.
     fn run(&mut self, cutoff: Money, budget: &mut Budget) -> bool {
+        if self.slides() && !self.slide(cutoff as f64, budget) {
+            return false;
+        }
         let mut whole = 0.0;
         while self.remains() {
             if !self.master.solve(budget) {

@@ -154,9 +154,20 @@ impl Root<'_> {
     /// Duals are drawn towards the best so far from then on. Where the columns to start with are
     /// many and good already, these say more.
     pub(crate) fn start_fluid(&mut self, limits: &Limits, budget: &mut Budget) {
-        let items = fluid::prices(self.core);
+        let prices = fluid::prices(self.core);
+        self.climb(prices, limits, budget);
+        self.pull = SMOOTHING;
+    }
+
+    /// Betters the bound from the best prices on, without the simplex.
+    pub(crate) fn climb_on(&mut self, limits: &Limits, budget: &mut Budget) {
+        let prices = self.duals.items.clone();
+        self.climb(prices, limits, budget);
+    }
+
+    fn climb(&mut self, prices: Vec<f64>, limits: &Limits, budget: &mut Budget) {
         let known = self.pool.len() as u64;
-        let Handed { used, good } = ascend(self, items, limits, budget);
+        let Handed { used, good } = ascend(self, prices, limits, budget);
         self.master.start_from(&mut self.pool, used);
         if self.master.solve(budget) {
             for column in good {
@@ -164,7 +175,6 @@ impl Root<'_> {
             }
         }
         budget.done.columns += self.pool.len() as u64 - known;
-        self.pull = SMOOTHING;
     }
 
     fn close_in(&mut self, limits: &Limits, budget: &mut Budget) {

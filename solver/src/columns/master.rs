@@ -30,6 +30,8 @@ pub(crate) struct Master<'a> {
     demand: Vec<u32>,
     /// Pods to cover, per row: items that differ only in their place share one.
     rows: Vec<u32>,
+    /// The row of each item; none where there was nothing to cover from the start.
+    row_of: Vec<Option<u32>>,
 }
 
 /// The row that counts a kind's nodes: nodes − `over` + `under` = its right-hand side.
@@ -79,12 +81,17 @@ impl<'a> Master<'a> {
     pub(crate) fn new(core: &'a Core, demand: &[u32], counted: &[u32], twice: &[u32]) -> Self {
         let mut lp = Simplex::new();
         let mut rows = Vec::with_capacity(core.twins.items.len());
+        let mut row_of = vec![None; core.items.len()];
         for items in &core.twins.items {
             let items = items.iter().map(|&item| item as usize);
             let pods = items.clone().map(|item| demand[item]).fold(0, u32::saturating_add);
-            let dearest = items.map(|item| dearest(core, item)).fold(0.0, f64::max);
-            lp.add_row(Sense::AtLeast, f64::from(pods), dearest * ELASTIC);
+            if pods == 0 {
+                continue;
+            }
+            let dearest = items.clone().map(|item| dearest(core, item)).fold(0.0, f64::max);
+            let row = lp.add_row(Sense::AtLeast, f64::from(pods), dearest * ELASTIC);
             rows.push(pods);
+            items.for_each(|item| row_of[item] = Some(row));
         }
         let top = core.kinds.iter().map(|kind| kind.price).max().unwrap_or(0).max(1) as f64;
         let limit_rows = core
@@ -105,6 +112,7 @@ impl<'a> Master<'a> {
             limits: core.limits.clone(),
             demand: demand.to_vec(),
             rows,
+            row_of,
         };
         for (at, kind) in core.kinds.iter().enumerate() {
             if matches!(kind.source, Source::Nodes(_)) {
@@ -115,6 +123,26 @@ impl<'a> Master<'a> {
             }
         }
         master
+    }
+
+    /// The same requirements without the rows that have nothing left to cover, and without columns.
+    pub(crate) fn rest(&self) -> Self {
+        let of_sale =
+            |kind: u32| matches!(self.core.kinds[kind as usize].source, Source::Offerings(_));
+        let counted = self.ranges().filter(|(kind, ..)| of_sale(*kind));
+        let (counted, twice): (Vec<u32>, Vec<bool>) =
+            counted.map(|(kind, _, twice)| (kind, twice)).unzip();
+        let twice: Vec<u32> =
+            counted.iter().zip(twice).filter(|(_, twice)| *twice).map(|(kind, _)| *kind).collect();
+        let mut rest = Self::new(self.core, &self.demand, &counted, &twice);
+        for (kind, range, _) in self.ranges() {
+            rest.set_range(kind as usize, range);
+        }
+        for (&row, &left) in rest.limit_rows.iter().zip(&self.limits) {
+            rest.lp.set_rhs(row, left.max(0) as f64);
+        }
+        rest.limits.clone_from(&self.limits);
+        rest
     }
 
     fn count(&mut self, kind: usize, range: Range, elastic: f64, twice: bool) {
@@ -227,9 +255,8 @@ impl<'a> Master<'a> {
     /// What a column adds to the rows, none of them twice.
     pub(crate) fn entries(&self, column: &Column) -> Vec<(u32, f64)> {
         let kind = &self.core.kinds[column.kind as usize];
-        let row = |item: u32| self.core.twins.row_of[item as usize];
-        let mut entries: Vec<(u32, f64)> =
-            column.pattern.iter().map(|&(item, pods)| (row(item), f64::from(pods))).collect();
+        let entry = |&(item, pods): &(u32, u32)| Some((self.row_of[item as usize]?, pods.into()));
+        let mut entries: Vec<(u32, f64)> = column.pattern.iter().filter_map(entry).collect();
         entries.sort_unstable_by_key(|(row, _)| *row);
         entries.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
@@ -253,6 +280,16 @@ impl<'a> Master<'a> {
         }
         entries.retain(|(_, entry)| *entry != 0.0);
         entries
+    }
+
+    /// The row of an item that there was something to cover of.
+    pub(crate) fn row(&self, item: usize) -> Option<u32> {
+        self.row_of[item]
+    }
+
+    /// Rows of items of which some are left to cover.
+    pub(crate) fn open_rows(&self) -> usize {
+        self.rows.iter().filter(|&&pods| pods > 0).count()
     }
 
     /// The rows' senses and right-hand sides.
@@ -305,7 +342,7 @@ impl<'a> Master<'a> {
     }
 
     fn items_at(&self, dual: impl Fn(u32) -> f64) -> Vec<f64> {
-        self.core.twins.row_of.iter().map(|&row| dual(row).max(0.0)).collect()
+        self.row_of.iter().map(|row| row.map_or(0.0, |row| dual(row).max(0.0))).collect()
     }
 
     /// What a node of a kind costs beyond its price: its part of limits and counts.
@@ -384,7 +421,7 @@ impl<'a> Master<'a> {
             let left = &mut self.demand[item as usize];
             let taken = pods.saturating_mul(copies).min(*left);
             *left -= taken;
-            let row = self.core.twins.row_of[item as usize];
+            let Some(row) = self.row_of[item as usize] else { continue };
             self.rows[row as usize] = self.rows[row as usize].saturating_sub(taken);
             self.lp.set_rhs(row, f64::from(self.rows[row as usize]));
         }

@@ -42,13 +42,16 @@ const STALLED: u32 = 2;
 const TIRED: (u32, f64) = (16, 0.95);
 /// Dives of the first round, which is to be over soon, and of each later one.
 const DIVES: (u64, u64) = (2, 4);
+/// With more items than this dives begin without the simplex where that may be.
+const FEW_ITEMS: usize = 25;
 /// What the first dives round up at a time, as a share of the whole, and what the later ones do:
 /// one node by one is best, and takes too long where single nodes do not matter. With many items the
 /// first ones take larger steps.
 const BATCH: (f64, f64) = (1e-2, 1e-3);
 const LONG: f64 = 3.0;
-/// Branchings of the bound after each round of dives. Where constraints span nodes it is the plan that
-/// is far from the best, and branchings may take as much work as one part in so many of the dives'.
+/// Branchings of the bound after each round of dives. Where constraints span nodes, or items are many,
+/// it is the plan that is far from the best, and branchings may take as much work as one part in so
+/// many of the dives'.
 const BRANCHES: u32 = 8;
 const SPARE: i64 = 2;
 /// How many times as many branches pricing gets, step by step, while it keeps the bound down.
@@ -101,6 +104,7 @@ pub(crate) fn improve(
         best: solution,
         second: None,
         spans: Core::views_differ(problem),
+        frugal: Core::views_differ(problem) || core.twins.items.len() > FEW_ITEMS,
         random: options.seed ^ NEIGHBOURS,
         lonely: (Money::MAX, 0),
         tired: (0, f64::INFINITY),
@@ -224,6 +228,8 @@ struct Search<'a> {
     second: Option<Solution>,
     /// Whether constraints between nodes have a say in who stands where.
     spans: bool,
+    /// Whether branchings may take no more work than a part of the dives'.
+    frugal: bool,
     /// Which neighbourhoods come next.
     random: u64,
     /// What the best plan cost when nothing better was found near it, and how often that was so.
@@ -426,6 +432,9 @@ impl Search<'_> {
         }
         if !self.is_done() && !budget.is_spent() {
             let limits = fine(root.core, self.best.cost, self.options.gap_ppm);
+            if view == View::Bound {
+                budget.lend(ROOT, |own| root.climb_on(&limits, own));
+            }
             generate(root, &limits, ROOT, budget);
             if view == View::Bound {
                 self.raise(root.bound);
@@ -500,11 +509,12 @@ impl Search<'_> {
     /// Branches on the bound, as far as that is the bound's turn.
     fn branch(&mut self, tree: &mut Tree<'_>, budget: &mut Budget) {
         for _ in 0..BRANCHES {
-            if self.spans && self.spare < 0 || self.is_done() || budget.is_spent() {
+            if self.frugal && self.spare <= 0 || self.is_done() || budget.is_spent() {
                 return;
             }
             let start = budget.left();
-            tree.advance(self.best.cost, budget);
+            let most = if self.frugal { self.spare.unsigned_abs() } else { start };
+            budget.lend_units(most, |own| tree.advance(self.best.cost, own));
             self.spare -= (start - budget.left()) as i64;
             self.raise(tree.bound());
         }
@@ -572,9 +582,11 @@ impl Search<'_> {
         };
         let cutoff = self.best.total().saturating_sub(planning.paid());
         let root = planning.root;
-        let many = root.core.twins.items.len() > MANY_ITEMS;
+        let items = root.core.twins.items.len();
+        let slides = !self.spans && items > FEW_ITEMS;
+        let pace = Pace { slides, hurries: slides || items > MANY_ITEMS };
         let styles: Vec<Style> =
-            (first..first + count).map(|at| style(at, self.options.seed, many)).collect();
+            (first..first + count).map(|at| style(at, self.options.seed, pace)).collect();
         let given = budget.fork(count).left();
         let found: Vec<_> = styles
             .into_par_iter()
@@ -653,24 +665,41 @@ fn generate(root: &mut Root<'_>, limits: &Limits, parts: u64, budget: &mut Budge
     budget.lend(parts, |own| root.generate(limits, own));
 }
 
+/// How fast dives go.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// They begin without the simplex.
+    slides: bool,
+    /// The first ones are in a hurry.
+    hurries: bool,
+}
+
 /// The styles of all dives, in order: plain ones first, then ever more left to chance.
-fn style(at: u64, seed: u64, many: bool) -> Style {
+fn style(at: u64, seed: u64, pace: Pace) -> Style {
     let of = |list: &[f64], every: u64| list[(at / every) as usize % list.len()];
     let first = at < DIVES.0;
     Style {
-        counts: at.is_multiple_of(2),
+        counts: at.is_multiple_of(2) && !pace.slides,
         nodes: at % 4 != 3,
         // Where no kind is dear enough to be counted the first two would be the same.
-        large: of(&[0.3, 0.6, 0.15], if many { 1 } else { 2 }),
+        large: of(&[0.3, 0.6, 0.15], if pace.hurries { 1 } else { 2 }),
         kinds: of(&[0.97, 0.9, 0.94], 4),
-        batch: match (first, many) {
+        batch: match (first, pace.hurries) {
             (true, true) => BATCH.0 * LONG,
             (true, false) => BATCH.0,
             (false, _) => BATCH.1,
         },
-        hasty: first && many,
+        hasty: first && pace.hurries,
+        slides: pace.slides,
         harmless: if first { 1e-4 } else { 1e-5 },
-        noise: if at < 4 { 0.0 } else { of(&[0.1, 0.3, 0.0, 0.6], 2) },
+        noise: match at {
+            // Without the simplex nothing else may be different, where all nodes cost the same.
+            1..4 if pace.slides => 0.1,
+            0..4 => 0.0,
+            // Without any chance there would be the same dives again before long.
+            4..16 => of(&[0.1, 0.3, 0.0, 0.6], 2),
+            _ => of(&[0.1, 0.3, 0.03, 0.6], 2),
+        },
         seed: at.wrapping_add(seed.wrapping_mul(0x9e37_79b9)),
         careful: at % 4 >= 2,
     }

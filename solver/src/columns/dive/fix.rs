@@ -75,10 +75,15 @@ impl Dive<'_> {
     /// turns, so that no place runs dry before the others.
     fn take(&mut self, at: u32, copies: u32) -> bool {
         let column = self.pool.get(at).clone();
+        self.take_column(&column, copies) > 0
+    }
+
+    /// The same for a column that need not be in the pool; how many copies.
+    pub(super) fn take_column(&mut self, column: &Column, copies: u32) -> u32 {
         let share = copies.div_ceil(self.core.twins.of_kind(column.kind).len() as u32);
         let mut left = copies;
         while left > 0 {
-            let (column, most) = self.roomiest(&column);
+            let (column, most) = self.roomiest(column);
             let taken = most.min(left).min(share);
             if taken == 0 {
                 break;
@@ -88,7 +93,7 @@ impl Dive<'_> {
             self.fixed.push((column, taken));
             left -= taken;
         }
-        left < copies
+        copies - left
     }
 
     /// A column or its twin, whichever what remains fills most often, and how often that is.
@@ -136,7 +141,7 @@ impl Dive<'_> {
     }
 
     /// Between 0 and 1, from the dive's own seed.
-    fn chance(&mut self) -> f64 {
+    pub(super) fn chance(&mut self) -> f64 {
         random::next(&mut self.random) as f64 / (1u64 << 53) as f64
     }
 }
