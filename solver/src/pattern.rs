@@ -10,6 +10,7 @@ mod exchange;
 mod grid;
 mod proof;
 mod relaxation;
+mod shrink;
 mod walk;
 
 use std::{cmp::Ordering, collections::BinaryHeap};
@@ -288,6 +289,7 @@ impl<'a> Search<'a> {
     fn run(&mut self) {
         let bounds = self.whole();
         self.look(bounds, None);
+        self.shrink();
         while self.nodes < self.ask.nodes {
             let Some(branch) = self.open.peek() else { return };
             if branch.bound <= self.useful() {

@@ -321,7 +321,8 @@ impl Relaxation {
         }
     }
 
-    fn gain(&self, k: usize) -> f64 {
+    /// What a pod of an item brings beyond its room, at the prices behind the last bound.
+    pub(super) fn gain(&self, k: usize) -> f64 {
         let weights = &self.weights[k * self.rows..(k + 1) * self.rows];
         let paid: f64 = weights.iter().zip(&self.prices).map(|(w, y)| w * y).sum();
         self.profits[k] - paid
