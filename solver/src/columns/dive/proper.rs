@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Columns whose reduced cost is beyond this share of their price stay out.
-const DEAR: f64 = 0.2;
+pub(super) const DEAR: f64 = 0.2;
 
 impl Dive<'_> {
     /// Closes every column that holds more of an item than remains: the relaxation would use a

@@ -7,7 +7,10 @@
 use crate::{
     columns::{
         augmented::{Augmented, Line},
-        dive::{Dive, MORE, proper::remainder},
+        dive::{
+            Dive, MORE,
+            proper::{DEAR, remainder},
+        },
         plan::cheapest,
         pool::{Column, Pool},
     },
@@ -28,8 +31,6 @@ const MOST_ROUNDS: u32 = 8;
 const UNDONE: (f64, f64) = (0.02, 0.01);
 /// Branches per pricing.
 const NODES: u32 = 8;
-/// Columns whose reduced cost is beyond this share of their cost stay out.
-const DEAR: f64 = 0.2;
 /// Amounts from which on a column is used, and by which they may fall short of whole numbers.
 const USED: f64 = 1e-9;
 const ROUND: f64 = 1e-6;
