@@ -40,6 +40,8 @@ const FORWARD: f64 = 1.1;
 const KNOWN: (usize, f64) = (3, 1.3);
 const ASTRAY: (u32, f64) = (4, 0.8);
 const STIFFEST: f64 = 3.0;
+/// A row is no less stiff than with this share of its first price.
+const LEAST: f64 = 0.1;
 /// Columns that are handed on besides those in use, as a multiple of the rows.
 const HANDED: usize = 2;
 
@@ -124,7 +126,8 @@ struct Ascent {
 impl Ascent {
     /// Starts at these prices of the items, with the columns that the root has and uses.
     fn new(root: &Root<'_>, items: &[f64]) -> Self {
-        let mut model = Augmented::new(root.core, &root.master, items);
+        let least: Vec<f64> = items.iter().map(|price| price * LEAST).collect();
+        let mut model = Augmented::new(&root.master, items, &least);
         let mut amounts = vec![0.0; root.pool.len()];
         for (_, at, amount) in root.master.used() {
             amounts[at as usize] = amount;

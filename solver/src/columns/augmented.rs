@@ -31,7 +31,7 @@ const SWEEPS: u32 = 8;
 const STIFFNESS: f64 = 0.5;
 /// A pattern worth more than its node by less than this share is no news.
 const GAINFUL: f64 = 1e-6;
-/// A row is no less stiff than with this share of its first price.
+/// A limit is no less stiff than with this share of what all of it may be worth.
 const LEAST: f64 = 0.1;
 /// Entries of columns that are looked at in a microsecond.
 const LOOKS: u64 = 300;
@@ -71,19 +71,22 @@ pub(super) struct Augmented {
 }
 
 impl Augmented {
-    /// A master's rows without any columns; the centre is at these prices of the items.
-    pub(super) fn new(core: &Core, master: &Master<'_>, items: &[f64]) -> Self {
+    /// A master's rows without any columns; the centre is at these prices of the items. Where a
+    /// price is less than in `least`, stiffness is measured by that.
+    pub(super) fn new(master: &Master<'_>, items: &[f64], least: &[f64]) -> Self {
         let (signs, rhs): (Vec<f64>, Vec<f64>) = requirements(master).unzip();
         let mut centre = vec![0.0; rhs.len()];
-        for (item, &price) in items.iter().enumerate().take(core.items.len()) {
+        let mut floor = vec![0.0; rhs.len()];
+        for (item, (&price, &least)) in items.iter().zip(least).enumerate() {
             if let Some(row) = master.row(item) {
                 centre[row as usize] = price;
+                floor[row as usize] = least;
             }
         }
         let worth: f64 = centre.iter().zip(&rhs).map(|(price, rhs)| price * rhs.max(0.0)).sum();
         // What is a limit has no price yet; a part of everything is what all of it may be worth.
-        let least = centre.iter().zip(&rhs).zip(&signs).map(|((price, rhs), sign)| {
-            LEAST * if *sign > 0.0 { *price } else { worth / rhs.abs().max(1.0) }
+        let least = floor.iter().zip(&rhs).zip(&signs).map(|((floor, rhs), sign)| {
+            if *sign > 0.0 { *floor } else { LEAST * worth / rhs.abs().max(1.0) }
         });
         Self {
             lacking: rhs.clone(),
@@ -159,10 +162,12 @@ impl Augmented {
         self.lines.iter().map(|line| line.cost * line.amount).sum()
     }
 
-    /// What the columns leave undone is worth.
+    /// What the columns leave undone is worth. What has no price now may need a node of its own
+    /// when it is left over.
     pub(super) fn undone(&self) -> f64 {
+        let worth = |row: usize| self.price(row).max(self.least[row]);
         let lacking = self.lacking.iter().enumerate();
-        lacking.map(|(row, lacking)| lacking.max(0.0) * self.price(row)).sum()
+        lacking.map(|(row, lacking)| lacking.max(0.0) * worth(row)).sum()
     }
 
     /// Finds amounts for the centre and the step; units of work.

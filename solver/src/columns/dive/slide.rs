@@ -11,6 +11,7 @@ use crate::{
             Dive, MORE,
             proper::{DEAR, remainder},
         },
+        fluid,
         plan::cheapest,
         pool::{Column, Pool},
     },
@@ -54,7 +55,9 @@ impl Dive<'_> {
     /// that would cost too much or take too long.
     pub(super) fn slide(&mut self, cutoff: f64, budget: &mut Budget) -> bool {
         let prices = self.root.master.prices();
-        let mut model = Augmented::new(self.core, &self.master, &prices.items);
+        // Pods that ride along where room is left over have no price in the relaxation, and would be
+        // left behind when that room is gone, if it were not for what their resources cost.
+        let mut model = Augmented::new(&self.master, &prices.items, &fluid::prices(self.core));
         self.take_over(&mut model);
         while self.master.open_rows() > FEW_ROWS {
             if budget.is_spent() || self.paid + model.value() > cutoff * (1.0 + DOUBT) {
@@ -239,7 +242,7 @@ impl Dive<'_> {
 mod tests {
     use super::*;
     use crate::{
-        BitSet,
+        BitSet, Problem,
         columns::{
             ascent::tests::{core as core_of, shop},
             dive::{Style, dive},
@@ -248,6 +251,8 @@ mod tests {
             plan::Plan,
         },
         presolve::Core,
+        problem::{Class, Group, Offering},
+        random::next,
     };
 
     const STYLE: Style = Style {
@@ -318,6 +323,46 @@ mod tests {
                 assert!(cost >= bound * (1.0 - 1e-9), "{cost} below {bound}, case {seed}");
                 assert!(cost < 1.02 * bound, "{cost} over {bound}, case {seed}");
             }
+        }
+    }
+
+    /// Large pods fill the memory of every node, and small ones have its processors for nothing.
+    fn room_left_over(random: &mut u64) -> Problem {
+        let mut upto = |most: u64| (next(random) % most) as i64;
+        let groups = (0..60).map(|sort| {
+            let large = vec![100 + upto(100), 9_000 + upto(900)];
+            let small = vec![300 + upto(300), 1 + upto(20)];
+            let request = if sort < 30 { large } else { small };
+            Group { request, count: 4, priority: 0, class: 0 }
+        });
+        let offering = |size: i64| Offering {
+            capacity: vec![1_000 * size, 10_000 * size],
+            price: 1_000 * size - size,
+            tier: 0,
+            domains: vec![],
+            limits: vec![],
+        };
+        Problem {
+            dims: 2,
+            groups: groups.collect(),
+            classes: vec![Class { offerings: BitSet::full(6), nodes: BitSet::empty(0) }],
+            offerings: (1..7).map(offering).collect(),
+            ..Problem::default()
+        }
+    }
+
+    /// Such pods are worth nothing in the relaxation, and dear when they are left over.
+    #[test]
+    fn pods_that_ride_along_are_not_left_behind() {
+        for seed in 1..9 {
+            let core = core_of(&room_left_over(&mut { seed }));
+            let budget = &mut Budget::new(u64::MAX, None);
+            let duals = solved(&core, budget).master.prices().items;
+            let free = duals.iter().filter(|&&dual| dual < 1.0).count();
+            assert!(free > 20, "{free} sorts have no price, case {seed}");
+            let (plan, bound) = plan_of(&core);
+            let cost = plan.cost as f64;
+            assert!(plan.whole && cost < 1.02 * bound, "{cost} over {bound}, case {seed}");
         }
     }
 
