@@ -135,6 +135,16 @@ impl Pricer {
 
     /// Bounds the worth of every pattern and finds good ones.
     pub(crate) fn price(&self, ask: &Ask<'_>) -> Priced {
+        self.price_with(ask, false)
+    }
+
+    /// The same, without the items in the branches that can be of no use: faster with hundreds of
+    /// items, and now and then the branches end with another pattern.
+    pub(crate) fn price_lean(&self, ask: &Ask<'_>) -> Priced {
+        self.price_with(ask, true)
+    }
+
+    fn price_with(&self, ask: &Ask<'_>, lean: bool) -> Priced {
         let mut search = Search::new(self, ask);
         if search.chosen.is_empty() {
             return Priced::default();
@@ -142,7 +152,7 @@ impl Pricer {
         if let Some(priced) = search.enumerate() {
             return priced;
         }
-        search.run();
+        search.run(lean);
         search.exchange();
         let mut bound = search.bound();
         if ask.exact
@@ -286,10 +296,12 @@ impl<'a> Search<'a> {
         bounds
     }
 
-    fn run(&mut self) {
+    fn run(&mut self, lean: bool) {
         let bounds = self.whole();
         self.look(bounds, None);
-        self.shrink();
+        if lean {
+            self.shrink();
+        }
         while self.nodes < self.ask.nodes {
             let Some(branch) = self.open.peek() else { return };
             if branch.bound <= self.useful() {

@@ -203,7 +203,7 @@ impl Dive<'_> {
         let mut above = Vec::new();
         for &kind in kinds.iter().filter(|&&kind| self.master.affordable(kind as usize) > 0) {
             let at = kind as usize;
-            let priced: Priced = self.root.pricers[at].price(&Ask {
+            let priced: Priced = self.root.pricers[at].price_lean(&Ask {
                 profits: profits.on(&self.core.kinds[at]),
                 limits: self.master.demand(),
                 enough: costs[at] * (1.0 + 1e-4),
