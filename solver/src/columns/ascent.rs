@@ -8,8 +8,9 @@
 use crate::{
     columns::{
         augmented::{Augmented, Line},
-        generate::{Limits, Root},
+        generate::{Limits, MORE, Root},
         pool::Column,
+        price::above,
     },
     effort::Budget,
     pattern::Priced,
@@ -29,10 +30,9 @@ const BETTER: f64 = 1e-4;
 /// Pricing is loose when its bound is this share above the best pattern.
 const LOOSE: f64 = 1e-2;
 /// Between two pricings of all kinds those are priced so many times that are above their cost by
-/// this share of what the worst is above its own, no more than so many, and by this share of the
-/// cost at least.
+/// this share of what the worst is above its own, no more than so many.
 const PRESSING: u32 = 10;
-const PRESSED: (f64, usize, f64) = (0.3, 4, 1e-3);
+const PRESSED: (f64, usize) = (0.3, 4);
 /// How the stiffness changes after a better bound, after rounds with this many new columns or fewer,
 /// which show that the centre is what holds the prices back, and after so many others in a row; and
 /// what it is at most.
@@ -183,16 +183,9 @@ impl Ascent {
                 return;
             }
             let duals = root.master.prices_at(|row| self.model.dual(row));
-            let priced = root.price_some(&kinds, &duals, limits, budget);
+            let priced = root.price_some(&kinds, MORE, &duals, limits, budget);
             let costs = duals.costs(root.core);
-            kinds = priced
-                .iter()
-                .filter(|(kind, priced)| {
-                    let best = priced.patterns.first().map_or(0.0, |(worth, _)| *worth);
-                    best > costs[*kind as usize] * (1.0 + PRESSED.2)
-                })
-                .map(|(kind, _)| *kind)
-                .collect();
+            kinds = above(&priced, &costs);
             if self.model.take(root.core, &root.master, priced, &costs) == 0 {
                 return;
             }

@@ -11,7 +11,7 @@ use crate::{
         duals::Duals,
         generate::Root,
         master::{Master, Range},
-        pool::{Column, Pool, price},
+        pool::{Pool, price},
         price::{Care, FIRST, Question, nearest, price_all, price_few},
         prove::{Point, Record},
     },
@@ -88,9 +88,7 @@ impl<'a> Tree<'a> {
         for at in root.good_columns(START, |_| true) {
             first.master.offer(&mut first.pool, root.pool.get(at).clone());
         }
-        let used = root.master.used();
-        let used = used.into_iter().map(|(_, at, _)| root.pool.get(at).clone());
-        first.master.start_from(&mut first.pool, used);
+        first.master.start_from(&mut first.pool, root.master.used_columns(&root.pool));
         if first.master.solve(budget) {
             first.next = next(root, &first);
         }
@@ -225,8 +223,7 @@ fn rebuilt<'a>(root: &Root<'a>, part: &mut Part<'a>, kind: u32) -> Master<'a> {
     for at in 0..part.pool.len() as u32 {
         master.add(&part.pool, at);
     }
-    let used = part.master.used();
-    let used: Vec<Column> = used.into_iter().map(|(_, at, _)| part.pool.get(at).clone()).collect();
+    let used = part.master.used_columns(&part.pool);
     master.start_from(&mut part.pool, used);
     master
 }

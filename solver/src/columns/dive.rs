@@ -232,8 +232,7 @@ impl<'a> Dive<'a> {
         for at in self.root.good_columns(self.care.start, takes) {
             self.add(self.root.pool.get(at).clone());
         }
-        let used = self.root.master.used();
-        let used = used.into_iter().map(|(_, at, _)| self.root.pool.get(at).clone());
+        let used = self.root.master.used_columns(&self.root.pool);
         self.master.start_from(&mut self.pool, used);
     }
 

@@ -5,11 +5,10 @@ use rayon::prelude::*;
 use crate::{
     columns::{
         ascent::{Handed, ascend},
-        dive::proper::remainder,
+        dive::proper::{cut_down, is_proper},
         duals::{Duals, Profits},
         fluid,
         master::Master,
-        plan::cheapest,
         pool::{Column, Pool},
         price::{Care, FIRST, Question, nearest, price_all, price_few},
     },
@@ -69,7 +68,7 @@ const STALL: f64 = 1e-5;
 const APPROACH: u32 = 20;
 const PROGRESS: f64 = 1e-5;
 /// Branches of a near kind once the first few bring no more.
-const MORE: u32 = 16;
+pub(super) const MORE: u32 = 16;
 /// Columns whose reduced cost is beyond this share of their cost are not good.
 const DEAR: f64 = 0.2;
 /// After a pricing of all kinds, of those that hold the bound down so many get cuts, or one in so many of
@@ -102,25 +101,15 @@ pub(crate) fn root<'a>(core: &'a Core, seeds: Vec<Column>, budget: &mut Budget) 
         turn: 0,
         pricers,
     };
-    let seeds = seeds.into_iter().filter_map(|seed| proper(core, seed, &demand));
+    let seeds = seeds.into_iter().filter_map(|seed| match is_proper(&seed.pattern, &demand) {
+        true => Some(seed),
+        false => cut_down(core, &seed, &demand),
+    });
     for column in seeds.chain(singles(core)) {
         root.master.offer(&mut root.pool, column);
     }
     budget.done.columns += root.pool.len() as u64;
     root
-}
-
-/// A column that was good elsewhere, cut down to the pods that there are.
-fn proper(core: &Core, column: Column, demand: &[u32]) -> Option<Column> {
-    if column.pattern.iter().all(|&(item, pods)| pods <= demand[item as usize]) {
-        return Some(column);
-    }
-    let pattern = remainder(core, column.kind, &column.pattern, demand);
-    if pattern.is_empty() {
-        return None;
-    }
-    let cut = Column { kind: column.kind, pattern };
-    Some(Column { kind: cheapest(core, &cut), ..cut })
 }
 
 /// For every item, the node that holds its pods at the least price each.
@@ -259,11 +248,8 @@ impl Root<'_> {
 
     /// Prices the near kinds between the best duals and the master's, with a few branches each.
     fn price_near(&self, nodes: u32, limits: &Limits, budget: &mut Budget) -> Vec<(u32, Priced)> {
-        let duals = self.master.prices();
-        let duals = self.duals.blend(&duals, self.pull);
-        let (profits, costs) = (duals.profits(self.core), duals.costs(self.core));
-        let question = self.question(&profits, &costs, limits);
-        price_few(&self.pricers, &self.near, nodes, &question, budget)
+        let duals = self.duals.blend(&self.master.prices(), self.pull);
+        self.price_some(&self.near, nodes, &duals, limits, budget)
     }
 
     /// More branches from now on for kinds that pricing leaves above their cost.
@@ -271,17 +257,18 @@ impl Root<'_> {
         self.care = self.care.max(Care::Look);
     }
 
-    /// Prices these kinds at these duals, for columns and not for a bound.
+    /// Prices these kinds at these duals with so many branches each, for columns and not for a bound.
     pub(crate) fn price_some(
         &self,
         kinds: &[u32],
+        nodes: u32,
         duals: &Duals,
         limits: &Limits,
         budget: &mut Budget,
     ) -> Vec<(u32, Priced)> {
         let (profits, costs) = (duals.profits(self.core), duals.costs(self.core));
         let question = self.question(&profits, &costs, limits);
-        price_few(&self.pricers, kinds, MORE, &question, budget)
+        price_few(&self.pricers, kinds, nodes, &question, budget)
     }
 
     fn question<'q>(

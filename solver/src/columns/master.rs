@@ -126,18 +126,10 @@ impl<'a> Master<'a> {
     }
 
     /// The same requirements without the rows that have nothing left to cover, and without columns.
+    /// For a master that counts no nodes.
     pub(crate) fn rest(&self) -> Self {
-        let of_sale =
-            |kind: u32| matches!(self.core.kinds[kind as usize].source, Source::Offerings(_));
-        let counted = self.ranges().filter(|(kind, ..)| of_sale(*kind));
-        let (counted, twice): (Vec<u32>, Vec<bool>) =
-            counted.map(|(kind, _, twice)| (kind, twice)).unzip();
-        let twice: Vec<u32> =
-            counted.iter().zip(twice).filter(|(_, twice)| *twice).map(|(kind, _)| *kind).collect();
-        let mut rest = Self::new(self.core, &self.demand, &counted, &twice);
-        for (kind, range, _) in self.ranges() {
-            rest.set_range(kind as usize, range);
-        }
+        debug_assert!(self.ranges().next().is_none(), "numbers of nodes would be forgotten");
+        let mut rest = Self::new(self.core, &self.demand, &[], &[]);
         for (&row, &left) in rest.limit_rows.iter().zip(&self.limits) {
             rest.lp.set_rhs(row, left.max(0) as f64);
         }
@@ -388,6 +380,11 @@ impl<'a> Master<'a> {
             .collect();
         used.sort_unstable_by_key(|(column, _, _)| *column);
         used
+    }
+
+    /// The columns in use themselves.
+    pub(crate) fn used_columns(&self, pool: &Pool) -> Vec<Column> {
+        self.used().into_iter().map(|(_, at, _)| pool.get(at).clone()).collect()
     }
 
     pub(crate) fn reduced_cost(&self, column: u32) -> f64 {

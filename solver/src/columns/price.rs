@@ -148,6 +148,19 @@ pub(crate) fn price_few(
     priced
 }
 
+/// A pattern that is worth more than its node costs by this share is a reason to price the kind once
+/// more.
+const ABOVE: f64 = 1e-3;
+
+/// The kinds with a pattern that is worth a good deal more than what a node costs.
+pub(crate) fn above(priced: &[(u32, Priced)], costs: &[f64]) -> Vec<u32> {
+    let is_above = |(kind, priced): &&(u32, Priced)| {
+        let best = priced.patterns.first().map_or(0.0, |(worth, _)| *worth);
+        best > costs[*kind as usize] * (1.0 + ABOVE)
+    };
+    priced.iter().filter(is_above).map(|(kind, _)| *kind).collect()
+}
+
 /// A kind is near with a pattern worth this share of its cost; at most so many kinds are.
 const NEAR: f64 = 0.95;
 const MOST_NEAR: usize = 24;

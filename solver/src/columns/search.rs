@@ -95,6 +95,7 @@ pub(crate) fn improve(
     }
     let given = (solution.bound, solution.unplaced.clone());
     let unit = unit(&core);
+    let spans = Core::views_differ(problem);
     let blurred = Blurred::new(&core, stock::MANY);
     let coarse = blurred.as_ref().map_or(&core, |blurred| &blurred.core);
     let mut search = Search {
@@ -103,8 +104,8 @@ pub(crate) fn improve(
         start: budget.left(),
         best: solution,
         second: None,
-        spans: Core::views_differ(problem),
-        frugal: Core::views_differ(problem) || core.twins.items.len() > FEW_ITEMS,
+        spans,
+        frugal: spans || core.twins.items.len() > FEW_ITEMS,
         random: options.seed ^ NEIGHBOURS,
         lonely: (Money::MAX, 0),
         tired: (0, f64::INFINITY),
@@ -116,7 +117,7 @@ pub(crate) fn improve(
     search.eject(&core, &parts, budget);
     let mut bounding = root(coarse, seeds(problem, &parts, coarse, search.best), budget);
     let apart = blurred.is_some().then(|| pricers(&core, &bounding));
-    let record = if blurred.is_some() || Core::views_differ(problem) {
+    let record = if blurred.is_some() || spans {
         search.bound_apart(&core, &mut bounding, apart.as_deref(), budget);
         search.plan_apart(&bounding, budget)
     } else {

@@ -18,13 +18,11 @@ impl Dive<'_> {
     /// fraction of it and promise that the last pods cost next to nothing. Those that were good
     /// come back cut down to what remains, on the cheapest kind that holds it.
     pub(super) fn close_improper(&mut self) {
-        let demand = self.master.demand().to_vec();
         let duals = self.master.duals();
-        let over =
-            |pattern: &Pattern| pattern.iter().any(|&(item, pods)| pods > demand[item as usize]);
-        let dear: Vec<bool> =
-            (0..self.core.kinds.len()).map(|kind| self.master.affordable(kind) == 0).collect();
-        let improper = |column: &Column| dear[column.kind as usize] || over(&column.pattern);
+        let dear = self.unaffordable();
+        let demand = self.master.demand();
+        let improper =
+            |column: &Column| dear[column.kind as usize] || !is_proper(&column.pattern, demand);
         let improper: Vec<(u32, u32)> =
             self.master.open().filter(|(_, at)| improper(self.pool.get(*at))).collect();
         let mut cut = Vec::new();
@@ -48,6 +46,11 @@ impl Dive<'_> {
         }
     }
 
+    /// Of each kind, whether not one more node may be had.
+    pub(super) fn unaffordable(&self) -> Vec<bool> {
+        (0..self.core.kinds.len()).map(|kind| self.master.affordable(kind) == 0).collect()
+    }
+
     /// A column cut down to what remains, on the one of its kind's twins where most of it is left.
     fn elsewhere(&self, column: &Column, duals: &[f64]) -> Column {
         let worth = |pattern: &Pattern| -> f64 {
@@ -65,6 +68,22 @@ impl Dive<'_> {
         }
         best
     }
+}
+
+/// Whether a pattern holds no more than remains.
+pub(crate) fn is_proper(pattern: &Pattern, demand: &[u32]) -> bool {
+    pattern.iter().all(|&(item, pods)| pods <= demand[item as usize])
+}
+
+/// A column cut down to what remains, on the cheapest kind that holds that; none when nothing does
+/// remain.
+pub(crate) fn cut_down(core: &Core, column: &Column, demand: &[u32]) -> Option<Column> {
+    let pattern = remainder(core, column.kind, &column.pattern, demand);
+    if pattern.is_empty() {
+        return None;
+    }
+    let cut = Column { kind: column.kind, pattern };
+    Some(Column { kind: cheapest(core, &cut), ..cut })
 }
 
 /// What remains to be placed of a pattern, on a twin of its kind: each item, or the twin of it that

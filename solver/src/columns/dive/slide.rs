@@ -9,15 +9,14 @@ use crate::{
         augmented::{Augmented, Line},
         dive::{
             Dive, MORE,
-            proper::{DEAR, remainder},
+            proper::{DEAR, cut_down, is_proper},
         },
         fluid,
-        plan::cheapest,
         pool::{Column, Pool},
+        price::above,
     },
     effort::Budget,
     pattern::{Ask, Priced},
-    presolve::Source,
 };
 
 /// The simplex takes over when so many rows are left.
@@ -42,13 +41,10 @@ impl Dive<'_> {
     /// Whether this dive begins with a slide: where nothing but pods asks for rows that matter, and
     /// there are many of them. One that is to take care needs exact amounts from the start.
     pub(super) fn slides(&self) -> bool {
-        let exists =
-            |kind: &u32| matches!(self.core.kinds[*kind as usize].source, Source::Nodes(_));
         self.style.slides
             && self.care != MORE
             && self.master.open_rows() > FEW_ROWS
             && self.master.ranges().next().is_none()
-            && !self.kinds.iter().any(exists)
     }
 
     /// Fixes columns until few rows are left, and goes on with the simplex for these; false when
@@ -127,34 +123,20 @@ impl Dive<'_> {
         taken > 0
     }
 
-    /// Takes over what is left to cover. Columns that hold more than that are cut down to it, on the
-    /// cheapest kind that holds the rest; their amounts go on with them.
+    /// Takes over what is left to cover. Good columns that hold more than that come back cut down to
+    /// it, on the cheapest kind that holds the rest; the amounts of the others go on.
     fn renew(&self, model: &mut Augmented) {
         let demand = self.master.demand();
-        let over = |line: &Line| {
-            line.column.pattern.iter().any(|&(item, pods)| pods > demand[item as usize])
-        };
+        let is_proper = |line: &Line| is_proper(&line.column.pattern, demand);
         let prices = model.prices();
-        let mut cut = Vec::new();
-        for line in model.lines.iter().filter(|line| over(line)) {
-            if line.cost - line.worth(|row| prices[row]) > DEAR * line.cost {
-                continue;
-            }
-            let Column { kind, pattern } = &line.column;
-            let mut column =
-                Column { kind: *kind, pattern: remainder(self.core, *kind, pattern, demand) };
-            if !column.pattern.is_empty() {
-                column.kind = cheapest(self.core, &column);
-                cut.push(column);
-            }
-        }
-        let dear: Vec<bool> =
-            (0..self.core.kinds.len()).map(|kind| self.master.affordable(kind) == 0).collect();
-        let is_dear = |column: &Column| dear[column.kind as usize];
-        for column in cut.into_iter().filter(|column| !is_dear(column)) {
+        let good = model.lines.iter().filter(|line| !is_proper(line) && !is_dear(line, &prices));
+        let cut: Vec<Column> =
+            good.filter_map(|line| cut_down(self.core, &line.column, demand)).collect();
+        let gone = self.unaffordable();
+        for column in cut.into_iter().filter(|column| !gone[column.kind as usize]) {
             model.add(self.core, &self.master, column, 0.0);
         }
-        model.renew(&self.master, |line| !over(line) && !is_dear(&line.column));
+        model.renew(&self.master, |line| is_proper(line) && !gone[line.column.kind as usize]);
     }
 
     /// Finds amounts and columns for what is left.
@@ -200,7 +182,6 @@ impl Dive<'_> {
         let duals = self.master.prices_at(|row| model.dual(row));
         let (profits, costs) = (duals.profits(self.core), duals.costs(self.core));
         let mut found = Vec::new();
-        let mut above = Vec::new();
         for &kind in kinds.iter().filter(|&&kind| self.master.affordable(kind as usize) > 0) {
             let at = kind as usize;
             let priced: Priced = self.root.pricers[at].price_lean(&Ask {
@@ -212,11 +193,9 @@ impl Dive<'_> {
                 exact: false,
             });
             budget.prices(priced.nodes.into());
-            if priced.patterns.first().is_some_and(|(worth, _)| *worth > costs[at] * (1.0 + 1e-3)) {
-                above.push(kind);
-            }
             found.push((kind, priced));
         }
+        let above = above(&found, &costs);
         (model.take(self.core, &self.master, found, &costs), above)
     }
 
@@ -225,9 +204,8 @@ impl Dive<'_> {
         self.master = self.master.rest();
         self.pool = Pool::default();
         let prices = model.prices();
-        let dear = |line: &&Line| line.cost - line.worth(|row| prices[row]) > DEAR * line.cost;
-        for line in model.lines.iter().filter(|line| !dear(line) || line.column.pattern.len() == 1)
-        {
+        let stays = |line: &&Line| !is_dear(line, &prices) || line.column.pattern.len() == 1;
+        for line in model.lines.iter().filter(stays) {
             self.add(line.column.clone());
         }
         let mut used: Vec<&Line> = model.lines.iter().filter(|line| line.amount > 0.0).collect();
@@ -236,6 +214,11 @@ impl Dive<'_> {
         let used: Vec<Column> = used.into_iter().map(|line| line.column.clone()).collect();
         self.master.start_from(&mut self.pool, used);
     }
+}
+
+/// Whether a column costs a good deal more than what it covers is worth.
+fn is_dear(line: &Line, prices: &[f64]) -> bool {
+    line.cost - line.worth(|row| prices[row]) > DEAR * line.cost
 }
 
 #[cfg(test)]
@@ -377,7 +360,7 @@ mod tests {
         assert!(!Dive::new(&few, STYLE).slides());
     }
 
-    /// Amounts go on where a column is cut down, and rows without pods are gone after landing.
+    /// What is fixed and what is left are all the pods, and rows without pods are gone after landing.
     #[test]
     fn the_simplex_takes_over_what_is_left() {
         let budget = &mut Budget::new(u64::MAX, None);
