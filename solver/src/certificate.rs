@@ -139,15 +139,15 @@ pub struct Ceiling {
 /// What keeps pods off each other's nodes, or out of domains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// Index of a required exclusion whose set holds all the groups that state it here: by node for
-    /// a cap, by domain for a ceiling.
+    /// Index of a required exclusion whose set holds all the groups that state it here. For a cap it
+    /// is by node, or by domain where all that may host the groups is in one; for a ceiling by domain.
     Exclusion(u32),
     /// A group whose pods cannot share a node (host ports); the cap's only one.
     Port(u32),
     /// Index of a required spread that all the groups state here, whose set holds them, and which
     /// counts every node that may hold them. By node, for a cap, it must count from 0 and allows its
-    /// skew. By domain, for a ceiling, it allows what keeps the other domains within the skew. The
-    /// other rules allow one pod.
+    /// skew. By domain it allows what keeps the other domains within the skew: in the domains of a
+    /// ceiling, or in any single one for a cap. The other rules allow one pod.
     Spread(u32),
 }
 

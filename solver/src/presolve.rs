@@ -5,7 +5,8 @@
 //! - *items*: groups whose pods no node can tell apart (same request, same class, same caps);
 //! - *kinds*: offerings that differ only in what spans nodes, and existing nodes with equal room;
 //!   a kind that another one replaces for every pattern at no higher price is dropped;
-//! - *caps*: sets of items of which a node takes at most so many (hostname anti-affinity, ports);
+//! - *caps*: sets of items of which a node takes at most so many (hostname anti-affinity, ports, and
+//!   spreads by domain, for a node stands in one domain);
 //! - *limits*: what launches may use in all;
 //! - *ceilings*, for bounds: how many pods constraints between domains let into some of them.
 //!
@@ -31,7 +32,7 @@ pub(crate) use kinds::{Usable, gcd};
 use crate::{
     BitSet, Problem,
     presolve::{
-        ceilings::{Ceilings, Regions},
+        ceilings::{Ceilings, OnOneNode, Regions},
         places::Parts,
         twins::Twins,
     },
@@ -148,14 +149,14 @@ const SLACK: u64 = 4;
 impl Core {
     /// The core for placing these pods.
     pub(crate) fn new(problem: &Problem, parts: &Parts, view: View) -> Self {
-        Self::build(problem, parts, view, &rules(problem, view))
+        Self::build(problem, parts, view, &rules(problem, parts, view))
     }
 
     /// The same for a plan of about so many nodes, without the spreads by node that such a plan
     /// obeys with ease, where these tell very many items apart. Forgetting a rule makes a bound
     /// weaker and a plan's pods look for other nodes now and then, and never makes anything wrong.
     pub(crate) fn without_slack(problem: &Problem, parts: &Parts, view: View, nodes: u64) -> Self {
-        let all = rules(problem, view);
+        let all = rules(problem, parts, view);
         let mut pods: FxHashMap<Rule, u64> = FxHashMap::default();
         for part in &parts.parts {
             if let Some((rule, _)) = all[part.group as usize] {
@@ -246,8 +247,28 @@ impl Core {
     }
 }
 
-/// Per group, the tightest rule on how many pods like it share a node, and how many they are.
-fn rules(problem: &Problem, view: View) -> Vec<Option<(Rule, u32)>> {
+/// Per group, the tightest rule on how many pods like it share a node, and how many they are. Rules
+/// that follow from constraints between domains are left out where they tell too many pods apart
+/// that ask the same.
+fn rules(problem: &Problem, parts: &Parts, view: View) -> Vec<Option<(Rule, u32)>> {
+    let by_node = rules_by_node(problem, view);
+    let mut all = by_node.clone();
+    for OnOneNode { rule, groups, most } in ceilings::on_one_node(problem, parts) {
+        for group in groups {
+            let old = &mut all[group as usize];
+            if old.is_none_or(|(_, old)| most < old) {
+                *old = Some((rule, most));
+            }
+        }
+    }
+    let (wants, none) = (view.wants(problem), Ceilings::default());
+    let count = |rules: &[_]| items(problem, parts, rules, &wants, &none).items.len();
+    let few = MANY_ITEMS.max(count(&by_node) * 2);
+    if all == by_node || count(&all) <= few { all } else { by_node }
+}
+
+/// The same for constraints that look at single nodes.
+fn rules_by_node(problem: &Problem, view: View) -> Vec<Option<(Rule, u32)>> {
     let mut rules = vec![None; problem.groups.len()];
     for (at, spread) in problem.spreads.iter().enumerate() {
         if spread.key == NODE_KEY && spread.cost.is_none() {

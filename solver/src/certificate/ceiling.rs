@@ -66,6 +66,13 @@ impl Roof {
     }
 }
 
+/// The most pods of groups that state a spread that can be in any one domain, and so on one node.
+pub(super) fn most_in_one(problem: &Problem, placed: &[u32], spread: &Spread) -> u64 {
+    let count = Count::new(problem, placed, spread);
+    let domains = 0..problem.keys[usize::from(spread.key)];
+    domains.map(|domain| count.most(&[domain])).max().unwrap_or(0)
+}
+
 /// Whether pods of a group obey a spread that counts them, wherever they stand.
 pub(super) fn keeps_to(problem: &Problem, spread: &Spread, group: u32) -> bool {
     let class = problem.class_of(group);
@@ -147,7 +154,7 @@ mod tests {
     use super::*;
     use crate::{
         BitSet, Solution,
-        certificate::{Members, Prices, Proof, Rents, Step, verify},
+        certificate::{Cap, Members, Prices, Proof, Rents, Step, verify},
         problem::{Class, Group, Money, Node, Offering, PodSet},
         solution::Launch,
     };
@@ -259,6 +266,74 @@ mod tests {
         exclusion(|problem, _| problem.exclusions[0].groups.clear());
         exclusion(|problem, _| problem.exclusions[0].key = NODE_KEY);
         exclusion(|problem, _| problem.sets[0].groups = BitSet::empty(1));
+    }
+
+    /// One size at 12 in both zones, with room for all six pods, and a certificate that pays 2 for
+    /// each and rests on a cap.
+    fn large(rule: Rule) -> (Problem, Certificate) {
+        let mut problem = problem();
+        problem.offerings.iter_mut().for_each(|offering| {
+            (offering.capacity, offering.price) = (vec![6], 12);
+        });
+        let capped = Rents { room: vec![0], caps: vec![(0, 4)] };
+        let certificate = Certificate {
+            items: vec![vec![0]],
+            caps: vec![Cap { rule, items: vec![0] }],
+            kinds: vec![Members::Offerings(vec![0, 1])],
+            cuts: vec![vec![]],
+            tree: vec![Step::Leaf(0)],
+            prices: vec![Prices {
+                items: vec![4],
+                proofs: vec![Proof::Tree(vec![Step::Leaf(capped)])],
+                ..Prices::default()
+            }],
+            ..Certificate::default()
+        };
+        (problem, certificate)
+    }
+
+    #[test]
+    fn a_node_holds_no_more_than_one_zone() {
+        let (mut problem, certificate) = large(Rule::Spread(0));
+        // Three of the six fit a node at most, whichever zone it is in, so it takes two.
+        assert_eq!(proven(&problem, &certificate), Ok(24));
+        // Four and two: one node and a half, rounded down.
+        problem.spreads[0].max_skew = 2;
+        assert_eq!(proven(&problem, &certificate), Ok(17));
+        problem.spreads[0].max_skew = 1;
+        // The other zone has two already, so up to four of eight go into this one.
+        problem.sets[0].bound = vec![(0, 2)];
+        assert_eq!(proven(&problem, &certificate), Ok(17));
+        let (mut problem, certificate) = large(Rule::Exclusion(0));
+        problem.groups[0].count = 2;
+        assert_eq!(proven(&problem, &certificate), Ok(8));
+        let refused = Err(Fault::Cap { cap: 0 });
+        // Where the key is missing pods do not keep each other out.
+        problem.offerings[0].domains = vec![NO_DOMAIN];
+        assert_eq!(proven(&problem, &certificate), refused);
+        problem.offerings[0].domains = vec![0];
+        problem.nodes[0].domains = vec![NO_DOMAIN];
+        assert_eq!(proven(&problem, &certificate), refused);
+    }
+
+    #[test]
+    fn a_cap_by_zone_follows_from_its_rule() {
+        let refused = |rule: Rule, spoil: fn(&mut Problem)| {
+            let (mut problem, certificate) = large(rule);
+            problem.groups[0].count = 2;
+            spoil(&mut problem);
+            assert_eq!(proven(&problem, &certificate), Err(Fault::Cap { cap: 0 }));
+        };
+        let spread = |spoil| refused(Rule::Spread(0), spoil);
+        spread(|problem| problem.spreads[0].cost = Some(1));
+        spread(|problem| problem.spreads[0].groups.clear());
+        spread(|problem| problem.spreads[0].counted_offerings = BitSet::empty(2));
+        spread(|problem| problem.spreads[0].counted_nodes = BitSet::empty(1));
+        spread(|problem| problem.sets[0].groups = BitSet::empty(1));
+        let exclusion = |spoil| refused(Rule::Exclusion(0), spoil);
+        exclusion(|problem| problem.exclusions[0].cost = Some(1));
+        exclusion(|problem| problem.exclusions[0].groups.clear());
+        exclusion(|problem| problem.sets[0].groups = BitSet::empty(1));
     }
 
     #[test]

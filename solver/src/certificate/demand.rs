@@ -4,9 +4,9 @@ use crate::{
     BitSet, Problem, Solution,
     certificate::{
         Cap, Certificate, Fault, Rule, ascending, at,
-        ceiling::{Roof, is_alone, keeps_to},
+        ceiling::{Roof, is_alone, keeps_to, most_in_one},
     },
-    problem::{Exclusion, NODE_KEY},
+    problem::{Exclusion, NO_DOMAIN, NODE_KEY, Spread},
 };
 
 /// The items of a certificate, looked up in the problem.
@@ -54,15 +54,20 @@ impl<'a> Demand<'a> {
         }
         let roofs = roofs(problem, &placed, certificate)?;
         let mut demand = Self { items, caps: Vec::new(), roofs, load, unit };
-        demand.add_caps(problem, certificate)?;
+        demand.add_caps(problem, &placed, certificate)?;
         demand.add_rivals(problem, certificate)?;
         Ok(demand)
     }
 
-    fn add_caps(&mut self, problem: &Problem, certificate: &Certificate) -> Result<(), Fault> {
+    fn add_caps(
+        &mut self,
+        problem: &Problem,
+        placed: &[u32],
+        certificate: &Certificate,
+    ) -> Result<(), Fault> {
         for (index, cap) in (0u32..).zip(&certificate.caps) {
             ascending("item", cap.items.iter().copied(), self.items.len())?;
-            let most = most(problem, certificate, cap)?.ok_or(Fault::Cap { cap: index })?;
+            let most = most(problem, placed, certificate, cap)?.ok_or(Fault::Cap { cap: index })?;
             self.caps.push(most);
             for &item in &cap.items {
                 self.items[item as usize].caps.push(index);
@@ -167,14 +172,25 @@ fn items<'a>(
 /// its skew when the node is counted, which all that accept the group must be, and the emptiest
 /// node is empty. Were it not, there would be a pod of the set on each of `min_domains` nodes or
 /// more, so there must be fewer pods than that.
-fn most(problem: &Problem, certificate: &Certificate, cap: &Cap) -> Result<Option<u32>, Fault> {
+///
+/// A node stands in one domain at most. What a spread or an exclusion by domain lets into any one
+/// domain is therefore all that it lets on any node: pods under a spread go nowhere else, and pods
+/// under an exclusion must find nothing to go to without a domain.
+fn most(
+    problem: &Problem,
+    placed: &[u32],
+    certificate: &Certificate,
+    cap: &Cap,
+) -> Result<Option<u32>, Fault> {
     let mut groups = cap.items.iter().flat_map(|&item| &certificate.items[item as usize]);
     let (holds, most) = match cap.rule {
         Rule::Exclusion(index) => {
             let exclusion = at(&problem.exclusions, "exclusion", index)?;
-            let holds =
-                parts_nodes(exclusion) && groups.all(|&group| is_alone(problem, exclusion, group));
-            (holds, 1)
+            let parts_hosts = |&group: &u32| {
+                is_alone(problem, exclusion, group)
+                    && (exclusion.key == NODE_KEY || is_in_domains(problem, group, exclusion.key))
+            };
+            (exclusion.cost.is_none() && groups.all(parts_hosts), 1)
         }
         Rule::Port(group) => {
             let stated = problem.conflicts.binary_search(&(group, group)).is_ok();
@@ -182,15 +198,28 @@ fn most(problem: &Problem, certificate: &Certificate, cap: &Cap) -> Result<Optio
         }
         Rule::Spread(index) => {
             let spread = at(&problem.spreads, "spread", index)?;
-            let pods = problem.pods_in(spread.set);
-            let holds = spread.key == NODE_KEY
-                && spread.cost.is_none()
-                && pods < u64::from(spread.min_domains)
-                && groups.all(|&group| keeps_to(problem, spread, group));
-            (holds, spread.max_skew)
+            let kept = spread.cost.is_none() && groups.all(|&g| keeps_to(problem, spread, g));
+            let (holds, most) = on_a_node(problem, placed, spread);
+            (kept && holds, most)
         }
     };
     Ok(holds.then_some(most))
+}
+
+/// Whether a spread says how many pods of groups that state it share a node, and how many.
+fn on_a_node(problem: &Problem, placed: &[u32], spread: &Spread) -> (bool, u32) {
+    if spread.key == NODE_KEY {
+        return (problem.pods_in(spread.set) < u64::from(spread.min_domains), spread.max_skew);
+    }
+    (true, u32::try_from(most_in_one(problem, placed, spread)).unwrap_or(u32::MAX))
+}
+
+/// Whether all that may host a group is in some domain of a key.
+fn is_in_domains(problem: &Problem, group: u32, key: u8) -> bool {
+    let class = problem.class_of(group);
+    let at = usize::from(key);
+    class.offerings.iter().all(|member| problem.offerings[member].domains[at] != NO_DOMAIN)
+        && class.nodes.iter().all(|member| problem.nodes[member].domains[at] != NO_DOMAIN)
 }
 
 /// Whether the exclusion keeps pods off each other's nodes, with no way out.

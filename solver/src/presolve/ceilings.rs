@@ -63,13 +63,7 @@ impl Ceilings {
     /// Every constraint that bounds the pods in a domain, with every domain apart; none when pods
     /// have their places already.
     pub(super) fn all(problem: &Problem, parts: &Parts) -> Self {
-        let mut pods = vec![0u64; problem.groups.len()];
-        for part in &parts.parts {
-            if part.place.is_some() {
-                return Self::default();
-            }
-            pods[part.group as usize] += u64::from(part.pods);
-        }
+        let Some(pods) = pods_anywhere(problem, parts) else { return Self::default() };
         let candidates = candidates(problem, &pods);
         let apart = |key: u8| (key, (0..problem.keys[usize::from(key)]).map(|d| vec![d]).collect());
         let mut keys: Vec<u8> = candidates.iter().map(|candidate| candidate.key).collect();
@@ -180,6 +174,75 @@ fn candidates(problem: &Problem, pods: &[u64]) -> Vec<Candidate> {
         groups: stated(&e.groups, e.set),
     });
     spreads.chain(exclusions).filter(|candidate| !candidate.groups.is_empty()).collect()
+}
+
+/// So many pods of some groups stand on one node at most, for it stands in one domain.
+pub(super) struct OnOneNode {
+    pub rule: Rule,
+    pub groups: Vec<u32>,
+    /// Pods.
+    pub most: u32,
+}
+
+/// What constraints between domains let onto any one node, where that is less than fits there. None
+/// when pods have their places already: each place says how many there are.
+pub(super) fn on_one_node(problem: &Problem, parts: &Parts) -> Vec<OnOneNode> {
+    let Some(pods) = pods_anywhere(problem, parts) else { return Vec::new() };
+    let room = roomiest(problem);
+    let fits = |&group: &u32| {
+        let request = problem.groups[group as usize].request.iter().zip(&room);
+        let fits = request.filter(|(ask, _)| **ask > 0).map(|(ask, room)| (room / ask) as u64);
+        fits.fold(pods[group as usize], u64::min)
+    };
+    let known = candidates(problem, &pods).into_iter().filter_map(|candidate| {
+        let Candidate { rule, key, mut groups } = candidate;
+        let most = match rule {
+            Rule::Spread(at) => {
+                let levels = Levels::new(problem, &problem.spreads[at as usize], &pods);
+                let domains = 0..problem.keys[usize::from(key)];
+                domains.map(|domain| levels.most(&[domain])).max().unwrap_or(0)
+            }
+            // Where the key is missing nobody is kept out.
+            _ => {
+                groups.retain(|&group| has_domain(problem, group, key));
+                1
+            }
+        };
+        let all = groups.iter().map(fits).fold(0, u64::saturating_add);
+        let most = u32::try_from(most).ok().filter(|&most| u64::from(most) < all)?;
+        Some(OnOneNode { rule, groups, most })
+    });
+    known.collect()
+}
+
+/// Pods to place per group; `None` when some have their places.
+fn pods_anywhere(problem: &Problem, parts: &Parts) -> Option<Vec<u64>> {
+    let mut pods = vec![0u64; problem.groups.len()];
+    for part in &parts.parts {
+        if part.place.is_some() {
+            return None;
+        }
+        pods[part.group as usize] += u64::from(part.pods);
+    }
+    Some(pods)
+}
+
+/// The most room that anything has, per dimension.
+fn roomiest(problem: &Problem) -> Vec<i64> {
+    let mut most = vec![0; problem.dims];
+    let offered = problem.offerings.iter().map(|offering| &offering.capacity);
+    for room in offered.chain(problem.nodes.iter().map(|node| &node.free)) {
+        most.iter_mut().zip(room).for_each(|(most, &room)| *most = room.max(*most));
+    }
+    most
+}
+
+/// Whether all that may host a group is in a domain of the key.
+fn has_domain(problem: &Problem, group: u32, key: u8) -> bool {
+    let class = problem.class_of(group);
+    let is_in = |domains: &[u32]| domains[usize::from(key)] != NO_DOMAIN;
+    class.offerings.iter().all(|offering| is_in(&problem.offerings[offering].domains))
+        && class.nodes.iter().all(|node| is_in(&problem.nodes[node].domains))
 }
 
 /// How many pods a spread counts, and where they are already.
@@ -410,8 +473,39 @@ pub(crate) mod tests {
     #[test]
     fn zones_that_sell_the_same_are_not_told_apart() {
         let core = core(&problem([1_000, 1_010, 1_000]));
-        assert_eq!((core.ceilings.len(), core.kinds.len(), core.items.len()), (0, 1, 1));
+        assert_eq!((core.ceilings.len(), core.kinds.len()), (0, 1));
         assert_eq!(core.over, [vec![]]);
+    }
+
+    /// Four of the twelve and one of the two, for a node stands in one zone.
+    #[test]
+    fn a_node_takes_no_more_than_its_zone() {
+        let problem = problem([1_000, 1_010, 1_000]);
+        let caps = |core: &Core| -> Vec<(Rule, u32)> {
+            core.rules.iter().copied().zip(core.caps.iter().copied()).collect()
+        };
+        let expected = [(Rule::Spread(0), 4), (Rule::Exclusion(0), 1)];
+        for view in [View::Bound, View::Plan] {
+            let core = Core::new(&problem, &Parts::anywhere(&[12, 2]), view);
+            assert_eq!(caps(&core), expected);
+            assert_eq!(
+                core.items.iter().map(|item| item.cap).collect::<Vec<_>>(),
+                [Some(0), Some(1)]
+            );
+        }
+        // Where no more fits than that the pods are all alike.
+        let mut small = problem.clone();
+        small.offerings.iter_mut().for_each(|offering| offering.capacity = vec![1]);
+        assert!(core(&small).caps.is_empty());
+        // A node without a zone keeps nobody out, and pods under a spread do not go there.
+        let mut nowhere = problem.clone();
+        nowhere.offerings[1].domains = vec![NO_DOMAIN];
+        assert_eq!(caps(&core(&nowhere)), expected[..1]);
+        // Pods with places are as many there as they are.
+        let mut parts = Parts::anywhere(&[12, 2]);
+        parts.places = vec![vec![(0, 1)]];
+        parts.parts[0].place = Some(0);
+        assert!(Core::new(&problem, &parts, View::Plan).caps.is_empty());
     }
 
     #[test]
