@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     Problem, Solution,
-    problem::{NODE_KEY, Offering},
+    problem::{Money, NODE_KEY, Offering},
 };
 
 /// A domain of each topology key that some constraint of a group reads: (key, domain).
@@ -43,7 +43,7 @@ impl Parts {
     }
 
     /// The pods that a solution places; those that constraints between domains look at stay in
-    /// their domains.
+    /// their domains, unless these are preferences that cost next to nothing.
     pub(crate) fn along(problem: &Problem, solution: &Solution) -> Self {
         let keys = keys(problem);
         let mut index: FxHashMap<Place, u32> = FxHashMap::default();
@@ -83,12 +83,16 @@ impl Parts {
     }
 }
 
+/// Preferences that cost less than this share of what their pods' nodes do are not worth standing
+/// still for.
+const MINOR: f64 = 0.05;
+
 /// Per group, the keys by which constraints between domains look at it, ascending.
 fn keys(problem: &Problem) -> Vec<Vec<u8>> {
     let mut keys = vec![Vec::new(); problem.groups.len()];
-    let mut note = |groups: &[u32], set: u32, key: u8| {
+    let mut note = |groups: &[u32], set: u32, key: u8, cost: Option<Money>| {
         // A key that tells no offerings and no nodes apart binds nobody.
-        if key == NODE_KEY || !tells_apart(problem, key) {
+        if key == NODE_KEY || !tells_apart(problem, key) || is_minor(problem, groups, cost) {
             return;
         }
         let members = problem.sets[set as usize].groups.iter().map(|group| group as u32);
@@ -97,13 +101,14 @@ fn keys(problem: &Problem) -> Vec<Vec<u8>> {
         }
     };
     for spread in &problem.spreads {
-        note(&spread.groups, spread.set, spread.key);
+        note(&spread.groups, spread.set, spread.key, spread.cost);
     }
     for exclusion in &problem.exclusions {
-        note(&exclusion.groups, exclusion.set, exclusion.key);
+        note(&exclusion.groups, exclusion.set, exclusion.key, exclusion.cost);
     }
     for affinity in &problem.affinities {
-        affinity.keys.iter().for_each(|&key| note(&affinity.groups, affinity.set, key));
+        let keys = affinity.keys.iter();
+        keys.for_each(|&key| note(&affinity.groups, affinity.set, key, affinity.cost));
     }
     for keys in &mut keys {
         keys.sort_unstable();
@@ -112,10 +117,56 @@ fn keys(problem: &Problem) -> Vec<Vec<u8>> {
     keys
 }
 
+/// Whether a constraint is a preference that costs these groups' pods next to nothing.
+fn is_minor(problem: &Problem, groups: &[u32], cost: Option<Money>) -> bool {
+    cost.is_some_and(|cost| {
+        groups.iter().all(|&group| cost as f64 <= MINOR * price_of_one(problem, group))
+    })
+}
+
+/// The least part of a node's price that a pod of a group takes the same part of.
+fn price_of_one(problem: &Problem, group: u32) -> f64 {
+    let request = &problem.groups[group as usize].request;
+    let part = |offering: usize| {
+        let offering = &problem.offerings[offering];
+        let parts = request.iter().zip(&offering.capacity).filter(|(ask, _)| **ask > 0);
+        let parts = parts.map(|(&ask, &have)| ask as f64 / have as f64);
+        parts.fold(0.0, f64::max) * offering.price as f64
+    };
+    problem.class_of(group).offerings.iter().map(part).fold(f64::INFINITY, f64::min)
+}
+
 fn tells_apart(problem: &Problem, key: u8) -> bool {
     let of = |offering: &Offering| offering.domains[key as usize];
     let launched = problem.offerings.iter().map(of);
     let mut domains = launched.chain(problem.nodes.iter().map(|node| node.domains[key as usize]));
     let first = domains.next();
     domains.any(|domain| Some(domain) != first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{presolve::ceilings::tests::problem, solution::Launch};
+
+    /// A pod takes an eighth of a node at 1,000 or 1,010, or at 500.
+    #[test]
+    fn pods_stand_still_for_what_matters() {
+        let placed = |cost: Option<Money>| {
+            let mut problem = problem([1_000, 500, 1_010]);
+            problem.spreads[0].cost = cost;
+            problem.exclusions[0].cost = cost;
+            let launch =
+                |offering, group, pods| Launch { offering, copies: 1, pods: vec![(group, pods)] };
+            let launches = vec![launch(0, 0, 4), launch(1, 0, 8), launch(2, 1, 2)];
+            let parts = Parts::along(&problem, &Solution { launches, ..Solution::default() });
+            let parts = parts.parts.into_iter().map(|part| (part.group, part.pods, part.place));
+            parts.collect::<Vec<_>>()
+        };
+        let still = [(0, 4, Some(0)), (0, 8, Some(1)), (1, 2, Some(2))];
+        let free = [(0, 12, None), (1, 2, None)];
+        assert_eq!(placed(None), still);
+        assert_eq!(placed(Some(4)), still);
+        assert_eq!(placed(Some(3)), free);
+    }
 }
