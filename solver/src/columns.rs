@@ -20,6 +20,7 @@ mod dive;
 mod duals;
 mod eject;
 mod expand;
+mod field;
 mod fluid;
 mod generate;
 mod limits;

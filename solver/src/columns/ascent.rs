@@ -68,8 +68,11 @@ pub(super) fn ascend(
         }
         let duals = root.master.prices_at(|row| ascent.model.dual(row));
         let (priced, bounds) = root.price_at(&duals, limits, budget);
-        let costs = duals.costs(root.core);
-        let is_loose = is_loose(&priced, &bounds, &costs);
+        if round == 0 {
+            ascent.value_nodes(root, &bounds);
+        }
+        let is_loose = is_loose(&priced, &bounds, &duals.costs(root.core));
+        let costs = root.master.costs_at(|row| ascent.model.dual(row));
         let new = ascent.model.take(root.core, &root.master, priced, &costs);
         if is_loose && new <= KNOWN.0 {
             root.look();
@@ -127,7 +130,8 @@ impl Ascent {
     /// Starts at these prices of the items, with the columns that the root has and uses.
     fn new(root: &Root<'_>, items: &[f64]) -> Self {
         let least: Vec<f64> = items.iter().map(|price| price * LEAST).collect();
-        let mut model = Augmented::new(&root.master, items, &least);
+        let mut model =
+            Augmented::new(&root.master, &root.master.by_row(items), &root.master.by_row(&least));
         let mut amounts = vec![0.0; root.pool.len()];
         for (_, at, amount) in root.master.used() {
             amounts[at as usize] = amount;
@@ -137,6 +141,13 @@ impl Ascent {
         }
         model.renew(&root.master, |_| true);
         Self { model, astray: 0 }
+    }
+
+    /// Existing nodes cost what they are worth at the first prices, to begin with.
+    fn value_nodes(&mut self, root: &Root<'_>, bounds: &[f64]) {
+        for (kind, row) in root.master.count_rows() {
+            self.model.value_row(row, bounds[kind as usize], LEAST);
+        }
     }
 
     /// Whether the prices are better than the centre as far as the columns known can tell.
@@ -184,7 +195,7 @@ impl Ascent {
             }
             let duals = root.master.prices_at(|row| self.model.dual(row));
             let priced = root.price_some(&kinds, MORE, &duals, limits, budget);
-            let costs = duals.costs(root.core);
+            let costs = root.master.costs_at(|row| self.model.dual(row));
             kinds = above(&priced, &costs);
             if self.model.take(root.core, &root.master, priced, &costs) == 0 {
                 return;

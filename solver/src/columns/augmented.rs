@@ -71,22 +71,17 @@ pub(super) struct Augmented {
 }
 
 impl Augmented {
-    /// A master's rows without any columns; the centre is at these prices of the items. Where a
-    /// price is less than in `least`, stiffness is measured by that.
-    pub(super) fn new(master: &Master<'_>, items: &[f64], least: &[f64]) -> Self {
+    /// A master's rows without any columns; the centre is at these dual prices of the rows. Where a
+    /// row's price is less than in `least`, stiffness is measured by that.
+    pub(super) fn new(master: &Master<'_>, duals: &[f64], least: &[f64]) -> Self {
         let (signs, rhs): (Vec<f64>, Vec<f64>) = requirements(master).unzip();
-        let mut centre = vec![0.0; rhs.len()];
-        let mut floor = vec![0.0; rhs.len()];
-        for (item, (&price, &least)) in items.iter().zip(least).enumerate() {
-            if let Some(row) = master.row(item) {
-                centre[row as usize] = price;
-                floor[row as usize] = least;
-            }
-        }
+        let centre: Vec<f64> =
+            signs.iter().zip(duals).map(|(sign, dual)| (sign * dual).max(0.0)).collect();
         let worth: f64 = centre.iter().zip(&rhs).map(|(price, rhs)| price * rhs.max(0.0)).sum();
         // What is a limit has no price yet; a part of everything is what all of it may be worth.
-        let least = floor.iter().zip(&rhs).zip(&signs).map(|((floor, rhs), sign)| {
-            if *sign > 0.0 { *floor } else { LEAST * worth / rhs.abs().max(1.0) }
+        let least = least.iter().zip(&rhs).zip(&signs).map(|((least, rhs), sign)| {
+            let is_known = *sign > 0.0 || *least > 0.0;
+            if is_known { *least } else { LEAST * worth / rhs.abs().max(1.0) }
         });
         Self {
             lacking: rhs.clone(),
@@ -137,6 +132,12 @@ impl Augmented {
             }
         }
         new
+    }
+
+    /// Sets a row's price, of which stiffness is measured by this share at least.
+    pub(super) fn value_row(&mut self, row: u32, price: f64, least: f64) {
+        self.centre[row as usize] = price;
+        self.least[row as usize] = price * least;
     }
 
     pub(super) fn price(&self, row: usize) -> f64 {

@@ -2,7 +2,7 @@
 
 use crate::{
     master::{Sense, Simplex},
-    presolve::{Core, Kind, most},
+    presolve::{Core, Kind, Source, most},
 };
 
 /// Pivots that no programme with a row per resource comes near.
@@ -29,14 +29,22 @@ pub(crate) fn prices(core: &Core) -> Vec<f64> {
     items.map(|(at, item)| rate(at).map_or(0.0, |rate| rate * value(&item.request))).collect()
 }
 
+/// What existing nodes are too small for is this share of what pods ask for, at least.
+const BOUGHT: f64 = 0.05;
+
 /// What a unit of each resource costs where the cheapest mix of offerings has as much of each as all
-/// pods together ask: duals of a programme with a row per resource.
+/// pods together ask beyond what existing nodes have: duals of a programme with a row per resource.
 fn weights(core: &Core) -> Vec<f64> {
     let mut total = vec![0.0; core.dims];
     for item in &core.items {
         for (total, &request) in total.iter_mut().zip(&item.request) {
             *total += request as f64 * f64::from(item.demand);
         }
+    }
+    for (dim, total) in total.iter_mut().enumerate() {
+        let nodes = core.kinds.iter().filter(|kind| matches!(kind.source, Source::Nodes(_)));
+        let free = nodes.map(|kind| kind.capacity[dim] as f64 * f64::from(kind.most)).sum::<f64>();
+        *total = (*total - free).max(BOUGHT * *total);
     }
     let asked: Vec<usize> = (0..core.dims).filter(|&dim| total[dim] > 0.0).collect();
     let mut programme = Simplex::new();

@@ -101,15 +101,19 @@ pub(crate) fn root<'a>(core: &'a Core, seeds: Vec<Column>, budget: &mut Budget) 
         turn: 0,
         pricers,
     };
-    let seeds = seeds.into_iter().filter_map(|seed| match is_proper(&seed.pattern, &demand) {
-        true => Some(seed),
-        false => cut_down(core, &seed, &demand),
-    });
-    for column in seeds.chain(singles(core)) {
+    for column in proper(core, seeds, &demand).chain(singles(core)) {
         root.master.offer(&mut root.pool, column);
     }
     budget.done.columns += root.pool.len() as u64;
     root
+}
+
+/// Columns that were good elsewhere, cut down to the pods that there are.
+fn proper(core: &Core, columns: Vec<Column>, demand: &[u32]) -> impl Iterator<Item = Column> {
+    columns.into_iter().filter_map(|column| match is_proper(&column.pattern, demand) {
+        true => Some(column),
+        false => cut_down(core, &column, demand),
+    })
 }
 
 /// For every item, the node that holds its pods at the least price each.
@@ -143,9 +147,21 @@ impl Root<'_> {
     /// Duals are drawn towards the best so far from then on. Where the columns to start with are
     /// many and good already, these say more.
     pub(crate) fn start_fluid(&mut self, limits: &Limits, budget: &mut Budget) {
-        let prices = fluid::prices(self.core);
+        self.start_at(fluid::prices(self.core), limits, budget);
+    }
+
+    /// The same from other prices of the items on.
+    pub(crate) fn start_at(&mut self, prices: Vec<f64>, limits: &Limits, budget: &mut Budget) {
         self.climb(prices, limits, budget);
         self.pull = SMOOTHING;
+    }
+
+    /// Adds columns that may be known already, cut down to the pods that there are.
+    pub(crate) fn offer(&mut self, columns: Vec<Column>) {
+        let demand = self.core.demand();
+        for column in proper(self.core, columns, &demand) {
+            self.master.offer(&mut self.pool, column);
+        }
     }
 
     /// Betters the bound from the best prices on, without the simplex.

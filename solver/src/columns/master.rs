@@ -126,10 +126,13 @@ impl<'a> Master<'a> {
     }
 
     /// The same requirements without the rows that have nothing left to cover, and without columns.
-    /// For a master that counts no nodes.
+    /// For a master that counts no nodes but existing ones.
     pub(crate) fn rest(&self) -> Self {
-        debug_assert!(self.ranges().next().is_none(), "numbers of nodes would be forgotten");
         let mut rest = Self::new(self.core, &self.demand, &[], &[]);
+        for (kind, range, _) in self.ranges() {
+            debug_assert!(rest.counts[kind as usize].is_some(), "a number would be forgotten");
+            rest.set_range(kind as usize, range);
+        }
         for (&row, &left) in rest.limit_rows.iter().zip(&self.limits) {
             rest.lp.set_rhs(row, left.max(0) as f64);
         }
@@ -164,6 +167,12 @@ impl<'a> Master<'a> {
     /// The row that counts a kind's nodes together with its twins'.
     fn counted(&self, kind: usize) -> Option<Count> {
         self.counts[self.core.twins.first[kind] as usize]
+    }
+
+    /// The kinds whose nodes are counted, each with its row.
+    pub(crate) fn count_rows(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let counts = (0u32..).zip(&self.counts);
+        counts.filter_map(|(kind, count)| Some((kind, count.as_ref()?.row)))
     }
 
     /// Whether a range needs two rows.
@@ -274,9 +283,15 @@ impl<'a> Master<'a> {
         entries
     }
 
-    /// The row of an item that there was something to cover of.
-    pub(crate) fn row(&self, item: usize) -> Option<u32> {
-        self.row_of[item]
+    /// What is known per item, per row; nothing for the rows of other things.
+    pub(crate) fn by_row(&self, items: &[f64]) -> Vec<f64> {
+        let mut rows = vec![0.0; self.lp.rows()];
+        for (row, value) in self.row_of.iter().zip(items) {
+            if let Some(row) = row {
+                rows[*row as usize] = *value;
+            }
+        }
+        rows
     }
 
     /// Rows of items of which some are left to cover.
@@ -326,6 +341,23 @@ impl<'a> Master<'a> {
 
     pub(crate) fn value(&self) -> f64 {
         self.lp.objective()
+    }
+
+    /// Dual prices of the rows.
+    pub(crate) fn row_duals(&self) -> Vec<f64> {
+        (0..self.lp.rows() as u32).map(|row| self.lp.dual(row)).collect()
+    }
+
+    /// What a node of each kind costs at these prices of the rows, its part of limits and counts
+    /// included.
+    pub(crate) fn costs_at(&self, dual: impl Fn(u32) -> f64) -> Vec<f64> {
+        let mut costs = self.prices_at(&dual).costs(self.core);
+        for (kind, cost) in costs.iter_mut().enumerate() {
+            if let Some(count) = self.counted(kind) {
+                *cost -= dual(count.row) + count.least.map_or(0.0, &dual);
+            }
+        }
+        costs
     }
 
     /// Dual prices of the items, not negative.

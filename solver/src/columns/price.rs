@@ -154,11 +154,13 @@ const ABOVE: f64 = 1e-3;
 
 /// The kinds with a pattern that is worth a good deal more than what a node costs.
 pub(crate) fn above(priced: &[(u32, Priced)], costs: &[f64]) -> Vec<u32> {
-    let is_above = |(kind, priced): &&(u32, Priced)| {
-        let best = priced.patterns.first().map_or(0.0, |(worth, _)| *worth);
-        best > costs[*kind as usize] * (1.0 + ABOVE)
-    };
+    let is_above = |(kind, priced): &&(u32, Priced)| is_above(priced, costs[*kind as usize]);
     priced.iter().filter(is_above).map(|(kind, _)| *kind).collect()
+}
+
+/// Whether the best pattern is worth a good deal more than this.
+pub(crate) fn is_above(priced: &Priced, cost: f64) -> bool {
+    priced.patterns.first().is_some_and(|(worth, _)| *worth > cost * (1.0 + ABOVE))
 }
 
 /// A kind is near with a pattern worth this share of its cost; at most so many kinds are.

@@ -30,8 +30,10 @@ const LARGEST_BITS: i32 = 50;
 const TOLERANCE: f64 = 1e-6;
 /// Branches for the proof of any kind, and for those that hold the bound down.
 const NODES: [u32; 3] = [7, 64, 1024];
-/// Branches for the few worst kinds when the search was stopped.
+/// Branches for the worst kinds when the search was stopped: a few of them, and more while all
+/// proofs together take less than one part in so many of the search's branches.
 const HURRIED: u32 = 384;
+const HURRY: u64 = 20;
 /// How many times as many there are where a proof falls short of the search by more than this share.
 const INSIST: u32 = 8;
 const SHORT: f64 = 1e-5;
@@ -209,8 +211,9 @@ fn certificate(
         let gap = (cost as f64 - least).max(0.0);
         let many = stock::existing(core) > stock::MANY;
         let slack = SLACK.map(|share| if many { share * gap } else { 0.0 } + better / 4.0);
+        let hurry = before.done.prices / HURRY / points.len() as u64;
         let mut own = before.fork(1);
-        (prices(&Task { core, pricers, point, bits, tolerance, slack }, &mut own), own)
+        (prices(&Task { core, pricers, point, bits, tolerance, slack, hurry }, &mut own), own)
     });
     let proven: Vec<(Prices, Budget)> = proven.collect();
     let given = budget.left();
@@ -348,6 +351,8 @@ struct Task<'a> {
     tolerance: f64,
     /// How much all existing nodes together may seem to be worth beyond what they are, per step.
     slack: [f64; 2],
+    /// Branches for the last step when the search was stopped.
+    hurry: u64,
 }
 
 /// The prices of a point as whole numbers, and the proofs at these.
@@ -408,14 +413,15 @@ impl Task<'_> {
             let stopped = last && budget.is_stopped();
             let least = if stopped { HURRIED } else { nodes };
             let nodes = if last { least.max(self.point.nodes) } else { nodes };
-            let batches = if stopped { 1 } else { usize::MAX };
-            for batch in open.chunks(BATCH).take(batches) {
-                if over(batch[0], &proven) <= settled {
+            let mut left = if stopped { self.hurry } else { u64::MAX };
+            for (at, batch) in open.chunks(BATCH).enumerate() {
+                if over(batch[0], &proven) <= settled || at > 0 && left == 0 {
                     break;
                 }
                 let again: Vec<Proven> = batch.par_iter().map(|&kind| ask(kind, nodes)).collect();
                 for (&kind, new) in batch.iter().zip(again) {
                     budget.prices(new.nodes.into());
+                    left = left.saturating_sub(new.nodes.into());
                     proven[kind] = new;
                     if last && self.is_free(kind) {
                         settled = settled.max(over(kind, &proven));

@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use rayon::prelude::*;
 
 use crate::{
-    Solution, bound,
+    Problem, Solution, bound,
     certificate::Certificate,
     check,
     columns::{
@@ -13,6 +13,7 @@ use crate::{
         dive::{MANY_ITEMS, Style, dive},
         eject,
         expand::expand,
+        field::Field,
         generate::{Limits, Root, root},
         limits::{fine, rough, unit},
         perfect,
@@ -21,7 +22,7 @@ use crate::{
         prove::{self, Point, Record},
         restricted::Restricted,
         stock::{self, Blurred},
-        transfer::transfer,
+        transfer::{self, transfer},
         translate::{least_nodes, patterns, seeds, wishes},
     },
     effort::Budget,
@@ -29,7 +30,7 @@ use crate::{
     neighbourhood,
     pattern::Pricer,
     presolve::{Core, View, places::Parts},
-    problem::Money,
+    problem::{Money, NODE_KEY},
     strategy::{Options, Progress, progress},
 };
 
@@ -42,7 +43,7 @@ const STALLED: u32 = 2;
 const TIRED: (u32, f64) = (16, 0.95);
 /// Dives of the first round, which is to be over soon, and of each later one.
 const DIVES: (u64, u64) = (2, 4);
-/// With more items than this dives begin without the simplex where that may be.
+/// With more items than this dives begin without the simplex.
 const FEW_ITEMS: usize = 25;
 /// What the first dives round up at a time, as a share of the whole, and what the later ones do:
 /// one node by one is best, and takes too long where single nodes do not matter. With many items the
@@ -72,9 +73,8 @@ const LONELY: u32 = 4;
 /// The restricted master is solved in whole numbers for plans of no more nodes than this, and with so
 /// much work at most, nor with more than the search took so far.
 const RESTRICTED: (u64, u64) = (500, 4_000_000);
-/// One part in so many may go into each root, and into the one that fills existing nodes.
+/// One part in so many may go into each root.
 const ROOT: u64 = 3;
-const FILLING: u64 = 24;
 
 /// Betters a solution's bound, and its plan where a better one is found. While the search goes on
 /// bounds are floats; the one that it ends with is proven by the certificate, or by resources, or
@@ -105,6 +105,7 @@ pub(crate) fn improve(
         best: solution,
         second: None,
         spans,
+        slides: !has_strangers(problem),
         frugal: spans || core.twins.items.len() > FEW_ITEMS,
         random: options.seed ^ NEIGHBOURS,
         lonely: (Money::MAX, 0),
@@ -118,11 +119,11 @@ pub(crate) fn improve(
     let mut bounding = root(coarse, seeds(problem, &parts, coarse, search.best), budget);
     let apart = blurred.is_some().then(|| pricers(&core, &bounding));
     let record = if blurred.is_some() || spans {
-        search.bound_apart(&core, &mut bounding, apart.as_deref(), budget);
-        search.plan_apart(&bounding, budget)
+        search.plan_apart(&core, &mut bounding, apart.as_deref(), budget)
     } else {
         bounding.start_fluid(&rough(&core), budget);
-        search.approach(&core, &mut bounding, &[], View::Bound, budget);
+        search.begin(&core, &mut bounding, &[], View::Bound, budget);
+        search.refine(&mut bounding, View::Bound, budget);
         let rounds = search.deepen(&mut bounding, budget)..search.rounds();
         let mut tree = None;
         let mut planning = Planning::whole(&bounding);
@@ -148,6 +149,18 @@ fn record(root: &Root<'_>, tree: Option<Tree<'_>>) -> Record {
         Some(tree) => tree.record().clone(),
         None => Record::new(Arc::new(Point::of_root(root))),
     }
+}
+
+/// Whether some pods on a node mind others that no cap is about: a spread by node of one group looks
+/// at another that does not state it. Plans by the simplex then fare better with the greedy engine,
+/// which has to part them.
+fn has_strangers(problem: &Problem) -> bool {
+    problem.spreads.iter().any(|spread| {
+        let set = &problem.sets[spread.set as usize].groups;
+        let stated = || spread.groups.iter().map(|&group| group as usize);
+        let is_own = || set.iter().eq(stated());
+        spread.key == NODE_KEY && spread.cost.is_none() && !is_own()
+    })
 }
 
 /// How many nodes a solution uses.
@@ -200,21 +213,19 @@ impl<'a> Planning<'a> {
     }
 }
 
-/// What a turn of the search for plans is about.
-struct Ground<'a> {
-    core: &'a Core,
-    parts: &'a Parts,
-    /// More kinds of existing nodes than this are filled beforehand.
-    few: usize,
+/// What one turn of the search for plans is about.
+struct Turn {
+    parts: Parts,
+    /// At least one.
+    cores: Vec<Core>,
 }
 
-/// Existing nodes filled beforehand.
-struct Filled {
-    /// What is left to place, without the nodes.
-    rest: Core,
-    nodes: Vec<(Column, u32)>,
-    /// Columns for what is left that are known already.
-    known: Vec<Column>,
+/// The bound on its own, beside a search for plans.
+struct Apart<'a> {
+    bounding: &'a Root<'a>,
+    tree: Option<Tree<'a>>,
+    /// The next round of dives.
+    round: u32,
 }
 
 struct Search<'a> {
@@ -229,6 +240,8 @@ struct Search<'a> {
     second: Option<Solution>,
     /// Whether constraints between nodes have a say in who stands where.
     spans: bool,
+    /// Whether dives may begin without the simplex.
+    slides: bool,
     /// Whether branchings may take no more work than a part of the dives'.
     frugal: bool,
     /// Which neighbourhoods come next.
@@ -297,8 +310,8 @@ impl Search<'_> {
         }
     }
 
-    /// Solves a root that is for the bound alone; `pricers` are those of the true core where the
-    /// root's existing nodes were taken together.
+    /// Solves a root that is for the bound alone as well as the gap asks for; `pricers` are those of
+    /// the true core where the root's existing nodes were taken together.
     fn bound_apart(
         &mut self,
         core: &Core,
@@ -306,8 +319,29 @@ impl Search<'_> {
         pricers: Option<&[Pricer]>,
         budget: &mut Budget,
     ) {
-        let limits = fine(bounding.core, self.best.cost, self.options.gap_ppm);
-        generate(bounding, &limits, ROOT, budget);
+        if !self.is_done() && !budget.is_spent() {
+            let limits = fine(bounding.core, self.best.cost, self.options.gap_ppm);
+            generate(bounding, &limits, ROOT, budget);
+            self.raise_apart(core, bounding, pricers, budget);
+            for deeper in DEEPER {
+                if self.is_done() || budget.is_spent() || self.is_bound_tight(bounding) {
+                    break;
+                }
+                let limits = Limits { nodes: limits.nodes * deeper, ..limits };
+                generate(bounding, &limits, ROOT, budget);
+                self.raise_apart(core, bounding, pricers, budget);
+            }
+        }
+    }
+
+    /// Takes the root's bound, less what it owes to existing nodes that were taken together.
+    fn raise_apart(
+        &mut self,
+        core: &Core,
+        bounding: &Root<'_>,
+        pricers: Option<&[Pricer]>,
+        budget: &mut Budget,
+    ) {
         if let Some(pricers) = pricers {
             let coarse = stock::worth(bounding.core, &bounding.pricers, &bounding.duals, budget);
             self.blur = coarse - stock::worth(core, pricers, &bounding.duals, budget);
@@ -318,105 +352,146 @@ impl Search<'_> {
     /// Looks for plans in a core of their own: with pods in the places of a plan so far, and in turns
     /// with the greedy engine to find places, as long as there is work left. The places are those of
     /// the best plan first, and then of the best that came short of it, for others may have more to
-    /// give. A few existing nodes are filled before the rest is bought in one turn, and with it in the
-    /// next.
-    fn plan_apart(&mut self, bounding: &Root<'_>, budget: &mut Budget) -> Record {
-        let mut tree = None;
-        let mut round = 0;
-        let mut few = stock::MANY;
-        loop {
-            let along = self.second.take();
-            let parts = Parts::along(self.prepared.problem, along.as_ref().unwrap_or(self.best));
-            let (core, other) = self.planning_cores(&parts);
-            let cores = std::iter::once(&core).chain(&other);
-            for core in cores {
-                let ground = Ground { core, parts: &parts, few };
-                round = self.plan_in(&ground, bounding, round, &mut tree, budget);
-                self.look_around(budget);
-                if round >= self.rounds() || self.is_done() || budget.is_spent() {
-                    self.look_on(budget);
-                    return record(bounding, tree);
-                }
-            }
-            few = if few == stock::FEW { stock::MANY } else { stock::FEW };
-        }
-    }
-
-    /// Rounds of dives in a core for plans from a number on, and branchings in turns with them, until
-    /// they bring nothing more; the next round's number.
-    fn plan_in<'a>(
+    /// give. Existing nodes are filled with what is bought in one turn, and before that in the next.
+    ///
+    /// The bound comes first, about right, for its prices are a good start; then the first plan, and
+    /// only then the whole of the bound. Where the simplex does it all, it does the bound first.
+    fn plan_apart(
         &mut self,
-        ground: &Ground<'_>,
-        bounding: &'a Root<'a>,
-        round: u32,
-        tree: &mut Option<Tree<'a>>,
+        core: &Core,
+        bounding: &mut Root<'_>,
+        pricers: Option<&[Pricer]>,
         budget: &mut Budget,
-    ) -> u32 {
-        let &Ground { core, parts, few } = ground;
-        let filled = Blurred::new(core, few)
-            .and_then(|blurred| self.fill(bounding, ground, &blurred, budget));
-        let (rest, filled, known) = match &filled {
-            Some(Filled { rest, nodes, known }) => (rest, nodes.as_slice(), known.clone()),
-            None => (core, [].as_slice(), self.seeds(bounding, parts, core)),
-        };
-        let mut planning = root(rest, known, budget);
-        self.approach(core, &mut planning, filled, View::Plan, budget);
-        let mut planning = Planning::after(core, &planning, filled);
-        self.alternate(bounding, &mut planning, round..self.rounds(), STALLED, tree, budget)
+    ) -> Record {
+        if self.slides {
+            budget.lend(ROOT, |own| bounding.start_fluid(&rough(bounding.core), own));
+            self.raise_apart(core, bounding, pricers, budget);
+        } else {
+            self.bound_apart(core, bounding, pricers, budget);
+        }
+        let mut few = stock::TOO_MANY;
+        let turn = self.turn();
+        let first = &turn.cores[0];
+        let field = self.field(first, few, &turn.parts, bounding, budget);
+        let mut planning = self.open(first, &field, bounding, budget);
+        if self.slides {
+            bounding.offer(transfer(&planning, bounding.core));
+            self.bound_apart(core, bounding, pricers, budget);
+        }
+        let mut apart = Apart { bounding, tree: None, round: 0 };
+        let mut is_over = self.go_on(first, &mut planning, &field.filled, &mut apart, budget);
+        if !is_over && let Some(other) = turn.cores.get(1) {
+            is_over = self.plan_in(other, few, &turn.parts, &mut apart, budget);
+        }
+        while !is_over {
+            few = if few == stock::FEW { stock::TOO_MANY } else { stock::FEW };
+            let turn = self.turn();
+            let mut cores = turn.cores.iter();
+            is_over = cores.any(|core| self.plan_in(core, few, &turn.parts, &mut apart, budget));
+        }
+        self.look_on(budget);
+        record(apart.bounding, apart.tree)
     }
 
-    /// Cores for plans: one in which pods stay in their places, and, where that differs, one in which
-    /// the greedy engine is left to find out who stands where. Where the first tells very many more
-    /// pods apart than their requests do, the second alone: its plan is good before the first has a
-    /// relaxation.
-    fn planning_cores(&self, parts: &Parts) -> (Core, Option<Core>) {
+    /// The places that come next, and the cores to look for plans in.
+    fn turn(&mut self) -> Turn {
+        let along = self.second.take();
+        let parts = Parts::along(self.prepared.problem, along.as_ref().unwrap_or(self.best));
+        let cores = self.planning_cores(&parts);
+        Turn { parts, cores }
+    }
+
+    /// Rounds of dives in a core for plans until they bring nothing more; whether that was the last.
+    fn plan_in(
+        &mut self,
+        core: &Core,
+        few: usize,
+        parts: &Parts,
+        apart: &mut Apart<'_>,
+        budget: &mut Budget,
+    ) -> bool {
+        let field = self.field(core, few, parts, apart.bounding, budget);
+        let mut planning = self.open(core, &field, apart.bounding, budget);
+        self.go_on(core, &mut planning, &field.filled, apart, budget)
+    }
+
+    /// What is left of a core when more than `few` kinds of existing nodes are full, with columns to
+    /// start with.
+    fn field(
+        &self,
+        core: &Core,
+        few: usize,
+        parts: &Parts,
+        bounding: &Root<'_>,
+        budget: &mut Budget,
+    ) -> Field {
+        let good = |core: &Core| {
+            let mut good = seeds(self.prepared.problem, parts, core, self.best);
+            good.extend(transfer(bounding, core));
+            good
+        };
+        Field::new(core, few, &good, budget)
+    }
+
+    /// Solves a root for plans roughly, from the bound's prices on, and dives for a first one.
+    fn open<'c>(
+        &mut self,
+        core: &'c Core,
+        field: &'c Field,
+        bounding: &Root<'_>,
+        budget: &mut Budget,
+    ) -> Root<'c> {
+        let rest = field.rest.as_ref().unwrap_or(core);
+        let mut planning = root(rest, field.known.clone(), budget);
+        if self.slides {
+            let prices = transfer::prices(bounding, rest);
+            budget.lend(ROOT, |own| planning.start_at(prices, &rough(rest), own));
+        }
+        self.begin(core, &mut planning, &field.filled, View::Plan, budget);
+        planning
+    }
+
+    /// Solves a root for plans well, and goes on with rounds of dives, and branchings of the bound in
+    /// turns with them, until they bring nothing more; whether that was the last of all.
+    fn go_on(
+        &mut self,
+        core: &Core,
+        planning: &mut Root<'_>,
+        filled: &[(Column, u32)],
+        apart: &mut Apart<'_>,
+        budget: &mut Budget,
+    ) -> bool {
+        self.refine(planning, View::Plan, budget);
+        let mut planning = Planning::after(core, planning, filled);
+        let rounds = apart.round..self.rounds();
+        let Apart { bounding, tree, round } = apart;
+        *round = self.alternate(bounding, &mut planning, rounds, STALLED, tree, budget);
+        let is_last = *round >= self.rounds();
+        self.look_around(budget);
+        is_last || self.is_done() || budget.is_spent()
+    }
+
+    /// Cores for plans, one or two: one in which pods stay in their places, and, where that differs,
+    /// one in which the greedy engine is left to find out who stands where. Where the first tells very
+    /// many more pods apart than their requests do, the second alone: its plan is good before the
+    /// first has a relaxation.
+    fn planning_cores(&self, parts: &Parts) -> Vec<Core> {
         let problem = self.prepared.problem;
         let anywhere = Parts::anywhere(&bound::placed(problem, self.best));
         let fine = Core::new(problem, parts, View::Plan);
         let rough = Core::without_slack(problem, &anywhere, View::Plan, nodes(self.best));
         let rows = |core: &Core| core.twins.items.len();
         if rows(&fine) > FINE * rows(&rough) {
-            (rough, None)
+            vec![rough]
         } else if fine.items.len() == rough.items.len() {
-            (fine, None)
+            vec![fine]
         } else {
-            (fine, Some(rough))
+            vec![fine, rough]
         }
     }
 
-    /// Fills the existing nodes, so that only nodes for sale are left to decide on; `None` when pods
-    /// remain that nothing for sale holds.
-    fn fill(
-        &self,
-        bounding: &Root<'_>,
-        ground: &Ground<'_>,
-        blurred: &Blurred,
-        budget: &mut Budget,
-    ) -> Option<Filled> {
-        let core = ground.core;
-        let seeds = self.seeds(bounding, ground.parts, &blurred.core);
-        let mut coarse = root(&blurred.core, seeds, budget);
-        generate(&mut coarse, &rough(&blurred.core), FILLING, budget);
-        let (nodes, left) = stock::fill(core, blurred, &coarse, budget);
-        let rest = stock::without_nodes(core, &left);
-        let clusters = stock::existing(&blurred.core) as u32;
-        let known = (0..coarse.pool.len() as u32).map(|at| coarse.pool.get(at));
-        let known = known.filter(|column| column.kind >= clusters);
-        let known = known
-            .map(|column| Column { kind: column.kind - clusters, pattern: column.pattern.clone() });
-        let known = known.collect();
-        rest.is_sellable().then_some(Filled { rest, nodes, known })
-    }
-
-    /// Columns that a root for plans starts with.
-    fn seeds(&self, bounding: &Root<'_>, parts: &Parts, core: &Core) -> Vec<Column> {
-        let mut seeds = seeds(self.prepared.problem, parts, core, self.best);
-        seeds.extend(transfer(bounding, core));
-        seeds
-    }
-
-    /// Solves a root roughly, dives for a first good plan, and then solves the root well.
-    fn approach(
+    /// Solves a root roughly, and dives for a first good plan.
+    fn begin(
         &mut self,
         core: &Core,
         root: &mut Root<'_>,
@@ -431,16 +506,26 @@ impl Search<'_> {
         if !self.is_done() && !budget.is_spent() {
             self.dive(&mut Planning::after(core, root, filled), 0, budget);
         }
-        if !self.is_done() && !budget.is_spent() {
-            let limits = fine(root.core, self.best.cost, self.options.gap_ppm);
-            if view == View::Bound {
-                budget.lend(ROOT, |own| root.climb_on(&limits, own));
-            }
-            generate(root, &limits, ROOT, budget);
-            if view == View::Bound {
-                self.raise(root.bound);
-            }
+    }
+
+    /// Solves a root well that was solved roughly.
+    fn refine(&mut self, root: &mut Root<'_>, view: View, budget: &mut Budget) {
+        if self.is_done() || budget.is_spent() {
+            return;
         }
+        let limits = fine(root.core, self.best.cost, self.options.gap_ppm);
+        if view == View::Bound {
+            budget.lend(ROOT, |own| root.climb_on(&limits, own));
+        }
+        generate(root, &limits, ROOT, budget);
+        if view == View::Bound {
+            self.raise(root.bound);
+        }
+    }
+
+    /// Whether the plan is further from a root's value than the bound.
+    fn is_bound_tight(&self, root: &Root<'_>) -> bool {
+        root.value - root.bound < self.best.cost as f64 - root.value
     }
 
     /// Where pricing of 64 branches leaves the value and the bound of a root further apart than
@@ -451,9 +536,7 @@ impl Search<'_> {
         for deeper in DEEPER {
             self.dive(&mut Planning::whole(root), rounds, budget);
             rounds += 1;
-            let cost = self.best.cost as f64;
-            let is_plan = root.value - root.bound < cost - root.value;
-            if self.is_done() || budget.is_spent() || is_plan {
+            if self.is_done() || budget.is_spent() || self.is_bound_tight(root) {
                 break;
             }
             let limits = fine(root.core, self.best.cost, self.options.gap_ppm);
@@ -584,7 +667,7 @@ impl Search<'_> {
         let cutoff = self.best.total().saturating_sub(planning.paid());
         let root = planning.root;
         let items = root.core.twins.items.len();
-        let slides = !self.spans && items > FEW_ITEMS;
+        let slides = self.slides && items > FEW_ITEMS;
         let pace = Pace { slides, hurries: slides || items > MANY_ITEMS };
         let styles: Vec<Style> =
             (first..first + count).map(|at| style(at, self.options.seed, pace)).collect();

@@ -19,7 +19,9 @@ use crate::{
 /// More kinds of existing nodes than this are taken together for the bound: each has a row of its
 /// own otherwise, and the bound is the closer for it.
 pub(crate) const MANY: usize = 24;
-/// The same for plans in every other turn: more are filled before the rest is bought.
+/// More than this are filled before the rest is bought, in one turn of the search for plans and in
+/// the next.
+pub(crate) const TOO_MANY: usize = 400;
 pub(crate) const FEW: usize = 4;
 /// How many clusters there are at most for each kind of place.
 const CLUSTERS: usize = 8;

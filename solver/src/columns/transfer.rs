@@ -48,6 +48,15 @@ pub(crate) fn transfer(root: &Root<'_>, core: &Core) -> Vec<Column> {
     columns
 }
 
+/// What a root's best prices say of another core's items: of each what its groups' pods are worth,
+/// the most where they are told apart there.
+pub(crate) fn prices(root: &Root<'_>, core: &Core) -> Vec<f64> {
+    let price = |others: &Vec<u32>| {
+        others.iter().map(|&other| root.duals.items[other as usize]).fold(0.0, f64::max)
+    };
+    counterparts(core, root.core).iter().map(price).collect()
+}
+
 /// What a kind is, wherever it stands.
 fn likeness(kind: &Kind) -> (&[i64], i64, &[(u32, i64)]) {
     (&kind.capacity, kind.price, &kind.limits)

@@ -13,10 +13,11 @@ use crate::{
         },
         fluid,
         pool::{Column, Pool},
-        price::above,
+        price::is_above,
     },
     effort::Budget,
-    pattern::{Ask, Priced},
+    pattern::Ask,
+    presolve::Source,
 };
 
 /// The simplex takes over when so many rows are left.
@@ -29,8 +30,9 @@ const ROUNDS: (u32, u32) = (1, 2);
 /// share of the whole, in a hurry and otherwise.
 const MOST_ROUNDS: u32 = 8;
 const UNDONE: (f64, f64) = (0.02, 0.01);
-/// Branches per pricing.
+/// Branches per pricing, which ends when no pattern is worth more than the cost and this share of it.
 const NODES: u32 = 8;
+const ENOUGH: f64 = 1e-4;
 /// Amounts from which on a column is used, and by which they may fall short of whole numbers.
 const USED: f64 = 1e-9;
 const ROUND: f64 = 1e-6;
@@ -38,22 +40,16 @@ const ROUND: f64 = 1e-6;
 const DOUBT: f64 = 2e-3;
 
 impl Dive<'_> {
-    /// Whether this dive begins with a slide: where nothing but pods asks for rows that matter, and
-    /// there are many of them. One that is to take care needs exact amounts from the start.
+    /// Whether this dive begins with a slide: where there are many rows of pods. One that is to take
+    /// care needs exact amounts from the start.
     pub(super) fn slides(&self) -> bool {
-        self.style.slides
-            && self.care != MORE
-            && self.master.open_rows() > FEW_ROWS
-            && self.master.ranges().next().is_none()
+        self.style.slides && self.care != MORE && self.master.open_rows() > FEW_ROWS
     }
 
     /// Fixes columns until few rows are left, and goes on with the simplex for these; false when
     /// that would cost too much or take too long.
     pub(super) fn slide(&mut self, cutoff: f64, budget: &mut Budget) -> bool {
-        let prices = self.root.master.prices();
-        // Pods that ride along where room is left over have no price in the relaxation, and would be
-        // left behind when that room is gone, if it were not for what their resources cost.
-        let mut model = Augmented::new(&self.master, &prices.items, &fluid::prices(self.core));
+        let mut model = Augmented::new(&self.master, &self.root.master.row_duals(), &self.least());
         self.take_over(&mut model);
         while self.master.open_rows() > FEW_ROWS {
             if budget.is_spent() || self.paid + model.value() > cutoff * (1.0 + DOUBT) {
@@ -67,6 +63,18 @@ impl Dive<'_> {
         }
         self.land(&model);
         true
+    }
+
+    /// What is left undone of each row is worth this much at least. Pods that ride along where room
+    /// is left over have no price in the relaxation, and would be left behind when that room is gone,
+    /// if it were not for what their resources cost. One existing node too many is as bad as what it
+    /// holds is worth.
+    fn least(&self) -> Vec<f64> {
+        let mut least = self.master.by_row(&fluid::prices(self.core));
+        for (kind, row) in self.master.count_rows() {
+            least[row as usize] = self.root.worth[kind as usize];
+        }
+        least
     }
 
     /// The root's good columns, and the amounts of those that it uses.
@@ -83,17 +91,11 @@ impl Dive<'_> {
         model.renew(&self.master, |_| true);
     }
 
-    /// Fixes columns: whole parts first, then the largest fractions, dear ones before cheap ones.
-    /// In a hurry the whole parts of all are taken to begin with. False when none fits what remains.
+    /// Fixes columns: whole parts first, then the largest fractions. False when none fits what
+    /// remains.
     fn fix_some(&mut self, model: &mut Augmented) -> bool {
-        let price = |line: &Line| self.core.kinds[line.column.kind as usize].price as f64;
         let spare = self.paid + self.style.batch * (self.paid + model.value());
-        let mut used: Vec<&mut Line> =
-            model.lines.iter_mut().filter(|line| line.amount > USED).collect();
-        let dearest = used.iter().map(|line| price(line)).fold(0.0, f64::max);
-        if !self.style.hasty || self.paid > 0.0 {
-            used.retain(|line| price(line) >= self.style.large * dearest);
-        }
+        let mut used = self.candidates_of(model);
         let mut some = false;
         for line in &mut used {
             let copies = (line.amount + ROUND).floor() as u32;
@@ -110,6 +112,23 @@ impl Dive<'_> {
             some |= self.fix_line(line, 1);
         }
         some
+    }
+
+    /// The columns to choose from: those of existing nodes where they come first, or those that are
+    /// used of the dear kinds. In a hurry all to begin with.
+    fn candidates_of<'m>(&self, model: &'m mut Augmented) -> Vec<&'m mut Line> {
+        let kind = |line: &Line| &self.core.kinds[line.column.kind as usize];
+        let exists = |line: &Line| matches!(kind(line).source, Source::Nodes(_));
+        let price = |line: &Line| kind(line).price as f64;
+        let used = model.lines.iter_mut().filter(|line| line.amount > USED);
+        let mut used: Vec<&mut Line> = used.collect();
+        if self.style.nodes && used.iter().any(|line| exists(line)) {
+            used.retain(|line| exists(line));
+        } else if !self.style.hasty || self.paid > 0.0 {
+            let dearest = used.iter().map(|line| price(line)).fold(0.0, f64::max);
+            used.retain(|line| price(line) >= self.style.large * dearest);
+        }
+        used
     }
 
     fn score(&mut self, line: &Line) -> f64 {
@@ -147,15 +166,15 @@ impl Dive<'_> {
         };
         budget.spend(model.settle());
         for round in 1..=MOST_ROUNDS {
-            let mut kinds: Vec<u32> = self.families.iter().map(|family| family[0]).collect();
+            let mut families: Vec<usize> = (0..self.families.len()).collect();
             let mut news = 0;
             for _ in 0..PRICINGS {
-                if kinds.is_empty() || budget.is_spent() {
+                if families.is_empty() || budget.is_spent() {
                     break;
                 }
-                let (new, above) = self.price_lines(model, &kinds, budget);
+                let (new, above) = self.price_lines(model, &families, budget);
                 news += new;
-                kinds = above;
+                families = above;
                 budget.spend(model.settle());
                 if new == 0 {
                     break;
@@ -171,31 +190,44 @@ impl Dive<'_> {
         }
     }
 
-    /// Prices kinds: how many new columns came, and which kinds had any that is worth more than it
-    /// costs.
+    /// Prices kinds, of twins one after the other until one has a good pattern: how many new columns
+    /// came, and which families had any that is worth more than it costs.
     fn price_lines(
-        &self,
+        &mut self,
         model: &mut Augmented,
-        kinds: &[u32],
+        families: &[usize],
         budget: &mut Budget,
-    ) -> (usize, Vec<u32>) {
-        let duals = self.master.prices_at(|row| model.dual(row));
-        let (profits, costs) = (duals.profits(self.core), duals.costs(self.core));
+    ) -> (usize, Vec<usize>) {
+        let profits = self.master.prices_at(|row| model.dual(row));
+        let profits = profits.profits(self.core);
+        let costs = self.master.costs_at(|row| model.dual(row));
         let mut found = Vec::new();
-        for &kind in kinds.iter().filter(|&&kind| self.master.affordable(kind as usize) > 0) {
-            let at = kind as usize;
-            let priced: Priced = self.root.pricers[at].price_lean(&Ask {
-                profits: profits.on(&self.core.kinds[at]),
-                limits: self.master.demand(),
-                enough: costs[at] * (1.0 + 1e-4),
-                nodes: NODES,
-                keep: 1,
-                exact: false,
-            });
-            budget.prices(priced.nodes.into());
-            found.push((kind, priced));
+        let mut above = Vec::new();
+        self.rounds += 1;
+        for &family in families {
+            let kinds = &self.families[family];
+            let (later, first) = kinds.split_at(self.rounds % kinds.len());
+            for &kind in first.iter().chain(later) {
+                let at = kind as usize;
+                if self.master.affordable(at) == 0 {
+                    continue;
+                }
+                let priced = self.root.pricers[at].price_lean(&Ask {
+                    profits: profits.on(&self.core.kinds[at]),
+                    limits: self.master.demand(),
+                    enough: costs[at] * (1.0 + ENOUGH),
+                    nodes: NODES,
+                    keep: 1,
+                    exact: false,
+                });
+                budget.prices(priced.nodes.into());
+                found.push((kind, priced));
+                if is_above(&found[found.len() - 1].1, costs[at]) {
+                    above.push(family);
+                    break;
+                }
+            }
         }
-        let above = above(&found, &costs);
         (model.take(self.core, &self.master, found, &costs), above)
     }
 
@@ -216,9 +248,15 @@ impl Dive<'_> {
     }
 }
 
-/// Whether a column costs a good deal more than what it covers is worth.
+/// Whether a column costs a good deal more than the pods on it are worth. What it takes of limits, and
+/// of existing nodes, is a part of its cost.
 fn is_dear(line: &Line, prices: &[f64]) -> bool {
-    line.cost - line.worth(|row| prices[row]) > DEAR * line.cost
+    let (mut worth, mut cost) = (0.0, line.cost);
+    for &(row, entry) in &line.entries {
+        let price = entry * prices[row as usize];
+        if price > 0.0 { worth += price } else { cost -= price }
+    }
+    cost - worth > DEAR * cost
 }
 
 #[cfg(test)]
@@ -233,8 +271,11 @@ mod tests {
             limits::fine,
             plan::Plan,
         },
-        presolve::Core,
-        problem::{Class, Group, Offering},
+        presolve::{
+            Core, View,
+            places::{Part, Parts},
+        },
+        problem::{Class, Group, Node, Offering},
         random::next,
     };
 
@@ -346,6 +387,59 @@ mod tests {
             let (plan, bound) = plan_of(&core);
             let cost = plan.cost as f64;
             assert!(plan.whole && cost < 1.02 * bound, "{cost} over {bound}, case {seed}");
+        }
+    }
+
+    /// Three zones with the same two sizes, ten existing nodes in each, and most of the pods bound to the
+    /// last zone.
+    fn zones(random: &mut u64) -> Core {
+        let mut problem = many_zones(shop(random, None));
+        let pods: Vec<u32> = problem.groups.iter().map(|group| group.count).collect();
+        let free = |part: i64| vec![380 * part, 1_400 * part];
+        let node = |at: i64| Node { free: free(1 + at % 10), domains: vec![at as u32 % 3] };
+        problem.nodes = (0..30).map(node).collect();
+        problem.classes[0].nodes = BitSet::full(30);
+        let mut parts = Parts { parts: Vec::new(), places: Vec::new() };
+        parts.places = (0..3).map(|zone| vec![(0, zone)]).collect();
+        for (group, &pods) in (0u32..).zip(&pods) {
+            let few = pods / 8;
+            let split = [few, few, pods - 2 * few].into_iter().zip(0..);
+            let split = split.map(|(pods, place)| Part { group, pods, place: Some(place) });
+            parts.parts.extend(split.filter(|part| part.pods > 0));
+        }
+        Core::new(&problem, &parts, View::Plan)
+    }
+
+    fn many_zones(mut problem: Problem) -> Problem {
+        problem.keys = vec![3];
+        let sizes = problem.offerings.into_iter();
+        let zoned = |offering: Offering| {
+            (0..3).map(move |zone| Offering { domains: vec![zone], ..offering.clone() })
+        };
+        problem.offerings = sizes.flat_map(zoned).collect();
+        problem.classes[0].offerings = BitSet::full(problem.offerings.len());
+        problem
+    }
+
+    /// Pods whose own zone has nodes left find them, and no existing node is used twice.
+    #[test]
+    fn existing_nodes_and_zones_take_part() {
+        for seed in 1..7 {
+            let core = zones(&mut { seed });
+            let style = Style { nodes: seed % 2 == 0, ..STYLE };
+            let budget = &mut Budget::new(u64::MAX, None);
+            let root = solved(&core, budget);
+            assert!(Dive::new(&root, style).master.count_rows().count() > 12, "case {seed}");
+            assert!(Dive::new(&root, style).slides());
+            let plan = dive(&root, style, i64::MAX, budget).0.expect("there is work enough");
+            let cost = plan.cost as f64;
+            assert!(plan.whole, "case {seed}");
+            assert!(cost < 1.03 * root.bound, "{cost} over {}, case {seed}", root.bound);
+            for (at, kind) in (0u32..).zip(&core.kinds) {
+                let copies = plan.nodes.iter().filter(|(column, _)| column.kind == at);
+                let copies: u32 = copies.map(|(_, copies)| copies).sum();
+                assert!(copies <= kind.most, "{copies} of kind {at}, case {seed}");
+            }
         }
     }
 
