@@ -1,0 +1,234 @@
+//! Plans in a core of their own beside the bound's, where constraints span nodes or existing nodes are
+//! many.
+
+use crate::{
+    Problem, bound,
+    columns::{
+        branch::Tree,
+        field::Field,
+        generate::{Limits, Root, root},
+        limits::{fine, rough},
+        pool::Column,
+        prove::Record,
+        search::{DEEPER, Planning, ROOT, STALLED, Search, generate, nodes, record},
+        stock,
+        transfer::{self, transfer},
+        translate::seeds,
+    },
+    effort::Budget,
+    pattern::Pricer,
+    presolve::{Core, View, places::Parts},
+    problem::NODE_KEY,
+};
+
+/// So many times as many rows are too many for a plan in which pods stay in their places.
+const FINE: usize = 2;
+
+/// What one turn of the search for plans is about.
+struct Turn {
+    parts: Parts,
+    /// At least one.
+    cores: Vec<Core>,
+}
+
+/// The bound on its own, beside a search for plans.
+struct Apart<'a> {
+    bounding: &'a Root<'a>,
+    tree: Option<Tree<'a>>,
+    /// The next round of dives.
+    round: u32,
+}
+
+impl Search<'_> {
+    /// Looks for plans in a core of their own: with pods in the places of a plan so far, and in turns
+    /// with the greedy engine to find places, as long as there is work left. The places are those of
+    /// the best plan first, and then of the best that came short of it, for others may have more to
+    /// give. Existing nodes are filled with what is bought in one turn, and before that in the next.
+    ///
+    /// The bound comes first, about right, for its prices are a good start; then the first plan, and
+    /// only then the whole of the bound. Where the simplex does it all, it does the bound first.
+    pub(super) fn plan_apart(
+        &mut self,
+        core: &Core,
+        bounding: &mut Root<'_>,
+        pricers: Option<&[Pricer]>,
+        budget: &mut Budget,
+    ) -> Record {
+        if self.slides {
+            budget.lend(ROOT, |own| bounding.start_fluid(&rough(bounding.core), own));
+            self.raise_apart(core, bounding, pricers, budget);
+        } else {
+            self.bound_apart(core, bounding, pricers, budget);
+        }
+        let mut few = stock::TOO_MANY;
+        let turn = self.turn();
+        let first = &turn.cores[0];
+        let field = self.field(first, few, &turn.parts, bounding, budget);
+        let mut planning = self.open(first, &field, bounding, budget);
+        if self.slides {
+            bounding.offer(transfer(&planning, bounding.core));
+            self.bound_apart(core, bounding, pricers, budget);
+        }
+        let mut apart = Apart { bounding, tree: None, round: 0 };
+        let mut is_over = self.go_on(first, &mut planning, &field.filled, &mut apart, budget);
+        if !is_over && let Some(other) = turn.cores.get(1) {
+            is_over = self.plan_in(other, few, &turn.parts, &mut apart, budget);
+        }
+        while !is_over {
+            few = if few == stock::FEW { stock::TOO_MANY } else { stock::FEW };
+            let turn = self.turn();
+            let mut cores = turn.cores.iter();
+            is_over = cores.any(|core| self.plan_in(core, few, &turn.parts, &mut apart, budget));
+        }
+        self.look_on(budget);
+        record(apart.bounding, apart.tree)
+    }
+
+    /// Solves a root that is for the bound alone as well as the gap asks for; `pricers` are those of
+    /// the true core where the root's existing nodes were taken together.
+    fn bound_apart(
+        &mut self,
+        core: &Core,
+        bounding: &mut Root<'_>,
+        pricers: Option<&[Pricer]>,
+        budget: &mut Budget,
+    ) {
+        if !self.is_done() && !budget.is_spent() {
+            let limits = fine(bounding.core, self.best.cost, self.options.gap_ppm);
+            generate(bounding, &limits, ROOT, budget);
+            self.raise_apart(core, bounding, pricers, budget);
+            for deeper in DEEPER {
+                if self.is_done() || budget.is_spent() || self.is_bound_tight(bounding) {
+                    break;
+                }
+                let limits = Limits { nodes: limits.nodes * deeper, ..limits };
+                generate(bounding, &limits, ROOT, budget);
+                self.raise_apart(core, bounding, pricers, budget);
+            }
+        }
+    }
+
+    /// Takes the root's bound, less what it owes to existing nodes that were taken together.
+    fn raise_apart(
+        &mut self,
+        core: &Core,
+        bounding: &Root<'_>,
+        pricers: Option<&[Pricer]>,
+        budget: &mut Budget,
+    ) {
+        if let Some(pricers) = pricers {
+            let coarse = stock::worth(bounding.core, &bounding.pricers, &bounding.duals, budget);
+            self.blur = coarse - stock::worth(core, pricers, &bounding.duals, budget);
+        }
+        self.raise(bounding.bound);
+    }
+
+    /// The places that come next, and the cores to look for plans in.
+    fn turn(&mut self) -> Turn {
+        let along = self.second.take();
+        let parts = Parts::along(self.prepared.problem, along.as_ref().unwrap_or(self.best));
+        let cores = self.planning_cores(&parts);
+        Turn { parts, cores }
+    }
+
+    /// Rounds of dives in a core for plans until they bring nothing more; whether that was the last.
+    fn plan_in(
+        &mut self,
+        core: &Core,
+        few: usize,
+        parts: &Parts,
+        apart: &mut Apart<'_>,
+        budget: &mut Budget,
+    ) -> bool {
+        let field = self.field(core, few, parts, apart.bounding, budget);
+        let mut planning = self.open(core, &field, apart.bounding, budget);
+        self.go_on(core, &mut planning, &field.filled, apart, budget)
+    }
+
+    /// What is left of a core when more than `few` kinds of existing nodes are full, with columns to
+    /// start with.
+    fn field(
+        &self,
+        core: &Core,
+        few: usize,
+        parts: &Parts,
+        bounding: &Root<'_>,
+        budget: &mut Budget,
+    ) -> Field {
+        let good = |core: &Core| {
+            let mut good = seeds(self.prepared.problem, parts, core, self.best);
+            good.extend(transfer(bounding, core));
+            good
+        };
+        Field::new(core, few, &good, budget)
+    }
+
+    /// Solves a root for plans roughly, from the bound's prices on, and dives for a first one.
+    fn open<'c>(
+        &mut self,
+        core: &'c Core,
+        field: &'c Field,
+        bounding: &Root<'_>,
+        budget: &mut Budget,
+    ) -> Root<'c> {
+        let rest = field.rest.as_ref().unwrap_or(core);
+        let mut planning = root(rest, field.known.clone(), budget);
+        if self.slides {
+            let prices = transfer::prices(bounding, rest);
+            budget.lend(ROOT, |own| planning.start_at(prices, &rough(rest), own));
+        }
+        self.begin(core, &mut planning, &field.filled, View::Plan, budget);
+        planning
+    }
+
+    /// Solves a root for plans well, and goes on with rounds of dives, and branchings of the bound in
+    /// turns with them, until they bring nothing more; whether that was the last of all.
+    fn go_on(
+        &mut self,
+        core: &Core,
+        planning: &mut Root<'_>,
+        filled: &[(Column, u32)],
+        apart: &mut Apart<'_>,
+        budget: &mut Budget,
+    ) -> bool {
+        self.refine(planning, View::Plan, budget);
+        let mut planning = Planning::after(core, planning, filled);
+        let rounds = apart.round..self.rounds();
+        let Apart { bounding, tree, round } = apart;
+        *round = self.alternate(bounding, &mut planning, rounds, STALLED, tree, budget);
+        let is_last = *round >= self.rounds();
+        self.look_around(budget);
+        is_last || self.is_done() || budget.is_spent()
+    }
+
+    /// Cores for plans, one or two: one in which pods stay in their places, and, where that differs,
+    /// one in which the greedy engine is left to find out who stands where. Where the first tells very
+    /// many more pods apart than their requests do, the second alone: its plan is good before the
+    /// first has a relaxation.
+    fn planning_cores(&self, parts: &Parts) -> Vec<Core> {
+        let problem = self.prepared.problem;
+        let anywhere = Parts::anywhere(&bound::placed(problem, self.best));
+        let fine = Core::new(problem, parts, View::Plan);
+        let rough = Core::without_slack(problem, &anywhere, View::Plan, nodes(self.best));
+        let rows = |core: &Core| core.twins.items.len();
+        if rows(&fine) > FINE * rows(&rough) {
+            vec![rough]
+        } else if fine.items.len() == rough.items.len() {
+            vec![fine]
+        } else {
+            vec![fine, rough]
+        }
+    }
+}
+
+/// Whether some pods on a node mind others that no cap is about: a spread by node of one group looks
+/// at another that does not state it. Plans by the simplex then fare better with the greedy engine,
+/// which has to part them.
+pub(super) fn has_strangers(problem: &Problem) -> bool {
+    problem.spreads.iter().any(|spread| {
+        let set = &problem.sets[spread.set as usize].groups;
+        let stated = || spread.groups.iter().map(|&group| group as usize);
+        let is_own = || set.iter().eq(stated());
+        spread.key == NODE_KEY && spread.cost.is_none() && !is_own()
+    })
+}
