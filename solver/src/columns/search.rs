@@ -120,7 +120,8 @@ pub(crate) fn improve(
         search.plan_apart(&core, &mut bounding, apart.as_deref(), budget)
     } else {
         bounding.start_fluid(&rough(&core), budget);
-        search.begin(&core, &mut bounding, &[], View::Bound, budget);
+        let units = budget.left() / ROOT;
+        search.begin(&core, &mut bounding, &[], View::Bound, units, budget);
         search.refine(&mut bounding, View::Bound, budget);
         let rounds = search.deepen(&mut bounding, budget)..search.rounds();
         let mut tree = None;
@@ -281,16 +282,18 @@ impl Search<'_> {
         }
     }
 
-    /// Solves a root roughly, and dives for a first good plan.
+    /// Solves a root roughly, with so many units at most, and dives for a first good plan.
     fn begin(
         &mut self,
         core: &Core,
         root: &mut Root<'_>,
         filled: &[(Column, u32)],
         view: View,
+        units: u64,
         budget: &mut Budget,
     ) {
-        generate(root, &rough(root.core), ROOT, budget);
+        let limits = rough(root.core);
+        budget.lend_units(units, |own| root.generate(&limits, own));
         if view == View::Bound {
             self.raise(root.bound);
         }

@@ -173,11 +173,16 @@ impl Search<'_> {
     ) -> Root<'c> {
         let rest = field.rest.as_ref().unwrap_or(core);
         let mut planning = root(rest, field.known.clone(), budget);
+        let mut units = budget.left() / ROOT;
         if self.slides {
+            let before = budget.left();
             let prices = transfer::prices(bounding, rest);
             budget.lend(ROOT, |own| planning.start_at(prices, &rough(rest), own));
+            // A dive makes do with what there is after as much work again; with hundreds of rows the
+            // simplex takes ten times as long.
+            units = before - budget.left();
         }
-        self.begin(core, &mut planning, &field.filled, View::Plan, budget);
+        self.begin(core, &mut planning, &field.filled, View::Plan, units, budget);
         planning
     }
 
