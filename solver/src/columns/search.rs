@@ -43,7 +43,7 @@ const STALLED: u32 = 2;
 const TIRED: (u32, f64) = (16, 0.95);
 /// Dives of the first round, which is to be over soon, and of each later one.
 const DIVES: (u64, u64) = (2, 4);
-/// With more items than this dives begin without the simplex.
+/// With more items than this dives, and roots, may begin without the simplex.
 const FEW_ITEMS: usize = 25;
 /// What the first dives round up at a time, as a share of the whole, and what the later ones do:
 /// one node by one is best, and takes too long where single nodes do not matter. With many items the
@@ -103,7 +103,7 @@ pub(crate) fn improve(
         best: solution,
         second: None,
         spans,
-        slides: !apart::has_strangers(problem),
+        slides: core.twins.items.len() > FEW_ITEMS && !apart::has_strangers(problem),
         frugal: spans || core.twins.items.len() > FEW_ITEMS,
         random: options.seed ^ NEIGHBOURS,
         lonely: (Money::MAX, 0),
