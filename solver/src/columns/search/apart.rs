@@ -58,6 +58,7 @@ impl Search<'_> {
             budget.lend(ROOT, |own| bounding.start_fluid(&rough(bounding.core), own));
             self.raise_apart(core, bounding, pricers, budget);
         } else {
+            // Even where resources alone prove the plan: a certificate needs prices.
             self.bound_apart(core, bounding, pricers, budget);
         }
         let mut few = stock::TOO_MANY;
@@ -65,7 +66,7 @@ impl Search<'_> {
         let first = &turn.cores[0];
         let field = self.field(first, few, &turn.parts, bounding, budget);
         let mut planning = self.open(first, &field, bounding, budget);
-        if self.slides {
+        if self.slides && !self.is_done() && !budget.is_spent() {
             bounding.offer(transfer(&planning, bounding.core));
             self.bound_apart(core, bounding, pricers, budget);
         }
@@ -93,18 +94,16 @@ impl Search<'_> {
         pricers: Option<&[Pricer]>,
         budget: &mut Budget,
     ) {
-        if !self.is_done() && !budget.is_spent() {
-            let limits = fine(bounding.core, self.best.cost, self.options.gap_ppm);
+        let limits = fine(bounding.core, self.best.cost, self.options.gap_ppm);
+        generate(bounding, &limits, ROOT, budget);
+        self.raise_apart(core, bounding, pricers, budget);
+        for deeper in DEEPER {
+            if self.is_done() || budget.is_spent() || self.is_bound_tight(bounding) {
+                break;
+            }
+            let limits = Limits { nodes: limits.nodes * deeper, ..limits };
             generate(bounding, &limits, ROOT, budget);
             self.raise_apart(core, bounding, pricers, budget);
-            for deeper in DEEPER {
-                if self.is_done() || budget.is_spent() || self.is_bound_tight(bounding) {
-                    break;
-                }
-                let limits = Limits { nodes: limits.nodes * deeper, ..limits };
-                generate(bounding, &limits, ROOT, budget);
-                self.raise_apart(core, bounding, pricers, budget);
-            }
         }
     }
 
@@ -236,4 +235,28 @@ pub(super) fn has_strangers(problem: &Problem) -> bool {
         let is_own = || set.iter().eq(stated());
         spread.key == NODE_KEY && spread.cost.is_none() && !is_own()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        BitSet,
+        problem::{PodSet, Spread},
+    };
+
+    #[test]
+    fn a_spread_by_node_that_looks_at_others_has_strangers() {
+        let spread = |groups: &[u32], set: &[usize], key: u8, cost| {
+            let set =
+                PodSet { groups: BitSet::from_indices(3, set.iter().copied()), bound: vec![] };
+            let spread = Spread { groups: groups.to_vec(), key, cost, ..Spread::even(0, 1, 0, 1) };
+            Problem { sets: vec![set], spreads: vec![spread], ..Problem::default() }
+        };
+        assert!(!has_strangers(&spread(&[0, 2], &[0, 2], NODE_KEY, None)));
+        assert!(has_strangers(&spread(&[0, 2], &[0, 1, 2], NODE_KEY, None)));
+        assert!(has_strangers(&spread(&[0], &[1], NODE_KEY, None)));
+        assert!(!has_strangers(&spread(&[0], &[1], 0, None)));
+        assert!(!has_strangers(&spread(&[0], &[1], NODE_KEY, Some(5))));
+    }
 }
