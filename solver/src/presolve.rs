@@ -252,8 +252,12 @@ impl Core {
 /// that ask the same.
 fn rules(problem: &Problem, parts: &Parts, view: View) -> Vec<Option<(Rule, u32)>> {
     let by_node = rules_by_node(problem, view);
+    let on_one_node = ceilings::on_one_node(problem, parts);
+    if on_one_node.is_empty() {
+        return by_node;
+    }
     let mut all = by_node.clone();
-    for OnOneNode { rule, groups, most } in ceilings::on_one_node(problem, parts) {
+    for OnOneNode { rule, groups, most } in on_one_node {
         for group in groups {
             let old = &mut all[group as usize];
             if old.is_none_or(|(_, old)| most < old) {
@@ -264,7 +268,7 @@ fn rules(problem: &Problem, parts: &Parts, view: View) -> Vec<Option<(Rule, u32)
     let (wants, none) = (view.wants(problem), Ceilings::default());
     let count = |rules: &[_]| items(problem, parts, rules, &wants, &none).items.len();
     let few = MANY_ITEMS.max(count(&by_node) * 2);
-    if all == by_node || count(&all) <= few { all } else { by_node }
+    if count(&all) <= few { all } else { by_node }
 }
 
 /// The same for constraints that look at single nodes.

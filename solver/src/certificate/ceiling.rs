@@ -268,7 +268,7 @@ mod tests {
         exclusion(|problem, _| problem.sets[0].groups = BitSet::empty(1));
     }
 
-    /// One size at 12 in both zones, with room for all six pods, and a certificate that pays 2 for
+    /// One size at 12 in both zones, with room for all six pods, and a certificate that pays 4 for
     /// each and rests on a cap.
     fn large(rule: Rule) -> (Problem, Certificate) {
         let mut problem = problem();

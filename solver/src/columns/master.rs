@@ -353,9 +353,7 @@ impl<'a> Master<'a> {
     pub(crate) fn costs_at(&self, dual: impl Fn(u32) -> f64) -> Vec<f64> {
         let mut costs = self.prices_at(&dual).costs(self.core);
         for (kind, cost) in costs.iter_mut().enumerate() {
-            if let Some(count) = self.counted(kind) {
-                *cost -= dual(count.row) + count.least.map_or(0.0, &dual);
-            }
+            *cost -= self.count_dual_at(kind, &dual);
         }
         costs
     }
@@ -379,7 +377,11 @@ impl<'a> Master<'a> {
 
     /// Dual price of one more node of a counted kind.
     pub(crate) fn count_dual(&self, kind: usize) -> f64 {
-        let dual = |row: u32| self.lp.dual(row);
+        self.count_dual_at(kind, |row| self.lp.dual(row))
+    }
+
+    /// The same at other prices of the rows.
+    fn count_dual_at(&self, kind: usize, dual: impl Fn(u32) -> f64) -> f64 {
         self.counted(kind).map_or(0.0, |count| dual(count.row) + count.least.map_or(0.0, dual))
     }
 
