@@ -115,7 +115,14 @@ impl<'a> Leaves<'a> {
         self.left.extend_from_slice(&hull.room);
         let mut possible = true;
         for &(item, range) in &path.0 {
-            let at = hull.position(item).ok_or(Fault::Unknown { object: "item", index: item })?;
+            if item as usize >= self.terms.demand.items.len() {
+                return Err(Fault::Unknown { object: "item", index: item });
+            }
+            let Some(at) = hull.position(item) else {
+                // No pod of it stands on such a node, or none is placed at all.
+                possible &= range.least == 0;
+                continue;
+            };
             self.least[at] = range.least;
             self.most[at] = range.most.map_or(hull.most[at], |most| most.min(hull.most[at]));
             possible &= range.least <= self.most[at];

@@ -114,6 +114,28 @@ fn halves() -> Problem {
     problem
 }
 
+/// A search splits on pods of the plan that it began with, and the plan that it ends with may leave
+/// others over.
+#[test]
+fn a_split_on_pods_that_are_not_placed_is_no_fault() {
+    let problem = halves();
+    let mut certificate = certificate();
+    certificate.items = vec![vec![0], vec![1]];
+    certificate.prices[0].items = vec![5 * UNIT, UNIT];
+    let leaf = |rent| Step::Leaf(Rents { room: vec![rent], caps: vec![] });
+    let split = |on| {
+        let steps = vec![Step::Split { on, at: 0 }, leaf(25 * UNIT / 3 + 1), leaf(50 * UNIT)];
+        let mut certificate = certificate.clone();
+        certificate.prices[0].proofs = vec![Proof::Tree(steps.clone()), Proof::Tree(steps)];
+        let mut placed = solution(&problem);
+        placed.launches.pop();
+        verify(&problem, &placed, &certificate)
+    };
+    // The second leaf is for nodes with a pod that is not there.
+    assert_eq!(split(1), Ok(15));
+    assert_eq!(split(2), Err(Fault::Unknown { object: "item", index: 2 }));
+}
+
 #[test]
 fn room_that_no_sum_of_requests_fills_is_not_there() {
     let mut problem = halves();

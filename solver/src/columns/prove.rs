@@ -8,8 +8,8 @@ use rayon::prelude::*;
 use crate::{
     Problem, Solution,
     certificate::{
-        self, Cap, Ceiling, Certificate, LARGEST_PRICE, Members, Prices, Proof, Rents, Rule, Step,
-        verify,
+        self, Cap, Ceiling, Certificate, Fault, LARGEST_PRICE, Members, Prices, Proof, Rents, Rule,
+        Step, verify,
     },
     columns::{
         duals::{Duals, Profits},
@@ -182,7 +182,9 @@ pub(crate) fn settle(
 ) -> Option<Certificate> {
     let certificate = certificate(problem, core, pricers, record, solution.cost, budget);
     // A refusal would be a mistake of ours; the bound then stays the one that needs no proof.
-    let bound = verify(problem, solution, &certificate).ok()?;
+    let bound = verify(problem, solution, &certificate);
+    debug_assert!(matches!(bound, Ok(_) | Err(Fault::Overflow)), "refused: {bound:?}");
+    let bound = bound.ok()?;
     debug_assert!(bound <= solution.cost, "a proof of what is not so: {bound}");
     solution.bound = solution.bound.max(bound).min(solution.cost);
     Some(certificate)
