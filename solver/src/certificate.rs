@@ -36,7 +36,8 @@
 //! Σ y + Σ m·c + Σ x(i)·(p(i) − rent of one pod), each term at the better end of its range (a
 //! Lagrangian bound; Geoffrion, Mathematical Programming Study 2, 1974). Small nodes may be proven
 //! by a table over a grid of room instead, which the verifier fills itself, and nodes that hold few
-//! pods by enumerating the patterns that this bound does not rule out.
+//! pods by enumerating the patterns that this bound does not rule out, nor such tables for the items
+//! that are still to come.
 //!
 //! Nothing here is shared with the engines but the data types.
 
@@ -45,6 +46,7 @@ mod ceiling;
 mod demand;
 mod enumerate;
 mod grid;
+mod outlook;
 mod pattern;
 mod supply;
 #[cfg(test)]
@@ -55,6 +57,7 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 pub(crate) use enumerate::LONGEST_WALK;
+pub(crate) use outlook::OUTLOOK_BLOCKS;
 
 use crate::{
     BitSet, Problem, Solution,
@@ -197,12 +200,30 @@ pub enum Proof {
     Grid(Vec<(u32, i64)>),
     /// Enumeration of all patterns that may be worth more than `enough` by the Lagrangian bound;
     /// for nodes that hold few pods.
-    Walk {
-        /// As [`Rents::room`].
-        rents: Vec<i64>,
-        /// What the worth is claimed to be; from 0 to [`LARGEST_PRICE`].
-        enough: i64,
-    },
+    Walk(Walk),
+}
+
+/// What an enumeration rests on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Walk {
+    /// As [`Rents::room`].
+    pub rents: Vec<i64>,
+    /// What the worth is claimed to be; from 0 to [`LARGEST_PRICE`].
+    pub enough: i64,
+    /// Further bounds, which make it shorter.
+    pub outlooks: Vec<Outlook>,
+    /// So many steps will do. An enumeration that takes more proves what its bounds do by themselves.
+    pub steps: u64,
+}
+
+/// Tables over two dimensions of what the items from one on can bring in so much room, while other
+/// dimensions are rented.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// (dimension, unit of room).
+    pub axes: [(u32, i64); 2],
+    /// As [`Rents::room`].
+    pub rents: Vec<i64>,
 }
 
 /// What pods pay for room at a leaf.
@@ -302,9 +323,6 @@ pub enum Fault {
     /// A grid has no axis, too many of them, or more cells than anybody should fill.
     #[error("a grid is not of a size to be filled")]
     Grid,
-    /// An enumeration has more patterns than anybody should go through.
-    #[error("an enumeration goes through too many patterns")]
-    Walk,
     /// A number leaves the range of exact arithmetic.
     #[error("a number is too large")]
     Overflow,

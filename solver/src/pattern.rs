@@ -7,7 +7,9 @@
 
 mod cut;
 mod exchange;
+mod far;
 mod grid;
+mod outlook;
 mod proof;
 mod relaxation;
 mod shrink;
@@ -17,7 +19,7 @@ use std::{cmp::Ordering, collections::BinaryHeap};
 
 use crate::presolve::{self, Core, Kind};
 pub(crate) use cut::Cut;
-pub(crate) use proof::{Proof, Proven, Shadow};
+pub(crate) use proof::{Proof, Proven, Shadow, View};
 use relaxation::{Basis, Relaxation};
 use walk::Coarse;
 
@@ -46,8 +48,18 @@ pub(crate) struct Ask<'a> {
     pub nodes: u32,
     /// How many patterns to return at most.
     pub keep: usize,
-    /// Whether to go on by dynamic programming when the branches did not bring the bound down.
-    pub exact: bool,
+    pub exact: Exact,
+}
+
+/// How hard to try beyond branches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exact {
+    /// Not at all.
+    No,
+    /// By enumeration where a node holds few pods, or else by dynamic programming where it is small.
+    Yes,
+    /// The same, but not for long: [`Pricer::look_far`] comes next.
+    Briefly,
 }
 
 /// What came out.
@@ -155,7 +167,7 @@ impl Pricer {
         search.run(lean);
         search.exchange();
         let mut bound = search.bound();
-        if ask.exact
+        if ask.exact != Exact::No
             && bound > ask.enough
             && let Some(exact) = grid::best(self, ask)
         {
@@ -221,6 +233,8 @@ struct Search<'a> {
     closed: f64,
     found: Vec<(f64, Pattern)>,
     best: f64,
+    /// How many patterns to return at most.
+    keep: usize,
     nodes: u32,
 }
 
@@ -246,6 +260,7 @@ impl<'a> Search<'a> {
             closed: 0.0,
             found: Vec::new(),
             best: 0.0,
+            keep: ask.keep,
             nodes: 0,
         }
     }
@@ -255,7 +270,7 @@ impl<'a> Search<'a> {
     fn enumerate(&mut self) -> Option<Priced> {
         let wanted = match self.pricer.coarse {
             Coarse::No => false,
-            Coarse::Sometimes => self.ask.exact,
+            Coarse::Sometimes => self.ask.exact != Exact::No,
             Coarse::Always => true,
         };
         if !wanted {
@@ -521,7 +536,7 @@ impl<'a> Search<'a> {
     fn finish(mut self, bound: f64) -> Priced {
         self.found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         self.found.dedup_by(|next, kept| next.1 == kept.1);
-        self.found.truncate(self.ask.keep.max(1));
+        self.found.truncate(self.keep.max(1));
         Priced { bound, patterns: self.found, nodes: self.nodes }
     }
 }

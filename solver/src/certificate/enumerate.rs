@@ -4,32 +4,27 @@
 //! pattern x is worth at most Σ y + Σ gain(i)·x(i), for its pods pay no more than the rents. Going
 //! through the items one by one, Σ y + Σ max(0, gain(i))·most(i) less what the decisions so far
 //! lose is a bound on all patterns below; so is the worth so far and what as many pods bring as fit
-//! of the smallest, at the highest price. Caps between items and conflicts are left out, which only adds
+//! of the smallest, at the highest price, and what outlooks say. Caps between items and conflicts are left out, which only adds
 //! patterns.
 
-use crate::certificate::{Fault, pattern::Terms, prices, supply::SHARE_BITS};
+use crate::certificate::{self, Fault, outlook::Outlook, pattern::Terms, prices};
 
 /// Steps at most.
 pub(crate) const LONGEST_WALK: u64 = 1 << 27;
 
-/// The worth of the best pattern, or `enough` when none is worth more.
-pub(super) fn worth(terms: &Terms<'_>, rents: &[i64], enough: i64) -> Result<i128, Fault> {
-    let rents = prices("rents", rents, terms.hull.dims)?;
-    prices("claimed worth", &[enough], 1)?;
+/// The worth of the best pattern, or what it is claimed to be when none is worth more. Where that takes
+/// more steps than it should, what the bounds on all patterns say.
+pub(super) fn worth(terms: &Terms<'_>, of: &certificate::Walk) -> Result<i128, Fault> {
+    let rents = prices("rents", &of.rents, terms.hull.dims)?;
+    prices("claimed worth", &[of.enough], 1)?;
     let mut entries = Vec::with_capacity(terms.hull.items.len());
     for (at, &item) in terms.hull.items.iter().enumerate() {
         let price = i128::from(terms.prices[item as usize]);
-        let shares = &terms.hull.shares[at * terms.hull.dims..(at + 1) * terms.hull.dims];
-        // A rent is at most 2^56 and a share at most 2^40: the sum stays far below 2^128.
-        let paid = rents
-            .iter()
-            .zip(shares)
-            .map(|(rent, share)| u128::from(rent.unsigned_abs()) * u128::from(*share));
-        let paid = (paid.sum::<u128>() >> SHARE_BITS) as i128;
+        let paid = terms.paid(at, rents);
         if price > 0 {
             let request = terms.demand.items[item as usize].request;
             let most = terms.hull.most[at];
-            entries.push(Entry { request, price, gain: price - paid, most });
+            entries.push(Entry { at, request, price, gain: price - paid, most });
         }
     }
     entries.sort_by_key(|entry| -entry.gain);
@@ -37,17 +32,37 @@ pub(super) fn worth(terms: &Terms<'_>, rents: &[i64], enough: i64) -> Result<i12
     let gains: i128 = entries.iter().map(|entry| entry.gain.max(0) * i128::from(entry.most)).sum();
     let top = rents.iter().map(|&rent| i128::from(rent)).sum::<i128>() + gains;
     let room = terms.hull.room.clone();
+    // What loses too much by a single pod is in no pattern that is looked at.
+    entries.retain(|entry| top - (-entry.gain).max(0) > of.enough.into());
     let ahead = ahead(&entries, terms.hull.dims);
-    let mut walk = Walk { entries, ahead, room, top, best: enough.into(), work: LONGEST_WALK };
-    walk.descend(0, 0, 0)?;
-    Ok(walk.best)
+    let outlooks = of.outlooks.iter().map(|outlook| Outlook::new(terms, &entries, outlook));
+    let outlooks = outlooks.collect::<Result<Vec<Outlook>, Fault>>()?;
+    let rented = outlooks.iter().map(|outlook| outlook.rent).collect();
+    let best = of.enough.into();
+    let mut walk = Walk {
+        entries,
+        ahead,
+        outlooks,
+        room,
+        rented,
+        top,
+        best,
+        work: of.steps.min(LONGEST_WALK),
+    };
+    if walk.descend(0, 0, 0)? {
+        return Ok(walk.best);
+    }
+    let bounds = walk.outlooks.iter().map(|of| of.rent + of.most(0, &terms.hull.room));
+    Ok(walk.best.max(bounds.fold(top, i128::min)))
 }
 
-struct Entry<'a> {
-    request: &'a [i64],
-    price: i128,
+pub(super) struct Entry<'a> {
+    /// Position in the hull.
+    pub at: usize,
+    pub request: &'a [i64],
+    pub price: i128,
     gain: i128,
-    most: u64,
+    pub most: u64,
 }
 
 /// What is known of an entry and all after it: the least that a pod asks of each dimension, and the
@@ -73,26 +88,32 @@ fn ahead(entries: &[Entry<'_>], dims: usize) -> Vec<Ahead> {
 struct Walk<'a> {
     entries: Vec<Entry<'a>>,
     ahead: Vec<Ahead>,
+    outlooks: Vec<Outlook>,
     /// What the pods taken so far leave.
     room: Vec<i64>,
+    /// Rent that they leave unpaid, per outlook.
+    rented: Vec<i128>,
     top: i128,
     best: i128,
     work: u64,
 }
 
 impl Walk<'_> {
-    fn descend(&mut self, from: usize, mut loss: i128, worth: i128) -> Result<(), Fault> {
+    /// Goes through what comes after these decisions; false when there are too many patterns.
+    fn descend(&mut self, from: usize, mut loss: i128, worth: i128) -> Result<bool, Fault> {
         self.best = self.best.max(worth);
-        if !self.promises(from, worth) {
-            return Ok(());
+        if !self.is_open(from, worth) || !self.promises(from, worth) {
+            return Ok(true);
         }
         for at in from..self.entries.len() {
-            let Entry { request, price, gain, most } = self.entries[at];
+            let Entry { request, price, gain, most, .. } = self.entries[at];
             // Entries are sorted by gain: the later ones lose more.
-            if self.top - loss - (-gain).max(0) <= self.best {
-                return Ok(());
+            let hopeless = self.top - loss - (-gain).max(0) <= self.best;
+            if hopeless || self.is_next(at) && !self.is_open(at, worth) {
+                return Ok(true);
             }
-            self.work = self.work.checked_sub(1).ok_or(Fault::Walk)?;
+            let Some(work) = self.work.checked_sub(1) else { return Ok(false) };
+            self.work = work;
             for pods in (1..=self.fitting(request, most)).rev() {
                 let idle = if gain > 0 { most.saturating_sub(pods) } else { pods };
                 let loss = loss + gain.abs() * i128::from(idle);
@@ -101,13 +122,37 @@ impl Walk<'_> {
                 }
                 // What fits is no more than the room, which is a 64-bit number.
                 let taken = i64::try_from(pods).map_err(|_| Fault::Overflow)?;
-                self.room.iter_mut().zip(request).for_each(|(room, ask)| *room -= ask * taken);
-                self.descend(at + 1, loss, worth + price * i128::from(pods))?;
-                self.room.iter_mut().zip(request).for_each(|(room, ask)| *room += ask * taken);
+                self.take(at, taken);
+                let ended = self.descend(at + 1, loss, worth + price * i128::from(pods))?;
+                self.take(at, -taken);
+                if !ended {
+                    return Ok(false);
+                }
             }
             loss += gain.max(0) * i128::from(most);
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Puts pods of an entry, which fit, on the node, or takes them back.
+    fn take(&mut self, at: usize, pods: i64) {
+        let request = self.entries[at].request;
+        self.room.iter_mut().zip(request).for_each(|(room, ask)| *room -= ask * pods);
+        for (rented, outlook) in self.rented.iter_mut().zip(&self.outlooks) {
+            *rented -= outlook.paid[at] * i128::from(pods);
+        }
+    }
+
+    /// Whether other tables count from an entry on.
+    fn is_next(&self, at: usize) -> bool {
+        self.outlooks.first().is_some_and(|outlook| at.is_multiple_of(outlook.block))
+    }
+
+    /// The same as for [`Self::promises`], by the outlooks.
+    fn is_open(&self, from: usize, worth: i128) -> bool {
+        let mut outlooks = self.outlooks.iter().zip(&self.rented);
+        outlooks
+            .all(|(outlook, rented)| worth + rented + outlook.most(from, &self.room) > self.best)
     }
 
     /// Whether pods of the entries from one on could make a pattern of this worth better than the best.

@@ -21,6 +21,17 @@ pub(super) struct Terms<'a> {
     pub prices: &'a [i64],
 }
 
+impl Terms<'_> {
+    /// What one pod of an item of the hull pays at these rents, rounded down.
+    pub(super) fn paid(&self, at: usize, rents: &[i64]) -> i128 {
+        let shares = &self.hull.shares[at * self.hull.dims..(at + 1) * self.hull.dims];
+        let paid = rents.iter().zip(shares);
+        let paid = paid.map(|(rent, share)| u128::from(rent.unsigned_abs()) * u128::from(*share));
+        // A rent is at most 2^56 and a share at most 2^40: the sum stays far below 2^128.
+        (paid.sum::<u128>() >> SHARE_BITS) as i128
+    }
+}
+
 /// For every kind, what no pattern of it is worth more than.
 pub(super) fn worths(
     problem: &Problem,
@@ -45,7 +56,7 @@ pub(super) fn worths(
                 Ok(leaves.worth)
             }
             Proof::Grid(axes) => grid::worth(&terms, axes),
-            Proof::Walk { rents, enough } => enumerate::worth(&terms, rents, *enough),
+            Proof::Walk(walk) => enumerate::worth(&terms, walk),
         }
     };
     hulls.iter().zip(&of.proofs).map(worth).collect()

@@ -204,7 +204,7 @@ fn enumeration_proves_what_a_leaf_cannot_whatever_it_claims() {
     certificate.prices[0].items = vec![10 * UNIT, 0];
     let walked = |rent: i64, enough: i64| {
         let mut certificate = certificate.clone();
-        let proof = Proof::Walk { rents: vec![rent], enough };
+        let proof = Proof::Walk(Walk { rents: vec![rent], enough, steps: 100, ..Walk::default() });
         certificate.prices[0].proofs = vec![proof.clone(), proof];
         proven(&problem, &certificate)
     };
@@ -217,6 +217,55 @@ fn enumeration_proves_what_a_leaf_cannot_whatever_it_claims() {
     let refused = |found| Err(Fault::Range { object: "claimed worth", found });
     assert_eq!(walked(fair, -1), refused(-1));
     assert_eq!(walked(-1, 0), Err(Fault::Range { object: "rents", found: -1 }));
+}
+
+/// Twenty pods of which two fit into a node, whatever they are, and which pay for less than 2.8; and a
+/// tiny one, which always fits.
+fn thirds(outlooks: Vec<Outlook>, steps: u64) -> Result<Money, Fault> {
+    let mut problem = problem();
+    problem.dims = 2;
+    let group = |at: i64| {
+        let request = vec![36 + at % 5, 36 + at * 3 % 5];
+        Group { request, count: 1, priority: 0, class: 0 }
+    };
+    problem.groups = (0..20).map(group).collect();
+    problem.groups.push(Group { request: vec![1, 1], ..problem.groups[0].clone() });
+    problem.offerings.truncate(1);
+    (problem.offerings[0].capacity, problem.offerings[0].price) = (vec![107, 107], 6);
+    problem.classes[0].offerings = BitSet::full(1);
+    let walk = Walk { rents: vec![9 * UNIT / 2; 2], enough: 6 * UNIT, outlooks, steps };
+    let certificate = Certificate {
+        items: (0..=20).map(|group| vec![group]).collect(),
+        kinds: vec![Members::Offerings(vec![0])],
+        cuts: vec![vec![]],
+        prices: vec![Prices {
+            items: [vec![3 * UNIT; 20], vec![1]].concat(),
+            proofs: vec![Proof::Walk(walk)],
+            ..Prices::default()
+        }],
+        ..certificate()
+    };
+    proven(&problem, &certificate)
+}
+
+#[test]
+fn outlooks_make_an_enumeration_shorter() {
+    let outlook = |x, y, rent: i64| Outlook { axes: [x, y], rents: vec![rent; 2] };
+    assert_eq!(thirds(vec![], 10_000), Ok(60));
+    // What pods pay for room alone leaves 9 for each node, which costs 6.
+    assert_eq!(thirds(vec![], 0), Ok(40));
+    assert_eq!(thirds(vec![outlook((0, 1), (1, 1), 0)], 0), Ok(60));
+    assert_eq!(thirds(vec![outlook((0, 12), (1, 2), 0)], 0), Ok(60));
+    // Neither units that are too coarse nor rents for what is on the axes make it wrong.
+    assert_eq!(thirds(vec![outlook((0, 30), (1, 30), 0)], 0), Ok(40));
+    assert_eq!(thirds(vec![outlook((0, 1), (1, 1), 9 * UNIT)], 10_000), Ok(60));
+    let unit = Fault::Range { object: "unit of room", found: 0 };
+    assert_eq!(thirds(vec![outlook((0, 0), (1, 1), 0)], 0), Err(unit));
+    let dim = Fault::Unknown { object: "dimension", index: 2 };
+    assert_eq!(thirds(vec![outlook((0, 1), (2, 1), 0)], 0), Err(dim));
+    assert_eq!(thirds(vec![outlook((1, 1), (1, 1), 0)], 0), Err(Fault::Grid));
+    let rent = Fault::Range { object: "rents of an outlook", found: -1 };
+    assert_eq!(thirds(vec![outlook((0, 1), (1, 1), -1)], 0), Err(rent));
 }
 
 /// Three of 300 different pods fit into a node. Nothing bounds the patterns but the room, and beyond
@@ -235,7 +284,11 @@ fn an_enumeration_sees_when_no_more_pods_fit() {
         cuts: vec![vec![]],
         prices: vec![Prices {
             items: vec![3 * UNIT; 300],
-            proofs: vec![Proof::Walk { rents: vec![0], enough: 0 }],
+            proofs: vec![Proof::Walk(Walk {
+                rents: vec![0],
+                steps: LONGEST_WALK,
+                ..Walk::default()
+            })],
             ..Prices::default()
         }],
         ..certificate()

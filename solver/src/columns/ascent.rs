@@ -13,7 +13,6 @@ use crate::{
         price::above,
     },
     effort::Budget,
-    pattern::Priced,
 };
 
 /// Rounds of pricing at most.
@@ -27,8 +26,6 @@ const UNDONE: f64 = 1e-2;
 const CLOSE: f64 = 0.6;
 /// A bound that is better by less than this share is not worth a new centre.
 const BETTER: f64 = 1e-4;
-/// Pricing is loose when its bound is this share above the best pattern.
-const LOOSE: f64 = 1e-2;
 /// Between two pricings of all kinds those are priced so many times that are above their cost by
 /// this share of what the worst is above its own, no more than so many.
 const PRESSING: u32 = 10;
@@ -71,7 +68,7 @@ pub(super) fn ascend(
         if round == 0 {
             ascent.value_nodes(root, &bounds);
         }
-        let is_loose = is_loose(&priced, &bounds, &duals.costs(root.core));
+        let is_loose = root.is_loose;
         let costs = root.master.costs_at(|row| ascent.model.dual(row));
         let new = ascent.model.take(root.core, &root.master, priced, &costs);
         if is_loose && new <= KNOWN.0 {
@@ -92,21 +89,6 @@ pub(super) fn ascend(
         }
     }
     ascent.handed(root)
-}
-
-/// Whether the bound is held down by pricing, and not by the prices: no pattern found comes close to
-/// what some kind's are said to be worth at most.
-fn is_loose(priced: &[(u32, Priced)], bounds: &[f64], costs: &[f64]) -> bool {
-    // What costs nothing, as existing nodes do, has nothing to come close to.
-    let over = |kind: u32, worth: f64| match costs[kind as usize] {
-        cost if cost > 0.0 => worth / cost,
-        _ => 0.0,
-    };
-    let said = priced.iter().map(|(kind, _)| over(*kind, bounds[*kind as usize]));
-    let found = priced
-        .iter()
-        .filter_map(|(kind, priced)| priced.patterns.first().map(|(worth, _)| over(*kind, *worth)));
-    said.fold(1.0, f64::max) > found.fold(1.0, f64::max) * (1.0 + LOOSE)
 }
 
 /// The kinds that are worth most beside their cost, as far as they are worth more than that.

@@ -264,6 +264,7 @@ fn add_columns(root: &Root<'_>, part: &mut Part<'_>, wanted: f64, budget: &mut B
             limits: root.master.demand(),
             keep: 1,
             tolerance: TOLERANCE / 2.0,
+            futile: f64::INFINITY,
             nodes: NODES,
             care,
         };

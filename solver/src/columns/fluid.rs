@@ -81,15 +81,21 @@ fn enough_for_all(core: &Core) -> f64 {
 mod tests {
     use super::*;
     use crate::{
-        pattern::{Ask, Pricer},
+        pattern::{Ask, Exact, Pricer},
         presolve::twins::tests::zonal,
     };
 
     /// The most that a pattern of each kind is worth at these prices, and what the kind costs.
     fn worths(core: &Core, prices: &[f64]) -> Vec<(f64, f64)> {
         let demand = core.demand();
-        let ask =
-            Ask { profits: prices, limits: &demand, enough: 0.0, nodes: 500, keep: 1, exact: true };
+        let ask = Ask {
+            profits: prices,
+            limits: &demand,
+            enough: 0.0,
+            nodes: 500,
+            keep: 1,
+            exact: Exact::Yes,
+        };
         let worth = |kind: &Kind| (Pricer::new(core, kind).price(&ask).bound, kind.price as f64);
         core.kinds.iter().map(worth).collect()
     }

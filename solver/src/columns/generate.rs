@@ -13,7 +13,7 @@ use crate::{
         price::{Care, FIRST, Question, nearest, price_all, price_few},
     },
     effort::Budget,
-    pattern::{Ask, Priced, Pricer},
+    pattern::{Ask, Exact, Priced, Pricer},
     presolve::Core,
 };
 
@@ -54,6 +54,8 @@ pub(crate) struct Root<'a> {
     /// Kinds that are priced more often than the others.
     pub near: Vec<u32>,
     care: Care,
+    /// Whether the last pricing of all kinds was loose.
+    pub is_loose: bool,
     /// Weight of the best duals in those at which near kinds are priced.
     pull: f64,
     /// Pricings of all kinds so far; twins take turns in them.
@@ -75,6 +77,10 @@ const DEAR: f64 = 0.2;
 /// all; and how many each.
 const SHARPENED: (usize, usize) = (16, 4);
 const CUTS: usize = 2;
+/// Pricing is loose when its bound is this share above the best pattern. Then a round must bring so many
+/// times as much as others do.
+const LOOSE: f64 = 1e-2;
+const LOOSE_PROGRESS: f64 = 10.0;
 /// Few items need more columns each.
 const FEW: usize = 10;
 /// Value and bound are far apart from this share on. Degenerate columns at the start can keep both
@@ -97,6 +103,7 @@ pub(crate) fn root<'a>(core: &'a Core, seeds: Vec<Column>, budget: &mut Budget) 
         worth: vec![1.0; core.kinds.len()],
         near: Vec::new(),
         care: Care::Glance,
+        is_loose: false,
         pull: 0.0,
         turn: 0,
         pricers,
@@ -204,7 +211,8 @@ impl Root<'_> {
                 return;
             }
             let gained = before.0 - value + self.bound - before.1;
-            idle = if !looked || gained > limits.progress * value { 0 } else { idle + 1 };
+            let least = limits.progress * if self.is_loose { LOOSE_PROGRESS } else { 1.0 };
+            idle = if !looked || gained > least * value { 0 } else { idle + 1 };
         }
     }
 
@@ -283,7 +291,7 @@ impl Root<'_> {
         budget: &mut Budget,
     ) -> Vec<(u32, Priced)> {
         let (profits, costs) = (duals.profits(self.core), duals.costs(self.core));
-        let question = self.question(&profits, &costs, limits);
+        let question = self.question(&profits, &costs, limits, f64::INFINITY);
         price_few(&self.pricers, kinds, nodes, &question, budget)
     }
 
@@ -292,6 +300,7 @@ impl Root<'_> {
         profits: &'q Profits<'q>,
         costs: &'q [f64],
         limits: &Limits,
+        futile: f64,
     ) -> Question<'q> {
         Question {
             core: self.core,
@@ -300,6 +309,7 @@ impl Root<'_> {
             limits: self.master.demand(),
             keep: limits.keep,
             tolerance: limits.tolerance / 2.0,
+            futile,
             nodes: limits.nodes,
             care: self.care,
         }
@@ -325,7 +335,9 @@ impl Root<'_> {
         let (profits, costs) = (duals.profits(core), duals.costs(core));
         let kinds = core.twins.one_each(self.turn);
         self.turn += 1;
-        let question = self.question(&profits, &costs, limits);
+        // No kind above its cost by more than this leaves a bound that is better than the best.
+        let futile = duals.bound(core, self.master.demand(), &costs) / self.bound.max(1.0);
+        let question = self.question(&profits, &costs, limits, futile.max(1.0));
         let priced = price_all(&self.pricers, &kinds, &question, budget);
         let most = question.most_nodes(self.care);
         let mut bounds = vec![0.0; core.kinds.len()];
@@ -334,6 +346,7 @@ impl Root<'_> {
                 bounds[twin as usize] = priced.bound;
             }
         }
+        self.is_loose = is_loose(&priced, &bounds, &costs);
         let bound = duals.bound(core, self.master.demand(), &bounds);
         if bound > self.bound || self.duals.is_nothing() {
             self.bound = self.bound.max(bound);
@@ -371,7 +384,7 @@ impl Root<'_> {
                 enough: 0.0,
                 nodes: 0,
                 keep: 0,
-                exact: false,
+                exact: Exact::No,
             };
             for _ in 0..CUTS {
                 if !self.pricers[kind].sharpen(&ask) {
@@ -405,6 +418,21 @@ impl Root<'_> {
         good.sort_unstable();
         good
     }
+}
+
+/// Whether the bound is held down by pricing, and not by the prices: no pattern found comes close to
+/// what some kind's are said to be worth at most.
+fn is_loose(priced: &[(u32, Priced)], bounds: &[f64], costs: &[f64]) -> bool {
+    // What costs nothing, as existing nodes do, has nothing to come close to.
+    let over = |kind: u32, worth: f64| match costs[kind as usize] {
+        cost if cost > 0.0 => worth / cost,
+        _ => 0.0,
+    };
+    let said = priced.iter().map(|(kind, _)| over(*kind, bounds[*kind as usize]));
+    let found = priced
+        .iter()
+        .filter_map(|(kind, priced)| priced.patterns.first().map(|(worth, _)| over(*kind, *worth)));
+    said.fold(1.0, f64::max) > found.fold(1.0, f64::max) * (1.0 + LOOSE)
 }
 
 #[cfg(test)]

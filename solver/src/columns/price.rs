@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::{
     columns::duals::Profits,
     effort::Budget,
-    pattern::{Ask, Priced, Pricer},
+    pattern::{Ask, Exact, Priced, Pricer},
     presolve::Core,
 };
 
@@ -21,13 +21,15 @@ pub(crate) struct Question<'a> {
     pub keep: usize,
     /// A kind whose patterns bring in no more than its cost and this share of it is settled.
     pub tolerance: f64,
+    /// A pattern worth this many times its cost shows that the bound will be of no use.
+    pub futile: f64,
     /// Branches per kind with [`Care::Look`].
     pub nodes: u32,
     pub care: Care,
 }
 
 impl<'a> Question<'a> {
-    fn ask(&self, kind: usize, nodes: u32, exact: bool) -> Ask<'a> {
+    fn ask(&self, kind: usize, nodes: u32, exact: Exact) -> Ask<'a> {
         Ask {
             profits: self.profits.on(&self.core.kinds[kind]),
             limits: self.limits,
@@ -91,7 +93,7 @@ pub(crate) fn price_all(
     };
     let glance = |&kind: &u32| {
         let at = kind as usize;
-        (kind, pricers[at].price(&question.ask(at, first(at), false)))
+        (kind, pricers[at].price(&question.ask(at, first(at), Exact::No)))
     };
     let mut priced: Vec<(u32, Priced)> = kinds.par_iter().map(glance).collect();
     let over =
@@ -111,7 +113,9 @@ pub(crate) fn price_all(
                 }
                 let again = |&at: &usize| {
                     let kind = kinds[at] as usize;
-                    (kinds[at], pricers[kind].price(&question.ask(kind, nodes, true)))
+                    let of = &pricers[kind];
+                    let exact = if of.looks_far(nodes) { Exact::Briefly } else { Exact::Yes };
+                    (kinds[at], of.price(&question.ask(kind, nodes, exact)))
                 };
                 let again: Vec<(u32, Priced)> = batch.par_iter().map(again).collect();
                 for (&at, new) in batch.iter().zip(again) {
@@ -127,8 +131,52 @@ pub(crate) fn price_all(
             }
         }
     }
+    look_far(pricers, question, &mut priced, budget);
     budget.prices(kinds.len() as u64);
     priced
+}
+
+/// Where some kind can be enumerated, goes further into those that hold the bound down still, the
+/// worst first, until one that is done does so most, or the bound cannot be of use any more. Kinds
+/// that cannot be enumerated get many branches, which take as long.
+fn look_far(
+    pricers: &[Pricer],
+    question: &Question<'_>,
+    priced: &mut [(u32, Priced)],
+    budget: &mut Budget,
+) {
+    let nodes = question.most_nodes(question.care);
+    let cost = |kind: u32| question.costs[kind as usize];
+    let over = |(kind, priced): &(u32, Priced)| priced.bound / cost(*kind).max(1.0);
+    let there = |(kind, priced): &(u32, Priced)| {
+        priced.patterns.first().map_or(0.0, |(worth, _)| *worth) / cost(*kind).max(1.0)
+    };
+    let is_open =
+        |at: &usize| cost(priced[*at].0) > 0.0 && over(&priced[*at]) > 1.0 + question.tolerance;
+    let mut open: Vec<usize> = (0..priced.len()).filter(is_open).collect();
+    if !open.iter().any(|&at| pricers[priced[at].0 as usize].looks_far(nodes)) {
+        return;
+    }
+    open.sort_by(|&a, &b| over(&priced[b]).total_cmp(&over(&priced[a])).then(a.cmp(&b)));
+    let found = open.iter().map(|&at| there(&priced[at]));
+    let mut settled = found.fold(1.0 + question.tolerance, f64::max);
+    for at in open {
+        if over(&priced[at]) <= settled || settled >= question.futile || budget.is_spent() {
+            return;
+        }
+        let (kind, known) = std::mem::take(&mut priced[at]);
+        let before = known.nodes;
+        let of = &pricers[kind as usize];
+        let ask = question.ask(kind as usize, nodes, Exact::Yes);
+        let further = Ask { enough: settled * cost(kind), ..ask };
+        let new = match of.looks_far(nodes) {
+            true => of.look_far(&further, known, ask.enough, question.futile * cost(kind)),
+            false => of.price(&Ask { nodes: nodes.saturating_mul(INSIST), ..further }),
+        };
+        budget.prices(new.nodes.saturating_sub(before).into());
+        priced[at] = (kind, new);
+        settled = settled.max(over(&priced[at])).max(there(&priced[at]));
+    }
 }
 
 /// Prices some kinds with few branches each, for columns and not for a bound.
@@ -140,7 +188,8 @@ pub(crate) fn price_few(
     budget: &mut Budget,
 ) -> Vec<(u32, Priced)> {
     let price = |&kind: &u32| {
-        let ask = question.ask(kind as usize, nodes, nodes > FIRST);
+        let exact = if nodes > FIRST { Exact::Yes } else { Exact::No };
+        let ask = question.ask(kind as usize, nodes, exact);
         (kind, pricers[kind as usize].price(&ask))
     };
     let priced: Vec<(u32, Priced)> = kinds.par_iter().map(price).collect();

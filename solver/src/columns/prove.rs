@@ -8,8 +8,8 @@ use rayon::prelude::*;
 use crate::{
     Problem, Solution,
     certificate::{
-        self, Cap, Ceiling, Certificate, Fault, LARGEST_PRICE, Members, Prices, Proof, Rents, Rule,
-        Step, verify,
+        self, Cap, Ceiling, Certificate, Fault, LARGEST_PRICE, Members, Outlook, Prices, Proof,
+        Rents, Rule, Step, Walk, verify,
     },
     columns::{
         duals::{Duals, Profits},
@@ -17,7 +17,7 @@ use crate::{
         stock,
     },
     effort::Budget,
-    pattern::{self, Ask, Pricer, Proven, Shadow},
+    pattern::{self, Ask, Exact, Pricer, Proven, Shadow, View},
     presolve::{self, Core, Item, Kind, Source, Usable},
     problem::Money,
 };
@@ -26,6 +26,9 @@ use crate::{
 const BITS: u8 = 20;
 /// Prices stay below two to this power, so that floats hold them exactly.
 const LARGEST_BITS: i32 = 50;
+/// Steps that an enumeration may take more in whole numbers, and so many times as many: rounded prices,
+/// and pods that the last plan leaves over, lead another way now and then.
+const MORE_STEPS: (u64, u64) = (1 << 16, 4);
 /// A kind is proven well enough when its worth is within this of its cost, relative.
 const TOLERANCE: f64 = 1e-6;
 /// Branches for the proof of any kind, and for those that hold the bound down.
@@ -387,13 +390,19 @@ impl Task<'_> {
         let kinds = (0..self.pricers.len()).into_par_iter();
         let goals: Vec<f64> = kinds.map(|kind| self.goal(kind, profits, &demand)).collect();
         let ask = |kind: usize, nodes: u32| {
+            // Where the search enumerated patterns, what it found out will do.
+            let far = nodes > NODES[1] && self.looked_far(kind);
             self.pricers[kind].prove(&Ask {
                 profits: profits.on(&self.core.kinds[kind]),
                 limits: &demand,
-                enough: goals[kind],
+                enough: goals[kind] * if far { self.point.above.unwrap_or(1.0) } else { 1.0 },
                 nodes,
                 keep: 0,
-                exact: nodes > NODES[0],
+                exact: match far {
+                    true => Exact::Briefly,
+                    false if nodes > NODES[0] => Exact::Yes,
+                    false => Exact::No,
+                },
             })
         };
         let kinds = 0..self.pricers.len();
@@ -474,6 +483,11 @@ impl Task<'_> {
         nodes.split_off(well)
     }
 
+    /// Whether the search enumerated patterns of a kind for sale with tables of what is ahead.
+    fn looked_far(&self, kind: usize) -> bool {
+        self.is_free(kind) && self.pricers[kind].looks_far(self.point.nodes)
+    }
+
     fn exists(&self, kind: usize) -> bool {
         matches!(self.core.kinds[kind].source, Source::Nodes(_))
     }
@@ -487,7 +501,8 @@ impl Task<'_> {
             // Existing nodes cost nothing, so each counts with what it is worth, and that is as
             // much as the best pattern found.
             let profits = profits.on(&self.core.kinds[kind]);
-            let ask = Ask { profits, limits, enough: 0.0, nodes: GLANCE, keep: 1, exact: false };
+            let ask =
+                Ask { profits, limits, enough: 0.0, nodes: GLANCE, keep: 1, exact: Exact::No };
             let found = self.pricers[kind].price(&ask).patterns;
             return found.first().map_or(0.0, |(worth, _)| worth * (1.0 + NEAR));
         }
@@ -523,9 +538,12 @@ impl Tongue {
     fn proof(&self, proof: pattern::Proof) -> Proof {
         match proof {
             pattern::Proof::Grid(axes) => Proof::Grid(axes),
-            pattern::Proof::Walk(shadow, enough) => {
-                Proof::Walk { rents: self.rents(&shadow).room, enough: whole(enough * self.unit) }
-            }
+            pattern::Proof::Walk(walk) => Proof::Walk(Walk {
+                rents: self.rents(&walk.prices).room,
+                enough: whole(walk.bound * self.unit),
+                outlooks: walk.views.iter().map(|view| self.outlook(view)).collect(),
+                steps: MORE_STEPS.0 + MORE_STEPS.1 * walk.steps,
+            }),
             pattern::Proof::Tree(steps) => Proof::Tree(
                 steps
                     .into_iter()
@@ -536,6 +554,10 @@ impl Tongue {
                     .collect(),
             ),
         }
+    }
+
+    fn outlook(&self, view: &View) -> Outlook {
+        Outlook { axes: view.axes, rents: self.rents(&view.rents).room }
     }
 
     fn rents(&self, shadow: &Shadow) -> Rents {

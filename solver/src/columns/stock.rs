@@ -12,7 +12,7 @@ use crate::{
     BitSet,
     columns::{duals::Duals, generate::Root, master::Master, pool::Column},
     effort::Budget,
-    pattern::{Ask, Pattern, Pricer},
+    pattern::{Ask, Exact, Pattern, Pricer},
     presolve::{Core, Kind, Source, twins::Twins},
 };
 
@@ -172,7 +172,7 @@ pub(crate) fn worth(core: &Core, pricers: &[Pricer], duals: &Duals, budget: &mut
 }
 
 fn ask<'a>(profits: &'a [f64], limits: &'a [u32]) -> Ask<'a> {
-    Ask { profits, limits, enough: 0.0, nodes: NODES, keep: 1, exact: false }
+    Ask { profits, limits, enough: 0.0, nodes: NODES, keep: 1, exact: Exact::No }
 }
 
 /// Fills the true nodes as the relaxation of the blurred core has it: what stands on each, and what

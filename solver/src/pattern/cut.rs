@@ -115,6 +115,7 @@ mod tests {
     use super::*;
     use crate::{
         BitSet, Problem,
+        pattern::Exact,
         presolve::{Core, View, places::Parts},
         problem::{Class, Group, Offering},
     };
@@ -153,7 +154,7 @@ mod tests {
                 enough: 0.0,
                 nodes: 1,
                 keep: 1,
-                exact: false,
+                exact: Exact::No,
             };
             let relaxed = |pricer: &Pricer| {
                 let mut search = Search::new(pricer, &ask);

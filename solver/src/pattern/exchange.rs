@@ -2,7 +2,8 @@
 //!
 //! A relaxation rounded down leaves room that fits nothing, most of all on nodes of a few large
 //! pods: what is found by a few branches may be worth five per cent less than the best. Taking out
-//! one pod, or two, and filling up again finds most of that in the time of a handful of branches.
+//! one pod, or two, and filling up again, or putting in the best two others first, finds most of that
+//! in the time of a handful of branches.
 //! Where a node holds dozens of pods nothing is won by it, nor where kinds are so few that each is
 //! enumerated whenever it is priced.
 
@@ -12,6 +13,8 @@ use super::{Search, walk::Coarse};
 const LEAST: u32 = 8;
 /// A pattern worth less than this share of what would be of use is left alone.
 const NEAR: f64 = 0.9;
+/// A pattern of use will do when none can be worth more by this share.
+const LOOSE: f64 = 1e-2;
 /// Exchanges in a row at most.
 const STEPS: usize = 12;
 /// Two pods at a time are taken out of patterns of no more items than this.
@@ -28,12 +31,14 @@ struct Filled {
 }
 
 impl Search<'_> {
-    /// Where no pattern of use was found and there may be some, exchanges pods of the best for others
-    /// as long as that makes it worth more.
+    /// Where no pattern of use was found and there may be some, or the best may be far from what there
+    /// is, exchanges its pods for others as long as that makes it worth more.
     pub(super) fn exchange(&mut self) {
-        let near = NEAR * self.ask.enough < self.best && self.best <= self.ask.enough;
+        let near = NEAR * self.ask.enough < self.best;
+        let will_do = self.best > self.ask.enough && self.bound() < self.best * (1.0 + LOOSE);
         if self.pricer.coarse != Coarse::Sometimes
             || !near
+            || will_do
             || self.ask.nodes < LEAST
             || self.bound() <= self.ask.enough
         {
@@ -86,13 +91,18 @@ impl Search<'_> {
                 if other == Some(one) && now.counts[one] < 2 {
                     continue;
                 }
-                for order in [order, self.relaxation.order()] {
+                for (pair, order) in
+                    [(false, order), (false, self.relaxation.order()), (true, order)]
+                {
                     *trials += 1;
                     trial.counts.copy_from_slice(&now.counts);
                     trial.room.copy_from_slice(&now.room);
                     trial.worth = now.worth;
                     for k in std::iter::once(one).chain(other) {
                         self.take_out(k, &mut trial);
+                    }
+                    if pair {
+                        self.put_pair(order, upper, &mut trial);
                     }
                     self.fill_in(order, upper, &mut trial);
                     let least = best.as_ref().map_or(now.worth, |best| best.worth);
@@ -114,12 +124,55 @@ impl Search<'_> {
         }
     }
 
+    /// Adds the two pods that bring most together. The order is by profit.
+    fn put_pair(&self, order: &[u32], upper: &[u32], filled: &mut Filled) {
+        for k in self.best_pair(order, upper, filled).map_or(Vec::new(), Vec::from) {
+            let added = self.add(k, 1, &mut filled.counts, upper, &mut filled.room);
+            filled.worth += self.profits[k] * f64::from(added);
+        }
+    }
+
+    fn best_pair(&self, order: &[u32], upper: &[u32], filled: &Filled) -> Option<[usize; 2]> {
+        let spare = |k: usize| filled.counts[k] < upper[k];
+        let mut best: Option<(f64, [usize; 2])> = None;
+        let mut room = filled.room.clone();
+        for (at, one) in order.iter().map(|&k| k as usize).enumerate() {
+            if best.is_some_and(|(most, _)| self.profits[one] * 2.0 <= most) {
+                break;
+            }
+            if !spare(one) || !self.has_room(one, &filled.room) {
+                continue;
+            }
+            let request = self.pricer.request(self.chosen[one] as usize);
+            for ((room, left), ask) in room.iter_mut().zip(&filled.room).zip(request) {
+                *room = left - ask;
+            }
+            // The first that fits brings most.
+            let mut others = order[at..].iter().map(|&k| k as usize);
+            let other = others.find(|&other| {
+                let taken = filled.counts[other] + u32::from(other == one);
+                taken < upper[other] && self.has_room(other, &room)
+            });
+            if let Some(other) = other {
+                let worth = self.profits[one] + self.profits[other];
+                if best.is_none_or(|(most, _)| worth > most) {
+                    best = Some((worth, [one, other]));
+                }
+            }
+        }
+        best.map(|(_, pair)| pair)
+    }
+
+    fn has_room(&self, k: usize, room: &[i64]) -> bool {
+        let request = self.pricer.request(self.chosen[k] as usize);
+        request.iter().zip(room).all(|(ask, room)| ask <= room)
+    }
+
     /// Adds what still fits, in this order.
     fn fill_in(&self, order: &[u32], upper: &[u32], filled: &mut Filled) {
         for &k in order {
             let k = k as usize;
-            let request = self.pricer.request(self.chosen[k] as usize);
-            if request.iter().zip(&filled.room).all(|(ask, room)| ask <= room) {
+            if self.has_room(k, &filled.room) {
                 let added = self.add(k, upper[k], &mut filled.counts, upper, &mut filled.room);
                 filled.worth += self.profits[k] * f64::from(added);
             }
@@ -131,7 +184,7 @@ impl Search<'_> {
 mod tests {
     use crate::{
         BitSet, Problem,
-        pattern::{Ask, Priced, Pricer, walk::Coarse},
+        pattern::{Ask, Exact, Priced, Pricer, exchange::LEAST, walk::Coarse},
         presolve::{Core, View, places::Parts},
         problem::{Class, Group, Offering},
         random::next,
@@ -176,13 +229,13 @@ mod tests {
                 request(item).iter().sum::<i64>() as f64 + (next(&mut random) % 40) as f64
             };
             let profits: Vec<f64> = (0..core.items.len()).map(&mut worth).collect();
-            let price = |enough: f64| -> Priced {
+            let price = |enough: f64, nodes: u32| -> Priced {
                 let limits = &[9; 30];
                 let profits = &profits;
-                pricer.price(&Ask { profits, limits, enough, nodes: 8, keep: 1, exact: false })
+                pricer.price(&Ask { profits, limits, enough, nodes, keep: 1, exact: Exact::No })
             };
-            let plain = price(0.0).patterns[0].0;
-            let priced = price(plain * 1.001);
+            let plain = price(0.0, LEAST - 1).patterns[0].0;
+            let priced = price(plain * 1.001, LEAST);
             let (value, pattern) = &priced.patterns[0];
             for dim in 0..3 {
                 let asked = pattern.iter().map(|&(i, n)| request(i as usize)[dim] * i64::from(n));

@@ -6,7 +6,14 @@
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
-use super::{Ask, MARGIN, Pricer, Search, grid, relaxation::Basis, walk::Coarse};
+use super::{
+    Ask, Exact, MARGIN, Pricer, Search,
+    far::{FAR_STEPS, Far},
+    grid,
+    outlook::Outlook,
+    relaxation::Basis,
+    walk::{self, Coarse},
+};
 use crate::certificate::Step;
 
 /// Branches that are spent on finding a good pattern first.
@@ -25,6 +32,24 @@ pub(crate) struct Shadow {
     pub caps: Vec<(u32, f64)>,
 }
 
+/// No pattern worth more than `bound` is left after so many steps at these prices of room.
+#[derive(Clone, Debug)]
+pub(crate) struct Walk {
+    pub prices: Shadow,
+    pub bound: f64,
+    pub views: Vec<View>,
+    pub steps: u64,
+}
+
+/// Tables of what room can bring.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    /// (dimension of the problem, unit).
+    pub axes: [(u32, i64); 2],
+    /// Prices of what is not on the axes.
+    pub rents: Shadow,
+}
+
 /// Why no pattern is worth more than `bound`.
 #[derive(Clone, Debug)]
 pub(crate) struct Proven {
@@ -41,15 +66,15 @@ pub(crate) enum Proof {
     Tree(Vec<Step<Shadow>>),
     /// (dimension of the problem, unit).
     Grid(Vec<(u32, i64)>),
-    /// At these prices of room no pattern worth more than this is left after enumeration.
-    Walk(Shadow, f64),
+    /// By enumeration.
+    Walk(Walk),
 }
 
 impl Pricer {
     /// Bounds the worth of every pattern and says why. `ask.keep` is of no account.
     pub(crate) fn prove(&self, ask: &Ask<'_>) -> Proven {
         // No proof brings the bound below a pattern that is there.
-        let look = Ask { nodes: ask.nodes.min(LOOK), keep: 1, exact: false, ..*ask };
+        let look = Ask { nodes: ask.nodes.min(LOOK), keep: 1, exact: Exact::No, ..*ask };
         let found = self.price(&look).patterns.first().map_or(0.0, |(worth, _)| *worth);
         let ask = &Ask { enough: ask.enough.max(found * (1.0 + CLOSE)), ..*ask };
         if self.coarse != Coarse::No
@@ -61,7 +86,7 @@ impl Pricer {
         tree.grow();
         let bound = tree.bound();
         let nodes = tree.nodes.len() as u32;
-        if ask.exact
+        if ask.exact != Exact::No
             && bound > ask.enough
             && let Some(exact) = grid::best(self, ask)
             && exact.bound < bound
@@ -76,24 +101,42 @@ impl Pricer {
 impl Pricer {
     /// A proof by enumeration, if that ends.
     fn walk_proof(&self, ask: &Ask<'_>) -> Option<Proven> {
-        let ask = &Ask { keep: 1, ..*ask };
+        let ask = &Ask { keep: 0, ..*ask };
         let mut search = Search::new(self, ask);
         if search.chosen.is_empty() {
             return None;
         }
-        let bound = search.walk().bound?;
-        let proof = Proof::Walk(shadow(&search), bound);
+        let mut walked = search.walk();
+        if walked.bound.is_none() && ask.exact == Exact::Briefly {
+            let upper = search.relax();
+            let (useful, steps) = (ask.enough, u64::from(ask.nodes) * FAR_STEPS);
+            let far = Far { useful, floor: useful, futile: f64::INFINITY, steps };
+            walked = walk::look_far(&search, &upper, &far);
+        }
+        let bound = walked.bound?;
+        let views = walked.outlooks.iter().map(|outlook| self.view(outlook)).collect();
+        let (prices, steps) = (shadow(&search), walked.steps);
+        let proof = Proof::Walk(Walk { prices, bound, views, steps });
         Some(Proven { bound, proof, nodes: 1 })
+    }
+
+    fn view(&self, outlook: &Outlook) -> View {
+        let axes = outlook.axes.map(|(dim, unit)| (self.dimensions[dim], unit));
+        View { axes, rents: self.shadow(&outlook.rents) }
+    }
+
+    /// Prices by the pricer's dimension, as the problem names them.
+    fn shadow(&self, prices: &[f64]) -> Shadow {
+        let (room, cuts) = prices.split_at(self.dimensions.len());
+        let room = self.dimensions.iter().copied().zip(room.iter().copied());
+        Shadow { room: room.collect(), cuts: cuts.to_vec(), caps: Vec::new() }
     }
 }
 
 /// The prices at which a search's relaxation ended.
 fn shadow(search: &Search<'_>) -> Shadow {
     let (room, caps) = search.relaxation.prices();
-    let pricer = search.pricer;
-    let (room, cuts) = room.split_at(pricer.dimensions.len());
-    let room = pricer.dimensions.iter().copied().zip(room.iter().copied());
-    Shadow { room: room.collect(), cuts: cuts.to_vec(), caps: caps.collect() }
+    Shadow { caps: caps.collect(), ..search.pricer.shadow(room) }
 }
 
 /// A branch that may be split further.

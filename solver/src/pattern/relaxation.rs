@@ -56,6 +56,11 @@ pub(super) struct Relaxation {
 
 impl Relaxation {
     pub(super) fn new(pricer: &Pricer, chosen: &[u32], profits: &[f64]) -> Self {
+        Self::over(pricer.dims, pricer, chosen, profits)
+    }
+
+    /// The same over the first dimensions alone, which are those of the problem.
+    pub(super) fn over(dims: usize, pricer: &Pricer, chosen: &[u32], profits: &[f64]) -> Self {
         let items = chosen.len();
         let mut counted: Vec<(u32, u32, u32)> = Vec::new();
         for &at in chosen {
@@ -66,7 +71,6 @@ impl Relaxation {
                 }
             }
         }
-        let dims = pricer.dims;
         counted.retain(|(_, _, members)| *members > 1);
         counted.truncate(ROWS.saturating_sub(dims));
         let caps: Vec<(u32, u32)> = counted.iter().map(|&(cap, most, _)| (cap, most)).collect();
@@ -76,7 +80,7 @@ impl Relaxation {
         for (k, &at) in chosen.iter().enumerate() {
             let at = at as usize;
             weights[k * rows..k * rows + dims]
-                .copy_from_slice(&pricer.shares[at * dims..(at + 1) * dims]);
+                .copy_from_slice(&pricer.shares[at * pricer.dims..][..dims]);
             if let Some((cap, _)) = pricer.caps[at]
                 && let Some(row) = caps.iter().position(|(other, _)| *other == cap)
             {

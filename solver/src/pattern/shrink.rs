@@ -43,7 +43,7 @@ mod tests {
     use super::*;
     use crate::{
         BitSet, Problem,
-        pattern::{Ask, Pricer, walk::Coarse},
+        pattern::{Ask, Exact, Pricer, walk::Coarse},
         presolve::{Core, View, places::Parts},
         problem::{Class, Group, Offering},
         random::next,
@@ -112,7 +112,7 @@ mod tests {
             let best = best(&core, &profits);
             for enough in [0.0, 0.97 * best, 1.01 * best] {
                 let (profits, limits) = (profits.as_slice(), limits.as_slice());
-                let ask = Ask { profits, limits, enough, nodes: 400, keep: 2, exact: false };
+                let ask = Ask { profits, limits, enough, nodes: 400, keep: 2, exact: Exact::No };
                 let mut search = Search::new(&pricer, &ask);
                 let items = search.chosen.len();
                 search.run(true);

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use solver::certificate::{
-    Cap, Ceiling, Certificate, Cut, Fault, Members, Proof, Rents, Rule, Step,
+    Cap, Ceiling, Certificate, Cut, Fault, Members, Outlook, Proof, Rents, Rule, Step, Walk,
 };
 use solver::problem::{Class, Exclusion, Group, Limit, NODE_KEY, Node, Offering, PodSet, Spread};
 use solver::strategy::Engine;
@@ -390,17 +390,52 @@ fn change_proofs(random: &mut Random, problem: &Problem, certificate: &mut Certi
             }
         }
         _ if random.chance(20) => {
-            let rents = (0..problem.dims + cuts).map(|_| random.between(0, 1 << 24)).collect();
-            *proof = Proof::Walk { rents, enough: random.between(0, 1 << 24) };
+            *proof = some_walk(random, problem.dims, cuts);
         }
-        Proof::Walk { rents, enough } => match pick(random, rents) {
+        Proof::Walk(walk) if random.chance(30) => change_outlooks(random, &mut walk.outlooks),
+        Proof::Walk(walk) => match pick(random, &mut walk.rents) {
             Some(rent) if random.chance(50) => *rent = near(random, *rent),
-            _ => *enough = near(random, *enough),
+            _ if random.chance(30) => walk.steps = near(random, walk.steps as i64) as u64,
+            _ => walk.enough = near(random, walk.enough),
         },
         Proof::Tree(steps) if random.chance(40) => change_steps(random, steps, items),
         Proof::Tree(steps) => {
             if let Some(Step::Leaf(rents)) = pick(random, steps) {
                 change_rents(random, rents, caps);
+            }
+        }
+    }
+}
+
+/// An enumeration at any prices, with none, one or two outlooks over any dimensions.
+fn some_walk(random: &mut Random, dims: usize, cuts: usize) -> Proof {
+    let rents = |random: &mut Random| -> Vec<i64> {
+        (0..dims + cuts).map(|_| random.between(0, 1 << 24)).collect()
+    };
+    let axis = |random: &mut Random| (random.index(dims + 1) as u32, random.between(0, 6));
+    let count = random.between(0, 2);
+    let outlook =
+        |random: &mut Random| Outlook { axes: [axis(random), axis(random)], rents: rents(random) };
+    Proof::Walk(Walk {
+        rents: rents(random),
+        enough: random.between(0, 1 << 24),
+        outlooks: (0..count).map(|_| outlook(random)).collect(),
+        steps: random.between(0, 40) as u64,
+    })
+}
+
+fn change_outlooks(random: &mut Random, outlooks: &mut Vec<Outlook>) {
+    if random.chance(20) {
+        outlooks.pop();
+    }
+    let Some(Outlook { axes, rents }) = pick(random, outlooks) else { return };
+    match pick(random, rents) {
+        Some(rent) if random.chance(50) => *rent = near(random, *rent),
+        _ => {
+            let (dim, unit) = &mut axes[random.index(2)];
+            match random.chance(30) {
+                true => *dim = dim.wrapping_add(1),
+                false => *unit = near(random, *unit),
             }
         }
     }
@@ -421,7 +456,10 @@ fn change_cuts(random: &mut Random, problem: &Problem, certificate: &mut Certifi
         let rent = random.between(0, 1 << 24);
         match proof {
             Proof::Grid(_) => {}
-            Proof::Walk { rents, .. } => rents.push(rent),
+            Proof::Walk(walk) => {
+                walk.rents.push(rent);
+                walk.outlooks.iter_mut().for_each(|outlook| outlook.rents.push(rent));
+            }
             Proof::Tree(steps) => steps.iter_mut().for_each(|step| {
                 if let Step::Leaf(rents) = step {
                     rents.room.push(rent);

@@ -6,7 +6,7 @@ use crate::{
         pool::{Column, price},
     },
     effort::Budget,
-    pattern::Ask,
+    pattern::{Ask, Exact},
 };
 
 /// Branches per pricing in a dive.
@@ -57,7 +57,7 @@ impl Dive<'_> {
             enough: cost * (1.0 + 1e-4),
             nodes: NODES,
             keep: (self.care.columns / self.families.len()).max(1),
-            exact: false,
+            exact: Exact::No,
         });
         budget.prices(priced.nodes.into());
         let mut added = false;

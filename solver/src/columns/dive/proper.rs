@@ -111,7 +111,7 @@ pub(crate) fn remainder(core: &Core, kind: u32, pattern: &Pattern, demand: &[u32
 mod tests {
     use super::*;
     use crate::{
-        pattern::{Ask, Pricer},
+        pattern::{Ask, Exact, Pricer},
         presolve::twins::tests::zonal,
     };
 
@@ -138,7 +138,7 @@ mod tests {
                     enough: 0.0,
                     nodes: 20,
                     keep: 3,
-                    exact: false,
+                    exact: Exact::No,
                 };
                 let priced = pricer.price(&ask).patterns.into_iter();
                 patterns.extend(priced.map(|(_, pattern)| (at, pattern)));

@@ -16,7 +16,7 @@ use crate::{
         price::is_above,
     },
     effort::Budget,
-    pattern::Ask,
+    pattern::{Ask, Exact},
     presolve::Source,
 };
 
@@ -218,7 +218,7 @@ impl Dive<'_> {
                     enough: costs[at] * (1.0 + ENOUGH),
                     nodes: NODES,
                     keep: 1,
-                    exact: false,
+                    exact: Exact::No,
                 });
                 budget.prices(priced.nodes.into());
                 found.push((kind, priced));
