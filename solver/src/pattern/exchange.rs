@@ -13,8 +13,10 @@ use super::{Search, walk::Coarse};
 const LEAST: u32 = 8;
 /// A pattern worth less than this share of what would be of use is left alone.
 const NEAR: f64 = 0.9;
-/// A pattern of use will do when none can be worth more by this share.
+/// A pattern of use will do when none can be worth more by this share, or when it has more pods than
+/// this. Pairs are not looked for among so many either.
 const LOOSE: f64 = 1e-2;
+const FEW: u32 = 16;
 /// Exchanges in a row at most.
 const STEPS: usize = 12;
 /// Two pods at a time are taken out of patterns of no more items than this.
@@ -35,7 +37,8 @@ impl Search<'_> {
     /// is, exchanges its pods for others as long as that makes it worth more.
     pub(super) fn exchange(&mut self) {
         let near = NEAR * self.ask.enough < self.best;
-        let will_do = self.best > self.ask.enough && self.bound() < self.best * (1.0 + LOOSE);
+        let is_loose = self.best_pods() <= FEW && self.bound() >= self.best * (1.0 + LOOSE);
+        let will_do = self.best > self.ask.enough && !is_loose;
         if self.pricer.coarse != Coarse::Sometimes
             || !near
             || will_do
@@ -61,6 +64,11 @@ impl Search<'_> {
         self.keep(&now.counts);
     }
 
+    /// Pods of the best pattern.
+    fn best_pods(&self) -> u32 {
+        self.found.first().map_or(0, |(_, pattern)| pattern.iter().map(|(_, pods)| pods).sum())
+    }
+
     fn best_filled(&self) -> Option<Filled> {
         let (worth, pattern) = self.found.first()?;
         let mut counts = vec![0; self.chosen.len()];
@@ -82,6 +90,7 @@ impl Search<'_> {
         trials: &mut u32,
     ) -> Option<Filled> {
         let held: Vec<usize> = (0..now.counts.len()).filter(|&k| now.counts[k] > 0).collect();
+        let is_few = now.counts.iter().sum::<u32>() <= FEW;
         let mut best: Option<Filled> = None;
         let mut trial = now.clone();
         for (first, &one) in held.iter().enumerate() {
@@ -91,9 +100,8 @@ impl Search<'_> {
                 if other == Some(one) && now.counts[one] < 2 {
                     continue;
                 }
-                for (pair, order) in
-                    [(false, order), (false, self.relaxation.order()), (true, order)]
-                {
+                let ways = [(false, order), (false, self.relaxation.order()), (true, order)];
+                for &(pair, order) in &ways[..if is_few { 3 } else { 2 }] {
                     *trials += 1;
                     trial.counts.copy_from_slice(&now.counts);
                     trial.room.copy_from_slice(&now.room);
