@@ -76,6 +76,8 @@ pub(crate) const FIRST: u32 = 3;
 const BATCH: usize = 4;
 /// How much further the kinds are looked into that hold the bound down.
 const INSIST: u32 = 16;
+/// Branches that take as long as an enumeration.
+const LONG: u32 = 4096;
 
 /// Prices all of `kinds`: each a little, then those that stand furthest above their cost thoroughly.
 /// The bound rests on the worst kind alone, so once that is as good as it gets, the rest may stay.
@@ -171,7 +173,7 @@ fn look_far(
         let further = Ask { enough: settled * cost(kind), ..ask };
         let new = match of.looks_far(nodes) {
             true => of.look_far(&further, known, ask.enough, question.futile * cost(kind)),
-            false => of.price(&Ask { nodes: nodes.saturating_mul(INSIST), ..further }),
+            false => of.price(&Ask { nodes: nodes.max(LONG), ..further }),
         };
         budget.prices(new.nodes.saturating_sub(before).into());
         priced[at] = (kind, new);

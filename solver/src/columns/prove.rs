@@ -28,7 +28,7 @@ const BITS: u8 = 20;
 const LARGEST_BITS: i32 = 50;
 /// Steps that an enumeration may take more in whole numbers, and so many times as many: rounded prices,
 /// and pods that the last plan leaves over, lead another way now and then.
-const MORE_STEPS: (u64, u64) = (1 << 16, 4);
+const MORE_STEPS: (u64, u64) = (1 << 16, 2);
 /// A kind is proven well enough when its worth is within this of its cost, relative.
 const TOLERANCE: f64 = 1e-6;
 /// Branches for the proof of any kind, and for those that hold the bound down.

@@ -10,10 +10,11 @@ use super::{
     walk::{self, Coarse},
 };
 
-/// Pricings of fewer branches than this fill no tables of what is ahead; steps of an enumeration with
-/// them per branch.
+/// Pricings of fewer branches than this fill no tables of what is ahead. An enumeration with them takes
+/// so many steps per branch at most, and no more than half a second or so, for nothing interrupts it.
 const FAR: u32 = 128;
-pub(super) const FAR_STEPS: u64 = 1 << 16;
+const STEPS: u64 = 1 << 15;
+const MOST_STEPS: u64 = 1 << 23;
 /// A pattern that is worth more than is needed will do when none is better by this share of what is
 /// too much, or by this share of all.
 const NEARLY: f64 = 0.2;
@@ -29,6 +30,11 @@ pub(super) struct Far {
     pub futile: f64,
     /// Steps at most with the largest tables.
     pub steps: u64,
+}
+
+/// Steps for a pricing of so many branches.
+pub(super) fn steps(nodes: u32) -> u64 {
+    (u64::from(nodes) * STEPS).min(MOST_STEPS)
 }
 
 impl Pricer {
@@ -47,7 +53,7 @@ impl Pricer {
         let useful = search.useful();
         let useful = useful + ((useful - floor) * NEARLY).clamp(0.0, useful * MOST_NEARLY);
         let upper = search.relax();
-        let far = Far { useful, floor, futile, steps: u64::from(ask.nodes) * FAR_STEPS };
+        let far = Far { useful, floor, futile, steps: steps(ask.nodes) };
         let walked = walk::look_far(&search, &upper, &far);
         search.keep = search.keep.max(walked.patterns.len());
         search.nodes = known.nodes + walked.branches;

@@ -63,7 +63,8 @@ struct Bundle {
 }
 
 /// Outlooks for candidates at these prices of room, over every two of the three dearest dimensions.
-/// The prices are those of a relaxation without cuts, which the axes know of. `size` is about how many cells a table has, and what patterns are worth at most.
+/// The prices are those of a relaxation without cuts, which the axes know of. `size` is about how many
+/// cells a table has, and what patterns are worth at most.
 pub(super) fn outlooks(
     pricer: &Pricer,
     candidates: &[Candidate],

@@ -8,7 +8,7 @@ use std::{cmp::Ordering, collections::BinaryHeap};
 
 use super::{
     Ask, Exact, MARGIN, Pricer, Search,
-    far::{FAR_STEPS, Far},
+    far::{self, Far},
     grid,
     outlook::Outlook,
     relaxation::Basis,
@@ -109,7 +109,7 @@ impl Pricer {
         let mut walked = search.walk();
         if walked.bound.is_none() && ask.exact == Exact::Briefly {
             let upper = search.relax();
-            let (useful, steps) = (ask.enough, u64::from(ask.nodes) * FAR_STEPS);
+            let (useful, steps) = (ask.enough, far::steps(ask.nodes));
             let far = Far { useful, floor: useful, futile: f64::INFINITY, steps };
             walked = walk::look_far(&search, &upper, &far);
         }
