@@ -8,6 +8,8 @@
 mod cut;
 mod exchange;
 mod far;
+#[cfg(test)]
+mod fixtures;
 mod grid;
 mod outlook;
 mod proof;

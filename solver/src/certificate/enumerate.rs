@@ -4,8 +4,8 @@
 //! pattern x is worth at most Σ y + Σ gain(i)·x(i), for its pods pay no more than the rents. Going
 //! through the items one by one, Σ y + Σ max(0, gain(i))·most(i) less what the decisions so far
 //! lose is a bound on all patterns below; so is the worth so far and what as many pods bring as fit
-//! of the smallest, at the highest price, and what outlooks say. Caps between items and conflicts are left out, which only adds
-//! patterns.
+//! of the smallest, at the highest price, and what outlooks say. Caps between items and conflicts
+//! are left out, which only adds patterns.
 
 use crate::certificate::{self, Fault, outlook::Outlook, pattern::Terms, prices};
 

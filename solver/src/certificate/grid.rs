@@ -13,10 +13,10 @@ const CELLS: u64 = 1 << 20;
 const WORK: u64 = 1 << 26;
 
 /// Pods that are taken together or not at all.
-struct Bundle {
-    x: usize,
-    y: usize,
-    price: i64,
+pub(super) struct Bundle {
+    pub x: usize,
+    pub y: usize,
+    pub price: i64,
 }
 
 /// The worth of the best pattern of the grid.
@@ -33,7 +33,7 @@ pub(super) fn worth(terms: &Terms<'_>, axes: &[(u32, i64)]) -> Result<i128, Faul
         return Err(Fault::Grid);
     }
     let (width, height) = (width as usize, height as usize);
-    let bundles = bundles(terms, first, second, (width, height))?;
+    let bundles = all_bundles(terms, first, second, (width, height))?;
     if bundles.len() as u64 * (width * height) as u64 > WORK {
         return Err(Fault::Grid);
     }
@@ -41,7 +41,7 @@ pub(super) fn worth(terms: &Terms<'_>, axes: &[(u32, i64)]) -> Result<i128, Faul
 }
 
 /// Cells along an axis.
-fn side(terms: &Terms<'_>, (dim, unit): (u32, i64)) -> Result<u64, Fault> {
+pub(super) fn side(terms: &Terms<'_>, (dim, unit): (u32, i64)) -> Result<u64, Fault> {
     if unit < 1 {
         return Err(Fault::Range { object: "unit of room", found: unit });
     }
@@ -51,15 +51,13 @@ fn side(terms: &Terms<'_>, (dim, unit): (u32, i64)) -> Result<u64, Fault> {
     if cells < CELLS { Ok(cells + 1) } else { Err(Fault::Grid) }
 }
 
-/// Every item's pods in bundles of 1, 2, 4 …, so that any number of them can be put together.
-/// Bundles that are larger than the grid cannot be taken and are left out.
-fn bundles(
+fn all_bundles(
     terms: &Terms<'_>,
     first: (u32, i64),
     second: Option<(u32, i64)>,
-    (width, height): (usize, usize),
+    size: (usize, usize),
 ) -> Result<Vec<Bundle>, Fault> {
-    let mut bundles = Vec::new();
+    let mut all = Vec::new();
     for (&item, &most) in terms.hull.items.iter().zip(&terms.hull.most) {
         let price = terms.prices[item as usize];
         if price == 0 {
@@ -67,21 +65,33 @@ fn bundles(
         }
         let request = terms.demand.items[item as usize].request;
         let cells = |(dim, unit): (u32, i64)| (request[dim as usize] / unit).unsigned_abs();
-        let (x, y) = (cells(first), second.map_or(0, cells));
-        let mut left = most;
-        let mut pods = 1u64;
-        while left > 0 {
-            let taken = pods.min(left);
-            left -= taken;
-            pods = pods.saturating_mul(2);
-            let (x, y) = (x.saturating_mul(taken), y.saturating_mul(taken));
-            if x >= width as u64 || y >= height as u64 {
-                continue;
-            }
-            let taken = i64::try_from(taken).map_err(|_| Fault::Overflow)?;
-            let price = price.checked_mul(taken).ok_or(Fault::Overflow)?;
-            bundles.push(Bundle { x: x as usize, y: y as usize, price });
+        all.extend(bundles([cells(first), second.map_or(0, cells)], most, price, size)?);
+    }
+    Ok(all)
+}
+
+/// An item's pods in bundles of 1, 2, 4 …, so that any number of them can be put together; one pod
+/// takes so many cells along each axis. Bundles that are larger than the grid, of which the size is
+/// given in cells, cannot be taken and are left out.
+pub(super) fn bundles(
+    [x, y]: [u64; 2],
+    most: u64,
+    price: i64,
+    (width, height): (usize, usize),
+) -> Result<Vec<Bundle>, Fault> {
+    let mut bundles = Vec::new();
+    let (mut left, mut pods) = (most, 1u64);
+    while left > 0 {
+        let taken = pods.min(left);
+        left -= taken;
+        pods = pods.saturating_mul(2);
+        let (x, y) = (x.saturating_mul(taken), y.saturating_mul(taken));
+        if x >= width as u64 || y >= height as u64 {
+            continue;
         }
+        let taken = i64::try_from(taken).map_err(|_| Fault::Overflow)?;
+        let price = price.checked_mul(taken).ok_or(Fault::Overflow)?;
+        bundles.push(Bundle { x: x as usize, y: y as usize, price });
     }
     Ok(bundles)
 }
@@ -93,22 +103,27 @@ fn fill(bundles: &[Bundle], width: usize, height: usize) -> Result<i64, Fault> {
     for bundle in bundles {
         // No cell is worth more than the last one, so the sums below cannot overflow.
         most.checked_add(bundle.price).ok_or(Fault::Overflow)?;
-        for column in (bundle.x..width).rev() {
-            let (before, from) = worth.split_at_mut(column * height);
-            let column = &mut from[..height];
-            if bundle.x > 0 {
-                let source = before.len() - bundle.x * height;
-                let source = &before[source..source + height - bundle.y];
-                for (cell, without) in column[bundle.y..].iter_mut().zip(source) {
-                    *cell = (*cell).max(without + bundle.price);
-                }
-            } else {
-                for row in (bundle.y..height).rev() {
-                    column[row] = column[row].max(column[row - bundle.y] + bundle.price);
-                }
-            }
-        }
+        add(&mut worth, height, bundle);
         most = worth[worth.len() - 1];
     }
     Ok(most)
+}
+
+/// Lets every amount of room hold a bundle too. No sum of prices may overflow.
+pub(super) fn add(worth: &mut [i64], height: usize, bundle: &Bundle) {
+    let Bundle { x, y, price } = *bundle;
+    for column in (x..worth.len() / height).rev() {
+        let (before, from) = worth.split_at_mut(column * height);
+        let column = &mut from[..height];
+        if x > 0 {
+            let source = &before[before.len() - x * height..][..height - y];
+            for (cell, without) in column[y..].iter_mut().zip(source) {
+                *cell = (*cell).max(without + price);
+            }
+        } else {
+            for row in (y..height).rev() {
+                column[row] = column[row].max(column[row - y] + price);
+            }
+        }
+    }
 }

@@ -6,7 +6,13 @@
 //! The first sum is bounded by a cell of a table, as in [`super::grid`]: requests and room are both
 //! rounded down to the unit. A table stands for several entries in a row and counts on all of them.
 
-use crate::certificate::{self, Fault, enumerate::Entry, pattern::Terms, prices};
+use crate::certificate::{
+    self, Fault,
+    enumerate::Entry,
+    grid::{Bundle, add, bundles, side},
+    pattern::Terms,
+    prices,
+};
 
 /// Tables of an outlook at most.
 pub(crate) const OUTLOOK_BLOCKS: usize = 24;
@@ -26,13 +32,6 @@ pub(super) struct Outlook {
     pub paid: Vec<i128>,
 }
 
-/// Pods that are taken together or not at all.
-struct Bundle {
-    x: usize,
-    y: usize,
-    worth: i64,
-}
-
 impl Outlook {
     pub(super) fn new(
         terms: &Terms<'_>,
@@ -40,21 +39,13 @@ impl Outlook {
         of: &certificate::Outlook,
     ) -> Result<Self, Fault> {
         let rents = prices("rents of an outlook", &of.rents, terms.hull.dims)?;
-        let axis = |(dim, unit): (u32, i64)| {
-            if unit < 1 {
-                return Err(Fault::Range { object: "unit of room", found: unit });
-            }
-            let room = terms.hull.room.get(dim as usize);
-            let room = room.ok_or(Fault::Unknown { object: "dimension", index: dim })?;
-            let cells = (room / unit).unsigned_abs().saturating_add(1);
-            Ok(((dim as usize, unit), cells))
-        };
-        let [(first, width), (second, height)] = [axis(of.axes[0])?, axis(of.axes[1])?];
-        if first.0 == second.0 || width.saturating_mul(height) > CELLS {
+        let [first, second] = of.axes;
+        let (width, height) = (side(terms, first)?, side(terms, second)?);
+        if first.0 == second.0 || width * height > CELLS {
             return Err(Fault::Grid);
         }
         let mut outlook = Self {
-            axes: [first, second],
+            axes: of.axes.map(|(dim, unit)| (dim as usize, unit)),
             height: height as usize,
             block: entries.len().div_ceil(OUTLOOK_BLOCKS).max(1),
             tables: Vec::new(),
@@ -72,7 +63,7 @@ impl Outlook {
             let own = self.bundles(entry, entry.price - paid, width)?;
             for bundle in &own {
                 // No cell is worth more than everything, so that no sum below overflows.
-                all = all.checked_add(bundle.worth).ok_or(Fault::Overflow)?;
+                all = all.checked_add(bundle.price).ok_or(Fault::Overflow)?;
                 work += ((width - bundle.x) * (self.height - bundle.y)) as u64;
             }
             bundles.push(own);
@@ -89,28 +80,14 @@ impl Outlook {
         Ok(())
     }
 
-    /// An entry's pods in bundles of 1, 2, 4 …, so that any number of them can be put together.
-    /// Bundles that are larger than the table cannot be taken and are left out.
+    /// An entry's pods in bundles, when a pod is worth this much.
     fn bundles(&self, entry: &Entry<'_>, worth: i128, width: usize) -> Result<Vec<Bundle>, Fault> {
-        let mut bundles = Vec::new();
         if worth <= 0 {
-            return Ok(bundles);
+            return Ok(Vec::new());
         }
+        let worth = i64::try_from(worth).map_err(|_| Fault::Overflow)?;
         let cells = self.axes.map(|(dim, unit)| (entry.request[dim] / unit).unsigned_abs());
-        let (mut left, mut pods) = (entry.most, 1u64);
-        while left > 0 {
-            let taken = pods.min(left);
-            left -= taken;
-            pods = pods.saturating_mul(2);
-            let [x, y] = cells.map(|cells| cells.saturating_mul(taken));
-            if x < width as u64 && y < self.height as u64 {
-                // A price is at most 2^56 and a count 2^64.
-                let worth = i64::try_from(worth * i128::from(taken));
-                let worth = worth.map_err(|_| Fault::Overflow)?;
-                bundles.push(Bundle { x: x as usize, y: y as usize, worth });
-            }
-        }
-        Ok(bundles)
+        bundles(cells, entry.most, worth, (width, self.height))
     }
 
     /// What the entries from one on bring at most in so much room, beyond the rents that they pay.
@@ -118,24 +95,5 @@ impl Outlook {
         let Some(table) = self.tables.get(from / self.block) else { return 0 };
         let [x, y] = self.axes.map(|(dim, unit)| (room[dim] / unit) as usize);
         table[x * self.height + y].into()
-    }
-}
-
-/// Lets every amount of room hold a bundle too.
-fn add(table: &mut [i64], height: usize, bundle: &Bundle) {
-    let Bundle { x, y, worth } = *bundle;
-    for column in (x..table.len() / height).rev() {
-        let (before, from) = table.split_at_mut(column * height);
-        let column = &mut from[..height];
-        if x > 0 {
-            let source = &before[before.len() - x * height..][..height - y];
-            for (cell, without) in column[y..].iter_mut().zip(source) {
-                *cell = (*cell).max(without + worth);
-            }
-        } else {
-            for row in (y..height).rev() {
-                column[row] = column[row].max(column[row - y] + worth);
-            }
-        }
     }
 }

@@ -113,12 +113,7 @@ impl Pricer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        BitSet, Problem,
-        pattern::Exact,
-        presolve::{Core, View, places::Parts},
-        problem::{Class, Group, Offering},
-    };
+    use crate::pattern::{Exact, fixtures::one_size};
 
     #[test]
     fn parts_are_counted_beyond_whole_ones() {
@@ -131,22 +126,8 @@ mod tests {
     /// relaxation says, however many that are.
     #[test]
     fn a_size_just_too_small_for_one_pod_more_is_seen_through() {
-        let group = |request| Group { request: vec![request], count: 500, priority: 0, class: 0 };
         for fits in [2, 13, 99] {
-            let problem = Problem {
-                dims: 1,
-                groups: vec![group(2_048), group(2_040)],
-                classes: vec![Class { offerings: BitSet::full(1), nodes: BitSet::empty(0) }],
-                offerings: vec![Offering {
-                    capacity: vec![2_040 * (fits + 1) - 8],
-                    price: 1,
-                    tier: 0,
-                    domains: vec![],
-                    limits: vec![],
-                }],
-                ..Problem::default()
-            };
-            let core = Core::new(&problem, &Parts::anywhere(&[500, 500]), View::Bound);
+            let core = one_size(vec![2_040 * (fits + 1) - 8], 500, [vec![2_048], vec![2_040]]);
             let mut pricer = Pricer::new(&core, &core.kinds[0]);
             let ask = Ask {
                 profits: &[1.0, 1.0],

@@ -191,35 +191,17 @@ impl Search<'_> {
 #[cfg(test)]
 mod tests {
     use crate::{
-        BitSet, Problem,
-        pattern::{Ask, Exact, Priced, Pricer, exchange::LEAST, walk::Coarse},
-        presolve::{Core, View, places::Parts},
-        problem::{Class, Group, Offering},
+        pattern::{Ask, Exact, Priced, Pricer, exchange::LEAST, fixtures::one_size, walk::Coarse},
+        presolve::Core,
         random::next,
     };
 
     const ROOM: i64 = 1_000;
 
     /// A node for about four pods of thirty sorts in three dimensions.
-    fn node_of_few_large_pods(random: &mut u64) -> Problem {
+    fn node_of_few_large_pods(random: &mut u64) -> Core {
         let mut ask = || 120 + (next(random) % 300) as i64;
-        let groups = (0..30).map(|_| {
-            let request = vec![ask(), ask(), ask()];
-            Group { request, count: 9, priority: 0, class: 0 }
-        });
-        Problem {
-            dims: 3,
-            groups: groups.collect(),
-            classes: vec![Class { offerings: BitSet::full(1), nodes: BitSet::empty(0) }],
-            offerings: vec![Offering {
-                capacity: vec![ROOM; 3],
-                price: 1,
-                tier: 0,
-                domains: vec![],
-                limits: vec![],
-            }],
-            ..Problem::default()
-        }
+        one_size(vec![ROOM; 3], 9, (0..30).map(|_| vec![ask(), ask(), ask()]))
     }
 
     #[test]
@@ -227,8 +209,7 @@ mod tests {
         let mut random = 1;
         let mut better = 0;
         for _ in 0..100 {
-            let problem = node_of_few_large_pods(&mut random);
-            let core = Core::new(&problem, &Parts::anywhere(&[9; 30]), View::Bound);
+            let core = node_of_few_large_pods(&mut random);
             let mut pricer = Pricer::new(&core, &core.kinds[0]);
             // One among many kinds, which are not enumerated for the sake of a pattern.
             pricer.coarse = Coarse::Sometimes;

@@ -77,10 +77,8 @@ impl Search<'_> {
 #[cfg(test)]
 mod tests {
     use crate::{
-        BitSet, Problem,
-        pattern::{Ask, Exact, Pattern, Priced, Pricer, walk::Coarse},
-        presolve::{Core, View, places::Parts},
-        problem::{Class, Group, Offering},
+        pattern::{Ask, Exact, Pattern, Priced, Pricer, fixtures::one_size, walk::Coarse},
+        presolve::Core,
         random::next,
     };
 
@@ -89,25 +87,10 @@ mod tests {
     const PODS: u32 = 3;
 
     /// A node for four or five pods of so many dimensions.
-    fn node(random: &mut u64, dims: usize) -> Problem {
+    fn node(random: &mut u64, dims: usize) -> Core {
         let mut ask = || 90 + (next(random) % 300) as i64;
-        let groups = (0..SORTS).map(|_| {
-            let request = (0..dims).map(|_| ask()).collect();
-            Group { request, count: PODS, priority: 0, class: 0 }
-        });
-        Problem {
-            dims,
-            groups: groups.collect(),
-            classes: vec![Class { offerings: BitSet::full(1), nodes: BitSet::empty(0) }],
-            offerings: vec![Offering {
-                capacity: vec![ROOM; dims],
-                price: 1,
-                tier: 0,
-                domains: vec![],
-                limits: vec![],
-            }],
-            ..Problem::default()
-        }
+        let requests = (0..SORTS).map(|_| (0..dims).map(|_| ask()).collect());
+        one_size(vec![ROOM; dims], PODS, requests)
     }
 
     fn pricer(core: &Core) -> Pricer {
@@ -153,8 +136,7 @@ mod tests {
     fn the_best_pattern_is_found_and_proven() {
         let mut random = 3;
         for round in 0..40 {
-            let problem = node(&mut random, 2 + round % 2);
-            let core = Core::new(&problem, &Parts::anywhere(&[PODS; SORTS]), View::Bound);
+            let core = node(&mut random, 2 + round % 2);
             let (pricer, profits) = (pricer(&core), profits(&core, &mut random));
             let room: Vec<i64> = core.kinds[0].capacity.clone();
             let best = most(&core, &profits, 0, &room);
@@ -181,8 +163,7 @@ mod tests {
     #[test]
     fn what_is_futile_ends_early() {
         let mut random = 7;
-        let problem = node(&mut random, 3);
-        let core = Core::new(&problem, &Parts::anywhere(&[PODS; SORTS]), View::Bound);
+        let core = node(&mut random, 3);
         let (pricer, profits) = (pricer(&core), profits(&core, &mut random));
         let best = most(&core, &profits, 0, &core.kinds[0].capacity);
         let look = |futile: f64| {

@@ -235,36 +235,15 @@ fn add(table: &mut [f32], height: usize, bundle: &Bundle) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        BitSet, Problem,
-        presolve::{Core, View, places::Parts},
-        problem::{Class, Group, Offering},
-        random::next,
-    };
+    use crate::{pattern::fixtures::one_size, presolve::Core, random::next};
 
     const ROOM: [i64; 3] = [900, 1_000, 77];
     const SORTS: usize = 60;
 
     fn core(random: &mut u64) -> Core {
         let mut ask = |room: i64| 1 + (next(random) % (room / 3) as u64) as i64;
-        let groups = (0..SORTS).map(|_| {
-            let request = ROOM.iter().map(|&room| ask(room)).collect();
-            Group { request, count: 2, priority: 0, class: 0 }
-        });
-        let problem = Problem {
-            dims: 3,
-            groups: groups.collect(),
-            classes: vec![Class { offerings: BitSet::full(1), nodes: BitSet::empty(0) }],
-            offerings: vec![Offering {
-                capacity: ROOM.to_vec(),
-                price: 1,
-                tier: 0,
-                domains: vec![],
-                limits: vec![],
-            }],
-            ..Problem::default()
-        };
-        Core::new(&problem, &Parts::anywhere(&[2; SORTS]), View::Bound)
+        let requests = (0..SORTS).map(|_| ROOM.iter().map(|&room| ask(room)).collect());
+        one_size(ROOM.to_vec(), 2, requests)
     }
 
     /// No pods of the last candidates that fit into some room beside one of them bring more than the

@@ -42,10 +42,8 @@ impl Search<'_> {
 mod tests {
     use super::*;
     use crate::{
-        BitSet, Problem,
-        pattern::{Ask, Exact, Pricer, walk::Coarse},
-        presolve::{Core, View, places::Parts},
-        problem::{Class, Group, Offering},
+        pattern::{Ask, Exact, Pricer, fixtures::one_size, walk::Coarse},
+        presolve::Core,
         random::next,
     };
 
@@ -54,27 +52,9 @@ mod tests {
     const PODS: u32 = 3;
 
     /// A node of two resources for a dozen small pods of ninety sorts.
-    fn node(random: &mut u64) -> Problem {
+    fn node(random: &mut u64) -> Core {
         let mut ask = || 2 + (next(random) % 11) as i64;
-        let groups = (0..SORTS).map(|_| Group {
-            request: vec![ask(), ask()],
-            count: PODS,
-            priority: 0,
-            class: 0,
-        });
-        Problem {
-            dims: 2,
-            groups: groups.collect(),
-            classes: vec![Class { offerings: BitSet::full(1), nodes: BitSet::empty(0) }],
-            offerings: vec![Offering {
-                capacity: vec![ROOM as i64; 2],
-                price: 1,
-                tier: 0,
-                domains: vec![],
-                limits: vec![],
-            }],
-            ..Problem::default()
-        }
+        one_size(vec![ROOM as i64; 2], PODS, (0..SORTS).map(|_| vec![ask(), ask()]))
     }
 
     /// What the best pattern is worth, by dynamic programming over what is used of both resources.
@@ -100,8 +80,7 @@ mod tests {
         let mut random = 5;
         let (mut shrunk, mut reached) = (0, 0);
         for _ in 0..60 {
-            let problem = node(&mut random);
-            let core = Core::new(&problem, &Parts::anywhere(&[PODS; SORTS]), View::Bound);
+            let core = node(&mut random);
             let mut pricer = Pricer::new(&core, &core.kinds[0]);
             pricer.coarse = Coarse::No;
             let size = |item: usize| core.items[item].request.iter().sum::<i64>() as f64;
