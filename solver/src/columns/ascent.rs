@@ -8,19 +8,19 @@
 use crate::{
     columns::{
         augmented::{Augmented, Line},
+        duals::Duals,
         generate::{Limits, MORE, Root},
-        pool::Column,
+        pool::{Column, price},
         price::above,
     },
     effort::Budget,
+    presolve::Source,
 };
 
 /// Rounds of pricing at most.
 const ROUNDS: u32 = 150;
 /// Ends when so many rounds in a row have raised the bound by no more than this share, unless this
 /// part of what is needed is still left undone.
-const WINDOW: u32 = 12;
-const GAIN: f64 = 2e-3;
 const UNDONE: f64 = 1e-2;
 /// Ends too when bound and value are this part of the tolerance apart.
 const CLOSE: f64 = 0.6;
@@ -35,29 +35,31 @@ const PRESSED: (f64, usize) = (0.3, 4);
 /// what it is at most.
 const FORWARD: f64 = 1.1;
 const KNOWN: (usize, f64) = (3, 1.3);
-const ASTRAY: (u32, f64) = (4, 0.8);
+const ASTRAY: (u32, f64) = (2, 0.8);
 const STIFFEST: f64 = 3.0;
 /// A row is no less stiff than with this share of its first price.
 const LEAST: f64 = 0.1;
+/// The same for numbers of nodes, as a share of what one costs.
+const COUNTED: f64 = 0.3;
 /// Columns that are handed on besides those in use, as a multiple of the rows.
 const HANDED: usize = 2;
 
 /// What the simplex goes on with.
 pub(super) struct Handed {
-    /// Columns in use, no more than there are rows, those used most first.
-    pub used: Vec<Column>,
-    /// Others that come close to their cost, the best first.
-    pub good: Vec<Column>,
+    /// Columns in use with their amounts, no more than there are rows, those used most first.
+    pub used: Vec<(f64, Column)>,
+    /// Others with how close they come to their cost, the best first.
+    pub good: Vec<(f64, Column)>,
 }
 
-/// Raises a root's bound from these prices of the items on, and finds columns to go with it.
+/// Raises a root's bound from these prices on, and finds columns to go with it.
 pub(super) fn ascend(
     root: &mut Root<'_>,
-    items: Vec<f64>,
+    start: &Duals,
     limits: &Limits,
     budget: &mut Budget,
 ) -> Handed {
-    let mut ascent = Ascent::new(root, &items);
+    let mut ascent = Ascent::new(root, start);
     let (mut last, mut low) = (root.bound, (0, root.bound));
     for round in 0..ROUNDS {
         if budget.is_spent() {
@@ -79,12 +81,13 @@ pub(super) fn ascend(
         budget.spend(ascent.model.settle());
         ascent.press(root, worst(&bounds, &costs), limits, budget);
         last = root.bound;
-        if last >= ascent.model.value() * (1.0 - CLOSE * limits.tolerance) {
+        let value = ascent.model.value();
+        if last >= value * (1.0 - CLOSE * limits.tolerance) || last > limits.enough {
             break;
         }
-        if last > low.1 * (1.0 + GAIN) {
+        if last > low.1 * (1.0 + limits.gain) {
             low = (round, last);
-        } else if round >= low.0 + WINDOW && ascent.covers_most() {
+        } else if round >= low.0 + limits.window && ascent.covers_most() {
             break;
         }
     }
@@ -109,25 +112,32 @@ struct Ascent {
 }
 
 impl Ascent {
-    /// Starts at these prices of the items, with the columns that the root has and uses.
-    fn new(root: &Root<'_>, items: &[f64]) -> Self {
-        let least: Vec<f64> = items.iter().map(|price| price * LEAST).collect();
-        let mut model =
-            Augmented::new(&root.master, &root.master.by_row(items), &root.master.by_row(&least));
+    /// Starts at these prices, with the columns that the root has and uses.
+    fn new(root: &Root<'_>, start: &Duals) -> Self {
+        let items: Vec<f64> = start.items.iter().map(|price| price * LEAST).collect();
+        let mut least = root.master.by_row(&items);
+        for &(kind, range) in &root.ranges {
+            let nodes = range.most.unwrap_or(range.least).max(1);
+            for row in root.master.rows_of_count(kind) {
+                least[row as usize] = price(root.core, kind) * f64::from(nodes) * COUNTED;
+            }
+        }
+        let mut model = Augmented::new(&root.master, &root.master.rows_at(start), &least);
         let mut amounts = vec![0.0; root.pool.len()];
-        for (_, at, amount) in root.master.used() {
+        for (at, amount) in root.used() {
             amounts[at as usize] = amount;
         }
         for (at, amount) in (0..).zip(amounts) {
             model.add(root.core, &root.master, root.pool.get(at).clone(), amount);
         }
-        model.renew(&root.master, |_| true);
+        model.renew(&root.master, |line| !root.is_shut(line.column.kind));
         Self { model, astray: 0 }
     }
 
     /// Existing nodes cost what they are worth at the first prices, to begin with.
     fn value_nodes(&mut self, root: &Root<'_>, bounds: &[f64]) {
-        for (kind, row) in root.master.count_rows() {
+        let exists = |kind: u32| matches!(root.core.kinds[kind as usize].source, Source::Nodes(_));
+        for (kind, row) in root.master.count_rows().filter(|(kind, _)| exists(*kind)) {
             self.model.value_row(row, bounds[kind as usize], LEAST);
         }
     }
@@ -207,11 +217,11 @@ impl Ascent {
 }
 
 /// The first so many in falling order; the sort is stable, so ties go to what was found first.
-fn best(columns: impl Iterator<Item = (f64, Column)>, most: usize) -> Vec<Column> {
+fn best(columns: impl Iterator<Item = (f64, Column)>, most: usize) -> Vec<(f64, Column)> {
     let mut columns: Vec<(f64, Column)> = columns.collect();
     columns.sort_by(|a, b| b.0.total_cmp(&a.0));
     columns.truncate(most);
-    columns.into_iter().map(|(_, column)| column).collect()
+    columns
 }
 
 #[cfg(test)]
@@ -255,6 +265,10 @@ pub(super) mod tests {
         Core::new(problem, &Parts::anywhere(&pods), View::Bound)
     }
 
+    fn fluid(core: &Core) -> Duals {
+        Duals { items: fluid::prices(core), ..Duals::nothing(core) }
+    }
+
     /// No amount can be changed for the better when the others stay.
     #[test]
     fn amounts_settle_where_columns_bring_what_they_cost() {
@@ -262,7 +276,7 @@ pub(super) mod tests {
         let core = core(&problem);
         let budget = &mut Budget::new(u64::MAX, None);
         let root = generate::root(&core, Vec::new(), budget);
-        let mut ascent = Ascent::new(&root, &fluid::prices(&core));
+        let mut ascent = Ascent::new(&root, &fluid(&core));
         for _ in 0..500 {
             ascent.model.settle();
         }
@@ -306,10 +320,11 @@ pub(super) mod tests {
             assert!(exact.bound > 0.99999 * exact.value);
 
             let mut root = generate::root(&core, Vec::new(), budget);
-            let handed = ascend(&mut root, fluid::prices(&core), &limits, budget);
+            let handed = ascend(&mut root, &fluid(&core), &limits, budget);
             assert!(root.bound <= exact.value * (1.0 + 1e-9));
             assert!(handed.used.len() <= core.items.len() + core.limits.len());
-            root.master.start_from(&mut root.pool, handed.used);
+            let used = handed.used.into_iter().map(|(_, column)| column);
+            root.master.start_from(&mut root.pool, used);
             assert!(root.master.solve(budget));
             let value = root.master.value();
             assert!(value >= exact.value * (1.0 - 1e-9));

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::presolve::{Core, Kind, Source};
+use crate::{
+    columns::master::Range,
+    presolve::{Core, Kind, Source},
+};
 
 /// Dual prices that a bound rests on.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +16,9 @@ pub(crate) struct Duals {
     pub limits: Vec<f64>,
     /// Per ceiling, of one pod under it; not negative.
     pub ceilings: Vec<f64>,
+    /// Per kind, of one more node where the numbers of those that are bought are bounded: positive
+    /// ones pay for the least number, negative ones charge for the most.
+    pub counts: Vec<f64>,
 }
 
 impl Duals {
@@ -22,6 +28,7 @@ impl Duals {
             items: vec![0.0; core.items.len()],
             limits: vec![0.0; core.limits.len()],
             ceilings: vec![0.0; core.ceilings.len()],
+            counts: vec![0.0; core.kinds.len()],
         }
     }
 
@@ -63,44 +70,72 @@ impl Duals {
             items: mix(&self.items, &current.items),
             limits: mix(&self.limits, &current.limits),
             ceilings: mix(&self.ceilings, &current.ceilings),
+            counts: mix(&self.counts, &current.counts),
         }
     }
 
-    /// What a node of a kind costs, its part of the limits included.
+    /// What a node of a kind costs, its part of the limits and of bounded numbers included.
     pub(crate) fn cost(&self, core: &Core, kind: usize) -> f64 {
+        self.full_cost(core, kind) - self.counts[kind]
+    }
+
+    /// The same as if numbers were not bounded.
+    pub(crate) fn full_cost(&self, core: &Core, kind: usize) -> f64 {
         let of = &core.kinds[kind];
         let limits =
             of.limits.iter().map(|&(limit, amount)| -self.limits[limit as usize] * amount as f64);
         of.price as f64 + limits.sum::<f64>()
     }
 
-    /// The bound on any plan for `demand`, when no pattern of a kind is worth more than
-    /// `bounds[kind]`: duals are scaled down until no offering's pattern is worth more than its
-    /// cost; what existing nodes are worth beyond that is taken off.
-    pub(crate) fn bound(&self, core: &Core, demand: &[u32], bounds: &[f64]) -> f64 {
-        let mut scale: f64 = 1.0;
-        for (at, kind) in core.kinds.iter().enumerate() {
-            if matches!(kind.source, Source::Offerings(_)) {
-                let cost = self.cost(core, at);
-                if bounds[at] > cost {
-                    if cost <= 0.0 {
-                        return 0.0;
-                    }
-                    scale = scale.max(bounds[at] / cost);
-                }
-            }
-        }
-        self.scaled_bound(core, demand, bounds, scale)
-    }
-
-    /// The bound when the items' duals are divided by `scale` (at least 1).
-    pub(crate) fn scaled_bound(
+    /// The bound on any plan for `demand` with numbers of nodes within these ranges, when no pattern of
+    /// a kind is worth more than `bounds[kind]`.
+    ///
+    /// What pods are worth is lowered, all by the same factor, until no pattern costs less than it is
+    /// worth where any number of nodes would do. A node of the other kinds counts as often as there
+    /// are some at least, or as there may be at most where it is worth more than it costs. As a
+    /// function of the factor that is concave with a bend for every such kind, so the best is at the
+    /// largest factor or at a bend.
+    pub(crate) fn bound(
         &self,
         core: &Core,
         demand: &[u32],
         bounds: &[f64],
-        scale: f64,
+        ranges: &[(u32, Range)],
     ) -> f64 {
+        let most = |kind: usize| {
+            ranges.iter().find(|(of, _)| *of as usize == kind).and_then(|(_, range)| range.most)
+        };
+        let mut largest: f64 = 1.0;
+        let mut bends = Vec::new();
+        for (at, kind) in core.kinds.iter().enumerate() {
+            let cost = self.full_cost(core, at);
+            if matches!(kind.source, Source::Offerings(_)) && bounds[at] > cost {
+                let factor = cost.max(0.0) / bounds[at];
+                match most(at) {
+                    Some(_) => bends.push(factor),
+                    None => largest = largest.min(factor),
+                }
+            }
+        }
+        let [worth, charges] = self.totals(core, demand, bounds);
+        let total = |factor: f64| {
+            let numbers = ranges.iter().map(|&(kind, range)| {
+                let kind = kind as usize;
+                let slack = self.full_cost(core, kind) - factor * bounds[kind];
+                // Where there is no end to the number, the factor has seen to it.
+                let nodes =
+                    if slack < 0.0 { range.most.unwrap_or(range.least) } else { range.least };
+                slack * f64::from(nodes)
+            });
+            factor * worth + charges + numbers.sum::<f64>()
+        };
+        bends.retain(|bend| *bend < largest);
+        bends.into_iter().chain([largest]).map(total).fold(0.0, f64::max)
+    }
+
+    /// What all pods are worth beyond what existing nodes can be, and what limits have left; the latter
+    /// is not positive.
+    fn totals(&self, core: &Core, demand: &[u32], bounds: &[f64]) -> [f64; 2] {
         let pods = self.items.iter().zip(demand).map(|(dual, &pods)| dual * f64::from(pods));
         let limits = self.limits.iter().zip(&core.limits);
         let limits = limits.map(|(dual, &left)| dual * left.max(0) as f64);
@@ -110,7 +145,7 @@ impl Duals {
         let existing = existing.filter(|(kind, _)| matches!(kind.source, Source::Nodes(_)));
         let existing = existing.map(|(kind, bound)| bound * f64::from(kind.most));
         let worth = pods.sum::<f64>() - ceilings.sum::<f64>() - existing.sum::<f64>();
-        worth / scale + limits.sum::<f64>()
+        [worth, limits.sum()]
     }
 }
 
@@ -121,5 +156,51 @@ impl Profits<'_> {
     /// Per item, on a node of this kind.
     pub(crate) fn on(&self, kind: &Kind) -> &[f64] {
         &self.0[kind.region as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{presolve::twins::tests::zonal, random::next};
+
+    /// The bound is what the best factor gives, whatever numbers of nodes are allowed.
+    #[test]
+    fn no_factor_gives_a_better_bound() {
+        let core = zonal();
+        let demand = core.demand();
+        let random = &mut 9;
+        let mut part = |most: f64| (next(random) % 1_000) as f64 * most / 1_000.0;
+        for round in 0..200 {
+            let items = core.items.iter().map(|_| 100.0 + part(900.0)).collect();
+            let duals = Duals { items, ..Duals::nothing(&core) };
+            let price = |kind: usize| core.kinds[kind].price as f64;
+            let bounds: Vec<f64> =
+                (0..core.kinds.len()).map(|kind| price(kind) * (0.8 + part(0.4))).collect();
+            let ranges: Vec<(u32, Range)> = (0..round % 4)
+                .map(|at| {
+                    let least = part(3.0) as u32;
+                    let most = (part(2.0) > 1.0).then(|| least + part(4.0) as u32);
+                    (at * 2, Range { least, most })
+                })
+                .collect();
+            let total = |factor: f64| {
+                let worth = duals.items.iter().zip(&demand);
+                let worth: f64 = worth.map(|(dual, &pods)| dual * f64::from(pods)).sum();
+                let numbers = bounds.iter().enumerate().map(|(kind, bound)| {
+                    let range = ranges.iter().find(|(of, _)| *of as usize == kind);
+                    let range = range.map_or(Range::ANY, |(_, range)| *range);
+                    let slack = price(kind) - factor * bound;
+                    // A hundred thousand nodes stand for any number.
+                    let most = range.most.unwrap_or(100_000);
+                    (slack * f64::from(range.least)).min(slack * f64::from(most))
+                });
+                factor * worth + numbers.sum::<f64>()
+            };
+            let found = duals.bound(&core, &demand, &bounds, &ranges);
+            let best = (0..=5_000).map(|at| total(f64::from(at) / 5_000.0)).fold(0.0, f64::max);
+            assert!(found >= best - 1e-6, "{found} is below {best}");
+            assert!(found <= best + 1e-2 * best.abs().max(1.0), "{found} is above {best}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The root of the search: the master's linear relaxation, solved by generating columns.
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
 use crate::{
@@ -8,7 +10,7 @@ use crate::{
         dive::proper::{cut_down, is_proper},
         duals::{Duals, Profits},
         fluid,
-        master::Master,
+        master::{Master, Range},
         pool::{Column, Pool},
         price::{Care, FIRST, Question, nearest, price_all, price_few},
     },
@@ -32,15 +34,26 @@ pub(crate) struct Limits {
     /// relative.
     pub progress: f64,
     pub patience: u32,
+    /// Ends when the bound is beyond this.
+    pub enough: f64,
+    /// Without the simplex, ends when so many rounds in a row have raised the bound by no more than this
+    /// share.
+    pub window: u32,
+    pub gain: f64,
 }
 
 /// What the root found.
 #[derive(Clone)]
 pub(crate) struct Root<'a> {
     pub core: &'a Core,
-    pub pricers: Vec<Pricer>,
+    /// Borrowed where another root has them, which alone may sharpen them.
+    pub pricers: Cow<'a, [Pricer]>,
     pub pool: Pool,
+    /// How much there is of each column where no simplex says so; empty where it does.
+    amounts: Vec<f64>,
     pub master: Master<'a>,
+    /// How many nodes there may be of kinds that the search branched on.
+    pub ranges: Vec<(u32, Range)>,
     /// Value of the restricted master.
     pub value: f64,
     /// No plan costs less; where kinds have twins, of which one stands for all, that is about so.
@@ -95,6 +108,7 @@ pub(crate) fn root<'a>(core: &'a Core, seeds: Vec<Column>, budget: &mut Budget) 
     let mut root = Root {
         core,
         pool: Pool::default(),
+        amounts: Vec::new(),
         master: Master::new(core, &demand, &[], &[]),
         value: f64::INFINITY,
         bound: 0.0,
@@ -106,7 +120,8 @@ pub(crate) fn root<'a>(core: &'a Core, seeds: Vec<Column>, budget: &mut Budget) 
         is_loose: false,
         pull: 0.0,
         turn: 0,
-        pricers,
+        ranges: Vec::new(),
+        pricers: Cow::Owned(pricers),
     };
     for column in proper(core, seeds, &demand).chain(singles(core)) {
         root.master.offer(&mut root.pool, column);
@@ -141,7 +156,24 @@ fn singles(core: &Core) -> Vec<Column> {
     columns
 }
 
-impl Root<'_> {
+impl<'a> Root<'a> {
+    /// The same with another master and no columns, for the search to branch on.
+    pub(crate) fn with(&'a self, master: Master<'a>) -> Self {
+        Self {
+            pricers: Cow::Borrowed(&self.pricers),
+            pool: Pool::default(),
+            amounts: Vec::new(),
+            master,
+            ranges: Vec::new(),
+            value: f64::INFINITY,
+            duals: self.duals.clone(),
+            worth: self.worth.clone(),
+            near: self.near.clone(),
+            care: Care::Glance,
+            ..*self
+        }
+    }
+
     /// Adds columns until value and bound meet, or the limits end it. May be called again with
     /// other limits, to go on from where it ended.
     pub(crate) fn generate(&mut self, limits: &Limits, budget: &mut Budget) {
@@ -158,8 +190,8 @@ impl Root<'_> {
     }
 
     /// The same from other prices of the items on.
-    pub(crate) fn start_at(&mut self, prices: Vec<f64>, limits: &Limits, budget: &mut Budget) {
-        self.climb(prices, limits, budget);
+    pub(crate) fn start_at(&mut self, items: Vec<f64>, limits: &Limits, budget: &mut Budget) {
+        self.climb(&Duals { items, ..Duals::nothing(self.core) }, limits, budget);
         self.pull = SMOOTHING;
     }
 
@@ -173,20 +205,52 @@ impl Root<'_> {
 
     /// Betters the bound from the best prices on, without the simplex.
     pub(crate) fn climb_on(&mut self, limits: &Limits, budget: &mut Budget) {
-        let prices = self.duals.items.clone();
-        self.climb(prices, limits, budget);
+        self.climb(&self.duals.clone(), limits, budget);
     }
 
-    fn climb(&mut self, prices: Vec<f64>, limits: &Limits, budget: &mut Budget) {
+    fn climb(&mut self, start: &Duals, limits: &Limits, budget: &mut Budget) {
         let known = self.pool.len() as u64;
-        let Handed { used, good } = ascend(self, prices, limits, budget);
-        self.master.start_from(&mut self.pool, used);
+        let Handed { used, good } = ascend(self, start, limits, budget);
+        self.master.start_from(&mut self.pool, used.into_iter().map(|(_, column)| column));
         if self.master.solve(budget) {
-            for column in good {
+            for (_, column) in good {
                 self.master.offer(&mut self.pool, column);
             }
         }
         budget.done.columns += self.pool.len() as u64 - known;
+    }
+
+    /// The same without any simplex in the end: the columns are those handed on, with their amounts.
+    /// The master, which has none, says what they are for.
+    pub(crate) fn climb_alone(&mut self, limits: &Limits, budget: &mut Budget) {
+        let Handed { used, good } = ascend(self, &self.duals.clone(), limits, budget);
+        self.hold(used.into_iter().chain(good.into_iter().map(|(_, column)| (0.0, column))));
+    }
+
+    /// Holds these columns in these amounts, and no others.
+    pub(crate) fn hold(&mut self, columns: impl Iterator<Item = (f64, Column)>) {
+        (self.pool, self.amounts) = Default::default();
+        for (amount, column) in columns {
+            if self.pool.add(column).1 {
+                self.amounts.push(amount);
+            }
+        }
+    }
+
+    /// Hands the columns held over to the master's simplex.
+    pub(crate) fn start_simplex(&mut self) {
+        let used = self.used().into_iter().map(|(at, _)| self.pool.get(at).clone()).collect();
+        self.amounts.clear();
+        self.master.hold(&mut self.pool, used);
+    }
+
+    /// The columns in use: number in the pool, and how often.
+    pub(crate) fn used(&self) -> Vec<(u32, f64)> {
+        if self.amounts.is_empty() {
+            return self.master.used().into_iter().map(|(_, at, amount)| (at, amount)).collect();
+        }
+        let amounts = (0..).zip(self.amounts.iter().copied());
+        amounts.filter(|(_, amount)| *amount > 0.0).collect()
     }
 
     fn close_in(&mut self, limits: &Limits, budget: &mut Budget) {
@@ -216,9 +280,9 @@ impl Root<'_> {
         }
     }
 
-    /// Whether value and bound are close enough.
+    /// Whether value and bound are close enough, or the bound is good enough by itself.
     pub(crate) fn is_closed(&self, limits: &Limits) -> bool {
-        self.bound >= self.value * (1.0 - limits.tolerance)
+        self.bound >= self.value * (1.0 - limits.tolerance) || self.bound > limits.enough
     }
 
     /// One round of pricing, at smoothed duals first; false when there is nothing left to find.
@@ -333,10 +397,11 @@ impl Root<'_> {
     ) -> (Vec<(u32, Priced)>, Vec<f64>) {
         let core = self.core;
         let (profits, costs) = (duals.profits(core), duals.costs(core));
-        let kinds = core.twins.one_each(self.turn);
+        let mut kinds = core.twins.one_each(self.turn);
+        kinds.retain(|&kind| !self.is_shut(kind));
         self.turn += 1;
         // No kind above its cost by more than this leaves a bound that is better than the best.
-        let futile = duals.bound(core, self.master.demand(), &costs) / self.bound.max(1.0);
+        let futile = self.bound_at(duals, &costs) / self.bound.max(1.0);
         let question = self.question(&profits, &costs, limits, futile.max(1.0));
         let priced = price_all(&self.pricers, &kinds, &question, budget);
         let most = question.most_nodes(self.care);
@@ -347,7 +412,7 @@ impl Root<'_> {
             }
         }
         self.is_loose = is_loose(&priced, &bounds, &costs);
-        let bound = duals.bound(core, self.master.demand(), &bounds);
+        let bound = self.bound_at(duals, &bounds);
         if bound > self.bound || self.duals.is_nothing() {
             self.bound = self.bound.max(bound);
             self.duals = duals.clone();
@@ -359,6 +424,17 @@ impl Root<'_> {
         (priced, bounds)
     }
 
+    /// The bound at these duals when no pattern of a kind is worth more than `bounds[kind]`.
+    fn bound_at(&self, duals: &Duals, bounds: &[f64]) -> f64 {
+        duals.bound(self.core, self.master.demand(), bounds, &self.ranges)
+    }
+
+    /// Whether there are no nodes of a kind, nor of its twins.
+    pub(crate) fn is_shut(&self, kind: u32) -> bool {
+        let is_shut = |&(of, range): &(u32, Range)| of == kind && range.most == Some(0);
+        self.core.twins.of_kind(kind).len() == 1 && self.ranges.iter().any(is_shut)
+    }
+
     /// Sharpens the relaxations of those kinds priced that hold the bound down most; false when none
     /// of them can be.
     fn sharpen(
@@ -368,6 +444,7 @@ impl Root<'_> {
         bounds: &[f64],
         limits: &Limits,
     ) -> bool {
+        let Cow::Owned(pricers) = &mut self.pricers else { return false };
         let (profits, costs) = (duals.profits(self.core), duals.costs(self.core));
         let over = |kind: usize| bounds[kind] / costs[kind].max(1.0);
         let above = |kind: &usize| costs[*kind] > 0.0 && over(*kind) > 1.0 + limits.tolerance;
@@ -387,7 +464,7 @@ impl Root<'_> {
                 exact: Exact::No,
             };
             for _ in 0..CUTS {
-                if !self.pricers[kind].sharpen(&ask) {
+                if !pricers[kind].sharpen(&ask) {
                     break;
                 }
                 sharpened = true;

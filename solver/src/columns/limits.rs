@@ -34,6 +34,9 @@ pub(crate) fn fine(core: &Core, cost: Money, gap_ppm: u32) -> Limits {
         nodes: 64,
         progress: 2e-5,
         patience: 6,
+        enough: f64::INFINITY,
+        window: 12,
+        gain: 2e-3,
     }
 }
 

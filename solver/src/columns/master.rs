@@ -8,7 +8,7 @@ use crate::{
     effort::Budget,
     master::{Outcome, Sense, Simplex},
     pattern::Priced,
-    presolve::{Core, Source},
+    presolve::{Core, Kind, Source},
 };
 
 /// Pivots between two looks at the budget; the programme is factorised anew in between.
@@ -62,6 +62,11 @@ impl Range {
     pub(crate) fn meet(self, other: Self) -> Self {
         let most = [self.most, other.most].into_iter().flatten().min();
         Self { least: self.least.max(other.least), most }
+    }
+
+    /// What is within and closest to a number.
+    pub(crate) fn closest(self, number: f64) -> f64 {
+        number.max(self.least.into()).min(self.most.map_or(f64::INFINITY, f64::from))
     }
 
     fn less(self, copies: u32) -> Self {
@@ -178,7 +183,7 @@ impl<'a> Master<'a> {
     /// Whether a range needs two rows.
     pub(crate) fn needs_two(&self, kind: usize, range: Range) -> bool {
         let one = self.counts[kind].is_none_or(|count| count.least.is_none());
-        one && range.least > 0 && range.most.is_some_and(|most| most > range.least)
+        one && range.least > 0 && range.most.is_some()
     }
 
     /// Kinds with two rows, and their ranges.
@@ -246,6 +251,14 @@ impl<'a> Master<'a> {
         added
     }
 
+    /// Takes over all columns of a pool, and starts the next solve from some of them.
+    pub(crate) fn hold(&mut self, pool: &mut Pool, used: Vec<Column>) {
+        for at in 0..pool.len() as u32 {
+            self.add(pool, at);
+        }
+        self.start_from(pool, used);
+    }
+
     pub(crate) fn add(&mut self, pool: &Pool, at: u32) -> u32 {
         let column = pool.get(at);
         let entries = self.entries(column);
@@ -294,14 +307,44 @@ impl<'a> Master<'a> {
         rows
     }
 
+    /// The rows' prices of which these duals come. Rows of existing nodes have none.
+    pub(crate) fn rows_at(&self, duals: &Duals) -> Vec<f64> {
+        let mut rows = self.by_row(&duals.items);
+        for (&row, dual) in self.limit_rows.iter().zip(&duals.limits) {
+            rows[row as usize] = *dual;
+        }
+        for (&row, charge) in self.ceiling_rows.iter().zip(&duals.ceilings) {
+            rows[row as usize] = -charge;
+        }
+        for (count, &dual) in self.counts.iter().zip(&duals.counts) {
+            let Some(count) = count else { continue };
+            let of_least = count.least.filter(|_| dual > 0.0);
+            rows[of_least.unwrap_or(count.row) as usize] = dual;
+        }
+        rows
+    }
+
+    /// The rows that count a kind's nodes.
+    pub(crate) fn rows_of_count(&self, kind: u32) -> impl Iterator<Item = u32> {
+        let count = self.counted(kind as usize);
+        count.into_iter().flat_map(|count| std::iter::once(count.row).chain(count.least))
+    }
+
     /// Rows of items of which some are left to cover.
     pub(crate) fn open_rows(&self) -> usize {
         self.rows.iter().filter(|&&pods| pods > 0).count()
     }
 
-    /// The rows' senses and right-hand sides.
+    /// The rows' senses and right-hand sides. A row that counts nodes asks for the largest number, or
+    /// for the least where there is none.
     pub(crate) fn requirements(&self) -> impl Iterator<Item = (Sense, f64)> + '_ {
-        (0..self.lp.rows() as u32).map(|row| self.lp.row(row))
+        let mut rows: Vec<(Sense, f64)> =
+            (0..self.lp.rows() as u32).map(|row| self.lp.row(row)).collect();
+        for count in self.counts.iter().flatten() {
+            let has_end = count.range.most.is_some();
+            rows[count.row as usize].0 = if has_end { Sense::AtMost } else { Sense::AtLeast };
+        }
+        rows.into_iter()
     }
 
     /// Adds columns that the pool may have already, and starts the next solve from them.
@@ -353,7 +396,9 @@ impl<'a> Master<'a> {
     pub(crate) fn costs_at(&self, dual: impl Fn(u32) -> f64) -> Vec<f64> {
         let mut costs = self.prices_at(&dual).costs(self.core);
         for (kind, cost) in costs.iter_mut().enumerate() {
-            *cost -= self.count_dual_at(kind, &dual);
+            if matches!(self.core.kinds[kind].source, Source::Nodes(_)) {
+                *cost -= self.count_dual_at(kind, &dual);
+            }
         }
         costs
     }
@@ -393,10 +438,15 @@ impl<'a> Master<'a> {
     /// The same from other prices of the rows.
     pub(crate) fn prices_at(&self, dual: impl Fn(u32) -> f64) -> Duals {
         let rows = |rows: &[u32]| -> Vec<f64> { rows.iter().map(|&row| dual(row)).collect() };
+        let count = |(at, kind): (usize, &Kind)| match kind.source {
+            Source::Offerings(_) => self.count_dual_at(at, &dual),
+            Source::Nodes(_) => 0.0,
+        };
         Duals {
             items: self.items_at(&dual),
             limits: rows(&self.limit_rows).into_iter().map(|dual| dual.min(0.0)).collect(),
             ceilings: rows(&self.ceiling_rows).into_iter().map(|dual| (-dual).max(0.0)).collect(),
+            counts: self.core.kinds.iter().enumerate().map(count).collect(),
         }
     }
 

@@ -53,8 +53,6 @@ const BATCH: usize = 4;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Point {
     pub duals: Duals,
-    /// Dual prices of the numbers of nodes, per kind; empty for none.
-    pub counts: Vec<f64>,
     /// Kinds of which there is no node in the branch.
     pub closed: Vec<u32>,
     /// The bound that they give, in floats.
@@ -66,17 +64,18 @@ pub(crate) struct Point {
 }
 
 impl Point {
-    /// The prices that the root's bound rests on.
+    /// The prices that a root's bound rests on.
     pub(crate) fn of_root(root: &Root<'_>) -> Self {
+        let closed = root.ranges.iter().filter(|(_, range)| range.most == Some(0));
         let kinds = root.core.kinds.iter().zip(&root.worth);
         let sold = kinds.filter(|(kind, _)| matches!(kind.source, Source::Offerings(_)));
+        let above = || sold.map(|(_, worth)| *worth).fold(1.0, f64::max);
         Self {
-            above: Some(sold.map(|(_, worth)| *worth).fold(1.0, f64::max)),
+            above: root.ranges.is_empty().then(above),
             duals: root.duals.clone(),
-            counts: Vec::new(),
-            closed: Vec::new(),
+            closed: closed.map(|(kind, _)| *kind).collect(),
             bound: root.bound,
-            nodes: root.nodes,
+            nodes: if root.ranges.is_empty() { root.nodes } else { 0 },
         }
     }
 }
@@ -128,11 +127,11 @@ impl Record {
             if let Some((_, new)) = known.iter().find(|(other, _)| Arc::ptr_eq(other, old)) {
                 return new.clone();
             }
-            let offered = old.counts.get(nodes..).unwrap_or_default().iter().copied();
-            let counts = std::iter::repeat_n(0.0, more).chain(offered);
+            // Numbers of existing nodes have no price of their own.
+            let mut duals = old.duals.clone();
+            duals.counts.splice(..nodes, std::iter::repeat_n(0.0, more));
             let new = Arc::new(Point {
-                duals: old.duals.clone(),
-                counts: if old.counts.is_empty() { Vec::new() } else { counts.collect() },
+                duals,
                 // Existing nodes are never closed: there are only branches on what is bought.
                 closed: old.closed.iter().map(|&old| kind(old)).collect(),
                 bound: old.bound,
@@ -506,8 +505,7 @@ impl Task<'_> {
             let found = self.pricers[kind].price(&ask).patterns;
             return found.first().map_or(0.0, |(worth, _)| worth * (1.0 + NEAR));
         }
-        let count = self.point.counts.get(kind).unwrap_or(&0.0);
-        let cost = (self.point.duals.cost(self.core, kind) - count).max(0.0);
+        let cost = self.point.duals.cost(self.core, kind).max(0.0);
         let tolerance = if self.is_free(kind) { self.tolerance } else { TOLERANCE };
         cost * (1.0 + tolerance)
     }
@@ -515,8 +513,7 @@ impl Task<'_> {
     /// Whether any number of nodes would do at these prices. Where it would not, what one node is
     /// worth counts as often as there are nodes, and not as a factor of all prices.
     fn is_free(&self, kind: usize) -> bool {
-        let count = self.point.counts.get(kind).unwrap_or(&0.0);
-        *count == 0.0 && !self.exists(kind)
+        self.point.duals.counts[kind] == 0.0 && !self.exists(kind)
     }
 }
 

@@ -55,6 +55,10 @@ const LONG: f64 = 3.0;
 /// many of the dives'.
 const BRANCHES: u32 = 8;
 const SPARE: i64 = 2;
+/// A branching that closes this share of the gap does not count.
+const CLOSING: f64 = 0.15;
+/// Bounds of branches are raised until no more than this part of the gap that was asked for is left.
+const ENOUGH: f64 = 0.9e-6;
 /// How many times as many branches pricing gets, step by step, while it keeps the bound down.
 const DEEPER: [u32; 3] = [4, 16, 64];
 /// One part in so many of the budget may go into filling nodes to the brim, where that must be, and
@@ -372,6 +376,9 @@ impl Search<'_> {
                 return round;
             }
             self.spare += (start - budget.left()) as i64 / SPARE;
+            if tree.is_none() && !self.spans {
+                self.spare = self.start.saturating_sub(budget.left()) as i64 / SPARE;
+            }
             self.branch(tree.get_or_insert_with(|| Tree::new(bounding, budget)), budget);
             if self.is_done() || budget.is_spent() {
                 return round;
@@ -392,9 +399,16 @@ impl Search<'_> {
             }
             let start = budget.left();
             let most = if self.frugal { self.spare.unsigned_abs() } else { start };
-            budget.lend_units(most, |own| tree.advance(self.best.cost, own));
-            self.spare -= (start - budget.left()) as i64;
+            let cost = self.best.cost as f64;
+            let enough = cost * (1.0 - ENOUGH * f64::from(self.options.gap_ppm));
+            let before = self.best.bound as f64;
+            budget.lend_units(most, |own| tree.advance(self.best.cost, enough, own));
             self.raise(tree.bound());
+            // What closes the gap may go on.
+            let closed = (self.best.bound as f64 - before) / (cost - before).max(1.0);
+            if closed < CLOSING {
+                self.spare -= (start - budget.left()) as i64;
+            }
         }
     }
 
