@@ -43,6 +43,7 @@
 
 mod branches;
 mod ceiling;
+mod counted;
 mod demand;
 mod enumerate;
 mod grid;
@@ -88,7 +89,9 @@ pub struct Certificate {
     pub kinds: Vec<Members>,
     /// Per kind, what pods on a node of it keep to because they are whole.
     pub cuts: Vec<Vec<Cut>>,
-    /// Splits on the number of nodes of a kind; leaves are indices into `prices`.
+    /// Kinds whose nodes are counted together, each list ascending.
+    pub counted: Vec<Vec<u32>>,
+    /// Splits on numbers of nodes that are counted; leaves are indices into `prices`.
     pub tree: Vec<Step<u32>>,
     /// Prices, for one leaf of the tree or more.
     pub prices: Vec<Prices>,
@@ -169,7 +172,7 @@ pub enum Members {
 pub enum Step<L> {
     /// Two cases that leave none out.
     Split {
-        /// The item or kind whose number is split.
+        /// The item whose number is split, or what is counted.
         on: u32,
         /// The largest number of the lower case.
         at: u32,
@@ -381,18 +384,12 @@ struct Range {
 }
 
 impl Range {
-    const ANY: Self = Self { least: 0, most: None };
-
     fn meet(self, other: Self) -> Self {
         let most = match (self.most, other.most) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
         Self { least: self.least.max(other.least), most }
-    }
-
-    fn is_empty(self) -> bool {
-        self.most.is_some_and(|most| most < self.least)
     }
 }
 
@@ -406,10 +403,6 @@ impl Path {
             Some((_, old)) => *old = old.meet(range),
             None => self.0.push((on, range)),
         }
-    }
-
-    fn range(&self, of: u32) -> Range {
-        self.0.iter().find(|(on, _)| *on == of).map_or(Range::ANY, |(_, range)| *range)
     }
 }
 

@@ -16,6 +16,7 @@
 mod ascent;
 mod augmented;
 mod branch;
+mod counted;
 mod dive;
 mod duals;
 mod eject;

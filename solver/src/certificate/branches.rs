@@ -3,7 +3,11 @@
 use crate::{
     Problem,
     certificate::{
-        Certificate, Fault, Members, Path, Prices, Range, at, demand::Demand, supply::Hull, walk,
+        Certificate, Fault, Members, Prices, ascending, at,
+        counted::{Counted, holds, least_cost, nested},
+        demand::Demand,
+        supply::Hull,
+        walk,
     },
     problem::Money,
 };
@@ -21,6 +25,14 @@ pub(super) fn bound(
     certificate: &Certificate,
     worths: &[Vec<i128>],
 ) -> Result<Money, Fault> {
+    for kinds in &certificate.counted {
+        ascending("counted kind", kinds.iter().copied(), certificate.kinds.len())?;
+        for &index in kinds {
+            if !matches!(at(&certificate.kinds, "kind", index)?, Members::Offerings(_)) {
+                return Err(Fault::Unknown { object: "kind of offerings", index });
+            }
+        }
+    }
     let mut least: Option<i128> = None;
     walk(&certificate.tree, |path, &index| {
         let prices = at(&certificate.prices, "prices", index)?;
@@ -32,14 +44,12 @@ pub(super) fn bound(
             prices,
             worths: at(worths, "prices", index)?,
         };
-        for (kind, _) in &path.0 {
-            if !matches!(at(&certificate.kinds, "kind", *kind)?, Members::Offerings(_)) {
-                return Err(Fault::Unknown { object: "kind of offerings", index: *kind });
-            }
+        let mut counted = Vec::with_capacity(path.0.len());
+        for &(index, range) in &path.0 {
+            counted.push((at(&certificate.counted, "counted kinds", index)?.as_slice(), range));
         }
-        // A leaf that no number of nodes belongs to holds no solution.
-        if path.0.iter().all(|(_, range)| !range.is_empty()) {
-            let bound = leaf.bound(path)?;
+        // A leaf that no numbers of nodes belong to holds no solution.
+        if let Some(bound) = leaf.bound(&nested(counted))? {
             least = Some(least.map_or(bound, |least: i128| least.min(bound)));
         }
         Ok(())
@@ -60,11 +70,11 @@ struct Leaf<'a> {
     worths: &'a [i128],
 }
 
-/// A kind at a leaf.
+/// A kind at a leaf's prices.
 #[derive(Clone, Copy)]
 struct Kind {
-    /// How many nodes there can be.
-    range: Range,
+    /// How many nodes there can be; `None`: any number.
+    most: Option<u64>,
     /// Of one node, charges of limits included.
     cost: i128,
     /// No pattern is worth more.
@@ -84,44 +94,51 @@ impl Kind {
 }
 
 impl Leaf<'_> {
-    /// What solutions with numbers of nodes within the path's ranges cost at least.
-    fn bound(&self, path: &Path) -> Result<i128, Fault> {
+    /// What solutions with numbers of nodes that are counted so cost at least; `None` when there are no
+    /// such numbers.
+    fn bound(&self, counted: &[Counted<'_>]) -> Result<Option<i128>, Fault> {
+        let ends: Vec<&Counted<'_>> =
+            counted.iter().filter(|(_, range)| range.most.is_some()).collect();
         let mut kinds = Vec::with_capacity(self.hulls.len());
         let mut least = ONE;
         let mut more = Vec::new();
         let mut unpriced = false;
         for ((at, hull), &worth) in (0u32..).zip(self.hulls).zip(self.worths) {
-            let kind =
-                Kind { range: self.range(hull, path.range(at)), cost: self.cost(hull)?, worth };
+            let kind = Kind { most: self.most(hull), cost: self.cost(hull)?, worth };
             kinds.push(kind);
-            if worth <= kind.cost || hull.number.is_some() || kind.range.most == Some(0) {
+            if worth <= kind.cost || kind.most.is_some() {
                 continue;
             }
+            let has_end = ends.iter().any(|(kinds, _)| holds(kinds, at));
             match kind.factor()? {
-                Some(factor) if kind.range.most.is_none() => least = least.max(factor),
+                Some(factor) if !has_end => least = least.max(factor),
                 Some(factor) => more.push(factor),
                 // No factor makes this kind's patterns worth no more than nothing.
-                None => unpriced |= kind.range.most.is_none(),
+                None => unpriced |= !has_end,
             }
         }
         // Any factor from the least one up will do. As a function of its inverse the bound is
-        // concave and piecewise linear, with a bend where a kind is worth what it costs, so the best
-        // is at the least factor, at a bend, or where pods are worth nothing.
-        let mut best = self.unpriced(&kinds)?;
+        // concave and piecewise linear, so the best is at the least factor, where pods are worth
+        // nothing, or at a bend; those where a kind is worth what it costs are tried.
+        let Some(mut best) = self.unpriced(&kinds, counted)? else { return Ok(None) };
         if unpriced {
-            return Ok(best);
+            return Ok(Some(best));
         }
         more.retain(|&factor| factor > least);
-        best = best.max(self.total(&kinds, least)?);
-        for factor in more {
-            best = best.max(self.total(&kinds, factor)?);
+        for factor in std::iter::once(least).chain(more) {
+            best = self.total(&kinds, counted, factor)?.map_or(best, |total| best.max(total));
         }
-        Ok(best)
+        Ok(Some(best))
     }
 
     /// The bound when the prices of pods are divided by a factor. What pods are worth is rounded
     /// down, and what patterns are worth is rounded up.
-    fn total(&self, kinds: &[Kind], factor: i128) -> Result<i128, Fault> {
+    fn total(
+        &self,
+        kinds: &[Kind],
+        counted: &[Counted<'_>],
+        factor: i128,
+    ) -> Result<Option<i128>, Fault> {
         let mut worth = 0i128;
         for (item, &price) in self.demand.items.iter().zip(&self.prices.items) {
             // A product of two 64-bit numbers fits 128 bits.
@@ -133,21 +150,32 @@ impl Leaf<'_> {
             worth = worth.checked_sub(all).ok_or(Fault::Overflow)?;
         }
         let mut sum = worth.checked_mul(ONE).ok_or(Fault::Overflow)?.div_euclid(factor);
-        for kind in kinds {
+        let slack = |kind: &Kind| {
             let worth = quotient_up(kind.worth.checked_mul(ONE).ok_or(Fault::Overflow)?, factor);
-            let slack = kind.cost.checked_sub(worth).ok_or(Fault::Overflow)?;
-            sum = sum.checked_add(least(kind.range, slack)?).ok_or(Fault::Overflow)?;
+            kind.cost.checked_sub(worth).ok_or(Fault::Overflow)
+        };
+        for (at, kind) in (0u32..).zip(kinds) {
+            // Without an end to the number, the factor has made the slack at least 0.
+            let most = kind.most.filter(|_| !counted.iter().any(|(kinds, _)| holds(kinds, at)));
+            let gain = slack(kind)?.min(0).checked_mul(most.unwrap_or(0).into());
+            sum = sum.checked_add(gain.ok_or(Fault::Overflow)?).ok_or(Fault::Overflow)?;
         }
-        sum.checked_sub(self.charges()).ok_or(Fault::Overflow)
+        let numbers = least_cost(counted, |at| {
+            let kind = &kinds[at as usize];
+            Ok((slack(kind)?, kind.most))
+        })?;
+        let Some(numbers) = numbers else { return Ok(None) };
+        let sum = sum.checked_add(numbers).ok_or(Fault::Overflow)?;
+        sum.checked_sub(self.charges()).ok_or(Fault::Overflow).map(Some)
     }
 
     /// The bound when pods are worth nothing: what the least numbers of nodes cost.
-    fn unpriced(&self, kinds: &[Kind]) -> Result<i128, Fault> {
-        let mut sum = -self.charges();
-        for kind in kinds {
-            sum = sum.checked_add(least(kind.range, kind.cost)?).ok_or(Fault::Overflow)?;
-        }
-        Ok(sum)
+    fn unpriced(&self, kinds: &[Kind], counted: &[Counted<'_>]) -> Result<Option<i128>, Fault> {
+        let numbers = least_cost(counted, |at| {
+            let kind = &kinds[at as usize];
+            Ok((kind.cost, kind.most))
+        })?;
+        numbers.map(|sum| sum.checked_sub(self.charges()).ok_or(Fault::Overflow)).transpose()
     }
 
     /// The charges of all limits of which something remains.
@@ -158,17 +186,12 @@ impl Leaf<'_> {
         charges.map(|(_, charge)| i128::from(*charge)).sum()
     }
 
-    /// How many nodes of a kind there can be. Of which one alone takes more of a limit than
-    /// remains, there is none.
-    fn range(&self, hull: &Hull, range: Range) -> Range {
-        if hull.number.is_some() {
-            return Range { least: 0, most: hull.number };
-        }
+    /// How many nodes of a kind there can be, if there is an end to that. Of which one alone takes more
+    /// of a limit than remains, there is none.
+    fn most(&self, hull: &Hull) -> Option<u64> {
         let mut limits = hull.limits.iter().zip(&self.problem.limits);
-        if limits.any(|(&amount, limit)| amount > limit.remaining.max(0)) {
-            return Range { least: range.least, most: Some(range.least) };
-        }
-        range
+        let is_dear = limits.any(|(&amount, limit)| amount > limit.remaining.max(0));
+        hull.number.or_else(|| is_dear.then_some(0))
     }
 
     /// What a node costs, its part of the limits' charges included, rounded down.
@@ -184,16 +207,6 @@ impl Leaf<'_> {
         }
         Ok(cost)
     }
-}
-
-/// The least of n × slack over all n of the range.
-fn least(range: Range, slack: i128) -> Result<i128, Fault> {
-    let number = match range.most {
-        Some(most) if slack < 0 => most,
-        // Without an upper end, the factor has made the slack at least 0.
-        _ => range.least,
-    };
-    slack.checked_mul(i128::from(number)).ok_or(Fault::Overflow)
 }
 
 /// a / b for positive b, rounded up.

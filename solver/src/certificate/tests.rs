@@ -85,6 +85,7 @@ fn fractions_of_money_are_rounded_up() {
 #[test]
 fn a_split_on_the_number_of_nodes_proves_more() {
     let mut certificate = certificate();
+    certificate.counted = vec![vec![0]];
     certificate.tree = vec![Step::Split { on: 0, at: 1 }, Step::Leaf(0), Step::Leaf(1)];
     let large = Prices {
         items: vec![20 * UNIT / 3],
@@ -433,12 +434,20 @@ fn everything_that_does_not_hold_together_is_named() {
         (|c| c.prices[0].proofs[0] = Proof::Tree(vec![]), Fault::Tree),
         (|c| c.tree.clear(), Fault::Tree),
         (|c| c.tree.push(Step::Leaf(0)), Fault::Tree),
-        (|c| c.tree.insert(0, Step::Split { on: 0, at: 0 }), Fault::Tree),
+        (
+            |c| {
+                c.counted = vec![vec![0]];
+                c.tree.insert(0, Step::Split { on: 0, at: 0 });
+            },
+            Fault::Tree,
+        ),
         (|c| c.tree[0] = Step::Leaf(1), Fault::Unknown { object: "prices", index: 1 }),
         (
-            |c| c.tree = vec![Step::Split { on: 2, at: 0 }, Step::Leaf(0), Step::Leaf(0)],
-            Fault::Unknown { object: "kind", index: 2 },
+            |c| c.tree = vec![Step::Split { on: 0, at: 0 }, Step::Leaf(0), Step::Leaf(0)],
+            Fault::Unknown { object: "counted kinds", index: 0 },
         ),
+        (|c| c.counted = vec![vec![2]], Fault::Unknown { object: "counted kind", index: 2 }),
+        (|c| c.counted = vec![vec![1, 0]], Fault::Repeated { object: "counted kind", index: 0 }),
         (|c| c.caps.push(Cap { rule: Rule::Port(0), items: vec![0] }), Fault::Cap { cap: 0 }),
         (|c| c.conflicts.push((0, 0)), Fault::Conflict { items: (0, 0) }),
     ];
@@ -485,6 +494,7 @@ fn numbers_at_the_edge_are_refused_or_right() {
 #[test]
 fn least_numbers_count_whatever_the_prices() {
     let mut certificate = certificate();
+    certificate.counted = vec![vec![0], vec![1]];
     certificate.tree = vec![
         Step::Split { on: 1, at: 0 },
         Step::Split { on: 0, at: 1 },
@@ -501,6 +511,33 @@ fn least_numbers_count_whatever_the_prices() {
     // No large and at most one small node: 45 for three pods less 20 for what the small one is
     // worth beyond its price. More small ones cost 20, and so does a large one.
     assert_eq!(proven(&problem(), &certificate), Ok(20));
+}
+
+/// Three pods on nodes for two or for three: one node must be a large one, and otherwise there are two.
+#[test]
+fn numbers_of_several_kinds_count_together() {
+    let mut certificate = certificate();
+    certificate.counted = vec![vec![0], vec![1], vec![0, 1]];
+    certificate.tree = vec![Step::Split { on: 2, at: 1 }, Step::Leaf(0), Step::Leaf(1)];
+    let at = |price: i64| Prices {
+        items: vec![price * UNIT],
+        proofs: vec![rent(2 * price * UNIT), rent(3 * price * UNIT)],
+        ..Prices::default()
+    };
+    certificate.prices = vec![at(15), at(0)];
+    // One node at most: 45 for the pods less 25, what the large one is worth beyond its price; that is
+    // more than the small one is. Two nodes or more: two small ones at least.
+    assert_eq!(proven(&problem(), &certificate), Ok(20));
+    // On the way to a leaf numbers are split that do not go together: none of both, but a large one.
+    certificate.tree = vec![
+        Step::Split { on: 1, at: 0 },
+        Step::Leaf(0),
+        Step::Split { on: 2, at: 0 },
+        Step::Leaf(1),
+        Step::Leaf(0),
+    ];
+    certificate.prices[0] = at(5);
+    assert_eq!(proven(&problem(), &certificate), Ok(15));
 }
 
 /// The problem twice, the second time for pods of their own on offerings of their own.

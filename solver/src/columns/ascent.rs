@@ -14,7 +14,6 @@ use crate::{
         price::above,
     },
     effort::Budget,
-    presolve::Source,
 };
 
 /// Rounds of pricing at most.
@@ -116,11 +115,11 @@ impl Ascent {
     fn new(root: &Root<'_>, start: &Duals) -> Self {
         let items: Vec<f64> = start.items.iter().map(|price| price * LEAST).collect();
         let mut least = root.master.by_row(&items);
-        for &(kind, range) in &root.ranges {
-            let nodes = range.most.unwrap_or(range.least).max(1);
-            for row in root.master.rows_of_count(kind) {
-                least[row as usize] = price(root.core, kind) * f64::from(nodes) * COUNTED;
-            }
+        for (of, row) in root.master.rows_of_sums() {
+            let nodes = of.range.most.unwrap_or(of.range.least).max(1);
+            let prices = of.kinds.iter().map(|&kind| price(root.core, kind));
+            let cheapest = prices.fold(f64::INFINITY, f64::min);
+            least[row as usize] = cheapest * f64::from(nodes) * COUNTED;
         }
         let mut model = Augmented::new(&root.master, &root.master.rows_at(start), &least);
         let mut amounts = vec![0.0; root.pool.len()];
@@ -136,8 +135,7 @@ impl Ascent {
 
     /// Existing nodes cost what they are worth at the first prices, to begin with.
     fn value_nodes(&mut self, root: &Root<'_>, bounds: &[f64]) {
-        let exists = |kind: u32| matches!(root.core.kinds[kind as usize].source, Source::Nodes(_));
-        for (kind, row) in root.master.count_rows().filter(|(kind, _)| exists(*kind)) {
+        for (kind, row) in root.master.count_rows() {
             self.model.value_row(row, bounds[kind as usize], LEAST);
         }
     }

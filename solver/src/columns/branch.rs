@@ -1,13 +1,16 @@
 //! A better bound by branching on numbers of nodes.
 //!
 //! Much of the gap between the relaxation and any whole plan comes from dear nodes of which the
-//! relaxation buys a fraction. Two branches, at most so many nodes of a kind and at least one
-//! more, cover every plan; the bound is the least over all branches that are open or closed.
+//! relaxation buys a fraction. Two branches, at most so many nodes of some kinds and at least one
+//! more, cover every plan; the bound is the least over all branches that are open or closed. Kinds
+//! are counted together from a price on, or at a price: when one alone is branched on, another like
+//! it takes its place.
 
 use std::sync::Arc;
 
 use crate::{
     columns::{
+        counted::{Counted, least_cost},
         generate::{Limits, Root},
         master::{Master, Range},
         pool::price,
@@ -20,9 +23,9 @@ use crate::{
 
 /// One node of a kind is worth branching on when its price is this share of the whole cost.
 const GRAIN: f64 = 0.002;
-/// With the simplex its number has a row from the start when its best pattern comes this close to its
-/// price at the root; others get one when they are branched on.
-const NEAR: f64 = 0.97;
+/// A number of several kinds together is worth so many times as much as one of a single kind, for which
+/// others like it step in.
+const TOGETHER: f64 = 2.0;
 /// Columns per item to start with.
 const START: usize = 8;
 /// With more rows than this parts go without the simplex, which would take seconds for each.
@@ -48,21 +51,26 @@ struct Part<'a> {
     root: Root<'a>,
     /// Whether it goes without the simplex.
     climbs: bool,
+    /// What may be branched on.
+    sets: Sets,
     /// The part's number in the record.
     number: usize,
     next: Next,
 }
 
 /// What is to be done with a part when its bound is the least.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Next {
     /// The work given did not solve its relaxation, whose numbers mean nothing yet.
     Solve,
-    /// Divide it: a kind, and the whole number below its number in the relaxation.
-    Divide(u32, u32),
+    /// Divide it: some kinds, and the whole number below how many nodes the relaxation has of them.
+    Divide(Arc<[u32]>, u32),
     /// All numbers that count are whole, or so it seems without the simplex.
     Close,
 }
+
+/// Kinds whose nodes may be counted together, ascending, with the price of the cheapest.
+type Sets = Arc<[(Arc<[u32]>, f64)]>;
 
 /// The parts that all plans are divided into.
 pub(crate) struct Tree<'a> {
@@ -82,10 +90,7 @@ impl<'a> Tree<'a> {
     /// A tree whose parts go without the simplex, or with it.
     fn grown(root: &'a Root<'a>, climbs: bool, budget: &mut Budget) -> Self {
         let core = root.core;
-        let counted = (0..core.kinds.len() as u32)
-            .filter(|&kind| !climbs && is_dear(root, kind) && root.worth[kind as usize] >= NEAR);
-        let counted: Vec<u32> = counted.collect();
-        let mut first = root.with(Master::new(core, root.master.demand(), &counted, &[]));
+        let mut first = root.with(Master::new(core, root.master.demand(), &[], &[]));
         let good = root.good_columns(START, |_| true).into_iter();
         let good = good.map(|at| root.pool.get(at).clone());
         let is_solved = if climbs {
@@ -100,7 +105,8 @@ impl<'a> Tree<'a> {
             first.master.start_from(&mut first.pool, root.master.used_columns(&root.pool));
             first.master.solve(budget)
         };
-        let mut part = Part { root: first, climbs, number: 0, next: Next::Solve };
+        let sets = sets(root).into();
+        let mut part = Part { root: first, climbs, sets, number: 0, next: Next::Solve };
         part.set_next(is_solved);
         let record = Record::new(Arc::new(Point::of_root(root)));
         Self { open: vec![part], closed: f64::INFINITY, first: root.bound, record }
@@ -132,9 +138,10 @@ impl<'a> Tree<'a> {
             }
             match self.open[at].next {
                 Next::Solve => return self.solve(at, wanted, budget),
-                Next::Divide(kind, most) => {
+                Next::Divide(ref kinds, most) => {
+                    let kinds = kinds.clone();
                     let part = self.open.swap_remove(at);
-                    return self.divide(&part, kind, most, wanted, budget);
+                    return self.divide(&part, &kinds, most, wanted, budget);
                 }
                 Next::Close if self.open[at].climbs => {
                     self.open[at].start_simplex();
@@ -159,23 +166,33 @@ impl<'a> Tree<'a> {
         self.record.set(part.number, Arc::new(Point::of_root(&part.root)));
     }
 
-    fn divide(&mut self, part: &Part<'a>, kind: u32, most: u32, wanted: f64, budget: &mut Budget) {
+    fn divide(
+        &mut self,
+        part: &Part<'a>,
+        kinds: &Arc<[u32]>,
+        most: u32,
+        wanted: f64,
+        budget: &mut Budget,
+    ) {
+        let counted = |range| Counted { kinds: kinds.clone(), range };
         let (mut one, mut other) = (budget.fork(2), budget.fork(2));
         let given = one.left();
         let below = Range { least: 0, most: Some(most) };
         let above = Range { least: most.saturating_add(1), most: None };
         let (below, above) = rayon::join(
-            || part.child(kind, below, wanted, &mut one),
-            || part.child(kind, above, wanted, &mut other),
+            || part.child(&counted(below), wanted, &mut one),
+            || part.child(&counted(above), wanted, &mut other),
         );
         budget.join(&one, given);
         budget.join(&other, given);
         budget.done.nodes += 1;
-        let numbers = self.record.split(part.number, kind, most);
+        let numbers = self.record.split(part.number, kinds, most);
         for (mut child, number) in [below, above].into_iter().zip(numbers) {
             child.number = number;
             self.record.set(number, Arc::new(Point::of_root(&child.root)));
-            self.open.push(child);
+            if child.is_possible() {
+                self.open.push(child);
+            }
         }
     }
 }
@@ -187,31 +204,31 @@ fn is_dear(root: &Root<'_>, kind: u32) -> bool {
 }
 
 impl<'a> Part<'a> {
-    /// The part of this one in which a kind's number is within a range.
-    fn child(&self, kind: u32, range: Range, wanted: f64, budget: &mut Budget) -> Self {
+    /// The part of this one in which a number of nodes is within a range.
+    fn child(&self, of: &Counted, wanted: f64, budget: &mut Budget) -> Self {
         let mut root = self.root.clone();
-        let joint = match root.ranges.iter_mut().find(|(other, _)| *other == kind) {
-            Some((_, old)) => {
-                *old = old.meet(range);
-                *old
-            }
+        match root.counted.iter_mut().find(|known| known.kinds == of.kinds) {
+            Some(known) => known.range = known.range.meet(of.range),
             None => {
-                root.ranges.push((kind, range));
-                range
-            }
-        };
-        let is_counted = root.master.range(kind as usize).is_some();
-        if !is_counted || root.master.needs_two(kind as usize, joint) {
-            let used = root.master.used_columns(&root.pool);
-            root.master = recounted(&root, kind);
-            if !self.climbs {
-                root.master.hold(&mut root.pool, used);
+                root.counted.push(of.clone());
+                root.duals.sums.push(0.0);
             }
         }
-        root.master.set_range(kind as usize, joint);
-        let mut child = Self { root, next: Next::Solve, ..*self };
-        child.improve(wanted, budget);
+        let used = root.master.used_columns(&root.pool);
+        root.master = Master::new(root.core, self.root.master.demand(), &[], &root.counted);
+        if !self.climbs {
+            root.master.hold(&mut root.pool, used);
+        }
+        let mut child = Self { root, next: Next::Solve, sets: self.sets.clone(), ..*self };
+        if child.is_possible() {
+            child.improve(wanted, budget);
+        }
         child
+    }
+
+    /// Whether there are numbers of nodes within all ranges.
+    fn is_possible(&self) -> bool {
+        least_cost(&self.root.counted, |_| 0.0).is_finite()
     }
 
     /// Raises the bound, and finds out what is to be done after that.
@@ -235,55 +252,63 @@ impl<'a> Part<'a> {
         self.root.start_simplex();
     }
 
-    /// Divides a solved part by the kind whose number, made whole, matters most.
+    /// Divides a solved part by the number that matters most when it is made whole.
     fn set_next(&mut self, is_solved: bool) {
         self.next = match self.most_fractional() {
             _ if !is_solved => Next::Solve,
-            Some((kind, number)) => Next::Divide(kind, number.floor() as u32),
+            Some((kinds, number)) => Next::Divide(kinds, number.floor() as u32),
             None => Next::Close,
         };
     }
 
-    fn most_fractional(&self) -> Option<(u32, f64)> {
+    fn most_fractional(&self) -> Option<(Arc<[u32]>, f64)> {
         let root = &self.root;
         let whole = if self.climbs { WHOLE.1 } else { WHOLE.0 };
         let mut numbers = vec![0.0; root.core.kinds.len()];
         for (at, amount) in root.used() {
             numbers[root.pool.get(at).kind as usize] += amount;
         }
-        // Without the simplex a number may be a little beyond its range, where there is nothing to divide.
-        for &(kind, range) in &root.ranges {
-            numbers[kind as usize] = range.closest(numbers[kind as usize]);
-        }
-        let mut best: Option<(f64, u32, f64)> = None;
-        for (kind, &number) in (0..).zip(&numbers).filter(|(kind, _)| is_dear(root, *kind)) {
+        let mut best: Option<(f64, &Arc<[u32]>, f64)> = None;
+        for (kinds, cheapest) in self.sets.iter() {
+            let mut number = kinds.iter().map(|&kind| numbers[kind as usize]).sum::<f64>();
+            // Without the simplex a number may be a little beyond its range, where there is nothing
+            // to divide.
+            if let Some(of) = root.counted.iter().find(|of| of.kinds == *kinds) {
+                number = of.range.closest(number);
+            }
             let fraction = number - f64::floor(number);
             let away = fraction.min(1.0 - fraction);
-            let stake = price(root.core, kind) * away;
+            let stake = cheapest * away * if kinds.len() > 1 { TOGETHER } else { 1.0 };
             if away > whole && best.is_none_or(|(top, _, _)| stake > top) {
-                best = Some((stake, kind, number));
+                best = Some((stake, kinds, number));
             }
         }
-        best.map(|(_, kind, number)| (kind, number))
+        best.map(|(_, kinds, number)| (kinds.clone(), number))
     }
 }
 
-/// The same master without columns, with a row for one more kind, or a second one where it is counted
-/// already.
-fn recounted<'a>(root: &Root<'a>, kind: u32) -> Master<'a> {
-    let counted: Vec<(u32, Range, bool)> = root.master.ranges().collect();
-    let mut kinds: Vec<u32> = counted.iter().map(|(kind, _, _)| *kind).collect();
-    let mut twice: Vec<u32> =
-        counted.iter().filter(|(_, _, two)| *two).map(|(kind, _, _)| *kind).collect();
-    match root.master.range(kind as usize) {
-        Some(_) => twice.push(kind),
-        None => kinds.push(kind),
+/// What numbers of nodes may be branched on, each with the price of the cheapest node: those of all
+/// kinds from a price on, of all kinds at a price, and of single kinds. Of two sets one holds the other,
+/// or they have no kind in common.
+fn sets(root: &Root<'_>) -> Vec<(Arc<[u32]>, f64)> {
+    let core = root.core;
+    let kinds = (0..core.kinds.len() as u32).filter(|&kind| is_dear(root, kind));
+    let mut kinds: Vec<u32> = kinds.collect();
+    kinds.sort_by(|&a, &b| price(core, b).total_cmp(&price(core, a)).then(a.cmp(&b)));
+    let mut sets: Vec<(Arc<[u32]>, f64)> = Vec::new();
+    let mut dearer: Vec<u32> = Vec::new();
+    for alike in kinds.chunk_by(|&a, &b| price(core, a) == price(core, b)) {
+        dearer.extend_from_slice(alike);
+        let singles = alike.iter().filter(|&&kind| core.twins.first[kind as usize] == kind);
+        let singles = singles.map(|&kind| core.twins.of_kind(kind).to_vec());
+        for mut set in [dearer.clone(), alike.to_vec()].into_iter().chain(singles) {
+            set.sort_unstable();
+            if sets.iter().all(|(known, _)| **known != *set) {
+                sets.push((set.into(), price(core, alike[0])));
+            }
+        }
     }
-    let mut master = Master::new(root.core, root.master.demand(), &kinds, &twice);
-    for (kind, range, _) in counted {
-        master.set_range(kind as usize, range);
-    }
-    master
+    sets
 }
 
 #[cfg(test)]
@@ -296,6 +321,7 @@ mod tests {
             generate,
             limits::fine,
         },
+        presolve::twins::tests::zonal,
     };
 
     /// A few dozen pods on a dozen nodes, each of which is a good part of the cost.
@@ -339,19 +365,39 @@ mod tests {
     /// No part's bound is raised further than it is asked for.
     #[test]
     fn parts_are_good_enough_when_their_bounds_are() {
-        let problem = few(&mut 3);
-        let core = core(&problem);
-        let budget = &mut Budget::new(u64::MAX, None);
-        let mut root = generate::root(&core, Vec::new(), budget);
-        root.generate(&fine(&core, 0, 0), budget);
-        let columns = |wanted: f64, budget: &mut Budget| {
-            let before = budget.done.prices;
-            let mut tree = Tree::grown(&root, true, budget);
-            tree.advance(Money::MAX, wanted, budget);
-            assert!(tree.bound() >= root.bound);
-            budget.done.prices - before
-        };
-        let far = columns(f64::INFINITY, budget);
-        assert!(columns(root.bound, budget) < far / 2);
+        let (mut random, mut near, mut far) = (3, 0, 0);
+        for _ in 0..6 {
+            let problem = few(&mut random);
+            let core = core(&problem);
+            let budget = &mut Budget::new(u64::MAX, None);
+            let mut root = generate::root(&core, Vec::new(), budget);
+            root.generate(&fine(&core, 0, 0), budget);
+            for (wanted, prices) in [(root.bound, &mut near), (f64::INFINITY, &mut far)] {
+                let before = budget.done.prices;
+                let mut tree = Tree::grown(&root, true, budget);
+                tree.advance(Money::MAX, wanted, budget);
+                assert!(tree.bound() >= root.bound);
+                *prices += budget.done.prices - before;
+            }
+        }
+        assert!(near < far * 2 / 3, "{near} and {far}");
+    }
+
+    /// Of two sets that may be branched on one holds the other, or they have nothing in common.
+    #[test]
+    fn numbers_to_branch_on_are_nested() {
+        let core = zonal();
+        let root = generate::root(&core, Vec::new(), &mut Budget::new(1_000, None));
+        let sets = sets(&root);
+        let sold = core.kinds.iter().filter(|kind| matches!(kind.source, Source::Offerings(_)));
+        assert!(sets.iter().any(|(kinds, _)| kinds.len() == sold.clone().count()));
+        for (a, cheapest) in &sets {
+            let common = |b: &[u32]| a.iter().filter(|kind| b.contains(kind)).count();
+            let nested = |b: &[u32]| [0, a.len(), b.len()].contains(&common(b));
+            assert!(sets.iter().all(|(b, _)| nested(b)));
+            assert!(a.iter().all(|&kind| price(&core, kind) >= *cheapest));
+            let twins = |kind: &u32| core.twins.of_kind(*kind).iter().all(|twin| a.contains(twin));
+            assert!(a.iter().all(twins) && a.is_sorted());
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    columns::master::Range,
+    columns::counted::{Counted, least_cost},
     presolve::{Core, Kind, Source},
 };
 
@@ -19,6 +19,8 @@ pub(crate) struct Duals {
     /// Per kind, of one more node where the numbers of those that are bought are bounded: positive
     /// ones pay for the least number, negative ones charge for the most.
     pub counts: Vec<f64>,
+    /// The same per number that the search branched on, a part of those of its kinds.
+    pub sums: Vec<f64>,
 }
 
 impl Duals {
@@ -29,6 +31,7 @@ impl Duals {
             limits: vec![0.0; core.limits.len()],
             ceilings: vec![0.0; core.ceilings.len()],
             counts: vec![0.0; core.kinds.len()],
+            sums: Vec::new(),
         }
     }
 
@@ -71,6 +74,7 @@ impl Duals {
             limits: mix(&self.limits, &current.limits),
             ceilings: mix(&self.ceilings, &current.ceilings),
             counts: mix(&self.counts, &current.counts),
+            sums: mix(&self.sums, &current.sums),
         }
     }
 
@@ -87,23 +91,23 @@ impl Duals {
         of.price as f64 + limits.sum::<f64>()
     }
 
-    /// The bound on any plan for `demand` with numbers of nodes within these ranges, when no pattern of
-    /// a kind is worth more than `bounds[kind]`.
+    /// The bound on any plan for `demand` with numbers of nodes that are `counted`, when no pattern of a
+    /// kind is worth more than `bounds[kind]`.
     ///
     /// What pods are worth is lowered, all by the same factor, until no pattern costs less than it is
-    /// worth where any number of nodes would do. A node of the other kinds counts as often as there
-    /// are some at least, or as there may be at most where it is worth more than it costs. As a
-    /// function of the factor that is concave with a bend for every such kind, so the best is at the
-    /// largest factor or at a bend.
+    /// worth where any number of nodes would do. Of the other kinds there are the cheapest numbers by
+    /// what a node costs beyond its worth. Any such factor will do; those at which a kind costs what it
+    /// is worth are tried, and the largest.
     pub(crate) fn bound(
         &self,
         core: &Core,
         demand: &[u32],
         bounds: &[f64],
-        ranges: &[(u32, Range)],
+        counted: &[Counted],
     ) -> f64 {
-        let most = |kind: usize| {
-            ranges.iter().find(|(of, _)| *of as usize == kind).and_then(|(_, range)| range.most)
+        let has_end = |kind: usize| {
+            let counts = |of: &Counted| of.range.most.is_some() && of.counts(kind as u32);
+            counted.iter().any(counts)
         };
         let mut largest: f64 = 1.0;
         let mut bends = Vec::new();
@@ -111,23 +115,19 @@ impl Duals {
             let cost = self.full_cost(core, at);
             if matches!(kind.source, Source::Offerings(_)) && bounds[at] > cost {
                 let factor = cost.max(0.0) / bounds[at];
-                match most(at) {
-                    Some(_) => bends.push(factor),
-                    None => largest = largest.min(factor),
+                match has_end(at) {
+                    true => bends.push(factor),
+                    false => largest = largest.min(factor),
                 }
             }
         }
         let [worth, charges] = self.totals(core, demand, bounds);
         let total = |factor: f64| {
-            let numbers = ranges.iter().map(|&(kind, range)| {
+            let slack = |kind: u32| {
                 let kind = kind as usize;
-                let slack = self.full_cost(core, kind) - factor * bounds[kind];
-                // Where there is no end to the number, the factor has seen to it.
-                let nodes =
-                    if slack < 0.0 { range.most.unwrap_or(range.least) } else { range.least };
-                slack * f64::from(nodes)
-            });
-            factor * worth + charges + numbers.sum::<f64>()
+                self.full_cost(core, kind) - factor * bounds[kind]
+            };
+            factor * worth + charges + least_cost(counted, slack)
         };
         bends.retain(|bend| *bend < largest);
         bends.into_iter().chain([largest]).map(total).fold(0.0, f64::max)
@@ -162,7 +162,7 @@ impl Profits<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{presolve::twins::tests::zonal, random::next};
+    use crate::{columns::master::Range, presolve::twins::tests::zonal, random::next};
 
     /// The bound is what the best factor gives, whatever numbers of nodes are allowed.
     #[test]
@@ -177,19 +177,19 @@ mod tests {
             let price = |kind: usize| core.kinds[kind].price as f64;
             let bounds: Vec<f64> =
                 (0..core.kinds.len()).map(|kind| price(kind) * (0.8 + part(0.4))).collect();
-            let ranges: Vec<(u32, Range)> = (0..round % 4)
+            let counted: Vec<Counted> = (0..round % 4)
                 .map(|at| {
                     let least = part(3.0) as u32;
                     let most = (part(2.0) > 1.0).then(|| least + part(4.0) as u32);
-                    (at * 2, Range { least, most })
+                    Counted { kinds: [at * 2].into(), range: Range { least, most } }
                 })
                 .collect();
             let total = |factor: f64| {
                 let worth = duals.items.iter().zip(&demand);
                 let worth: f64 = worth.map(|(dual, &pods)| dual * f64::from(pods)).sum();
                 let numbers = bounds.iter().enumerate().map(|(kind, bound)| {
-                    let range = ranges.iter().find(|(of, _)| *of as usize == kind);
-                    let range = range.map_or(Range::ANY, |(_, range)| *range);
+                    let of_kind = counted.iter().find(|of| of.counts(kind as u32));
+                    let range = of_kind.map_or(Range::ANY, |of| of.range);
                     let slack = price(kind) - factor * bound;
                     // A hundred thousand nodes stand for any number.
                     let most = range.most.unwrap_or(100_000);
@@ -197,7 +197,7 @@ mod tests {
                 });
                 factor * worth + numbers.sum::<f64>()
             };
-            let found = duals.bound(&core, &demand, &bounds, &ranges);
+            let found = duals.bound(&core, &demand, &bounds, &counted);
             let best = (0..=5_000).map(|at| total(f64::from(at) / 5_000.0)).fold(0.0, f64::max);
             assert!(found >= best - 1e-6, "{found} is below {best}");
             assert!(found <= best + 1e-2 * best.abs().max(1.0), "{found} is above {best}");

@@ -7,10 +7,11 @@ use rayon::prelude::*;
 use crate::{
     columns::{
         ascent::{Handed, ascend},
+        counted::Counted,
         dive::proper::{cut_down, is_proper},
         duals::{Duals, Profits},
         fluid,
-        master::{Master, Range},
+        master::Master,
         pool::{Column, Pool},
         price::{Care, FIRST, Question, nearest, price_all, price_few},
     },
@@ -52,8 +53,8 @@ pub(crate) struct Root<'a> {
     /// How much there is of each column where no simplex says so; empty where it does.
     amounts: Vec<f64>,
     pub master: Master<'a>,
-    /// How many nodes there may be of kinds that the search branched on.
-    pub ranges: Vec<(u32, Range)>,
+    /// How many nodes there may be where the search branched on that.
+    pub counted: Vec<Counted>,
     /// Value of the restricted master.
     pub value: f64,
     /// No plan costs less; where kinds have twins, of which one stands for all, that is about so.
@@ -120,7 +121,7 @@ pub(crate) fn root<'a>(core: &'a Core, seeds: Vec<Column>, budget: &mut Budget) 
         is_loose: false,
         pull: 0.0,
         turn: 0,
-        ranges: Vec::new(),
+        counted: Vec::new(),
         pricers: Cow::Owned(pricers),
     };
     for column in proper(core, seeds, &demand).chain(singles(core)) {
@@ -164,7 +165,7 @@ impl<'a> Root<'a> {
             pool: Pool::default(),
             amounts: Vec::new(),
             master,
-            ranges: Vec::new(),
+            counted: Vec::new(),
             value: f64::INFINITY,
             duals: self.duals.clone(),
             worth: self.worth.clone(),
@@ -426,13 +427,18 @@ impl<'a> Root<'a> {
 
     /// The bound at these duals when no pattern of a kind is worth more than `bounds[kind]`.
     fn bound_at(&self, duals: &Duals, bounds: &[f64]) -> f64 {
-        duals.bound(self.core, self.master.demand(), bounds, &self.ranges)
+        duals.bound(self.core, self.master.demand(), bounds, &self.counted)
+    }
+
+    /// What the pods of each kind's best pattern are worth at most at the duals behind the bound.
+    pub(crate) fn worths(&self) -> Vec<f64> {
+        let costs = self.duals.costs(self.core);
+        self.worth.iter().zip(costs).map(|(worth, cost)| worth * cost.max(1.0)).collect()
     }
 
     /// Whether there are no nodes of a kind, nor of its twins.
     pub(crate) fn is_shut(&self, kind: u32) -> bool {
-        let is_shut = |&(of, range): &(u32, Range)| of == kind && range.most == Some(0);
-        self.core.twins.of_kind(kind).len() == 1 && self.ranges.iter().any(is_shut)
+        self.counted.iter().any(|of| of.range.most == Some(0) && of.counts(kind))
     }
 
     /// Sharpens the relaxations of those kinds priced that hold the bound down most; false when none

@@ -2,6 +2,7 @@
 
 use crate::{
     columns::{
+        counted::Counted,
         duals::Duals,
         pool::{Column, Pool, price},
     },
@@ -22,6 +23,7 @@ pub(crate) struct Master<'a> {
     /// Pool numbers by column of the programme; none for the helpers of the count rows.
     columns: Vec<Option<u32>>,
     counts: Vec<Option<Count>>,
+    sums: Vec<Sum>,
     limit_rows: Vec<u32>,
     ceiling_rows: Vec<u32>,
     /// What remains of each limit.
@@ -42,9 +44,21 @@ struct Count {
     over: u32,
     /// Open when there may be fewer.
     under: u32,
-    /// A second row, for the least number when there is a largest one too.
-    least: Option<u32>,
     range: Range,
+}
+
+/// The rows for the nodes of several kinds together.
+#[derive(Clone, Debug)]
+struct Sum {
+    of: Counted,
+    least: Option<u32>,
+    most: Option<u32>,
+}
+
+impl Sum {
+    fn rows(&self) -> impl Iterator<Item = u32> {
+        self.least.into_iter().chain(self.most)
+    }
 }
 
 /// How many nodes of a kind there may be.
@@ -81,9 +95,9 @@ impl Range {
 const ELASTIC: f64 = 20.0;
 
 impl<'a> Master<'a> {
-    /// A master without columns. `counted` kinds get a row for their number of nodes; those of
-    /// `twice` two, so that they can be bounded from both sides.
-    pub(crate) fn new(core: &'a Core, demand: &[u32], counted: &[u32], twice: &[u32]) -> Self {
+    /// A master without columns. Kinds of `counted` get a row for their number of nodes, and `sums` are
+    /// to be within their ranges from the start.
+    pub(crate) fn new(core: &'a Core, demand: &[u32], counted: &[u32], sums: &[Counted]) -> Self {
         let mut lp = Simplex::new();
         let mut rows = Vec::with_capacity(core.twins.items.len());
         let mut row_of = vec![None; core.items.len()];
@@ -112,6 +126,7 @@ impl<'a> Master<'a> {
             lp,
             columns: Vec::new(),
             counts: vec![None; core.kinds.len()],
+            sums: Vec::with_capacity(sums.len()),
             limit_rows,
             ceiling_rows,
             limits: core.limits.clone(),
@@ -122,10 +137,17 @@ impl<'a> Master<'a> {
         for (at, kind) in core.kinds.iter().enumerate() {
             if matches!(kind.source, Source::Nodes(_)) {
                 let range = Range { least: 0, most: Some(kind.most) };
-                master.count(at, range, top * ELASTIC, false);
+                master.count(at, range, top * ELASTIC);
             } else if counted.contains(&(at as u32)) && core.twins.first[at] == at as u32 {
-                master.count(at, Range::ANY, top * ELASTIC, twice.contains(&(at as u32)));
+                master.count(at, Range::ANY, top * ELASTIC);
             }
+        }
+        for of in sums {
+            let mut row =
+                |sense, nodes: u32| master.lp.add_row(sense, f64::from(nodes), top * ELASTIC);
+            let least = (of.range.least > 0).then(|| row(Sense::AtLeast, of.range.least));
+            let most = of.range.most.map(|most| row(Sense::AtMost, most));
+            master.sums.push(Sum { of: of.clone(), least, most });
         }
         master
     }
@@ -134,7 +156,7 @@ impl<'a> Master<'a> {
     /// For a master that counts no nodes but existing ones.
     pub(crate) fn rest(&self) -> Self {
         let mut rest = Self::new(self.core, &self.demand, &[], &[]);
-        for (kind, range, _) in self.ranges() {
+        for (kind, range) in self.ranges() {
             debug_assert!(rest.counts[kind as usize].is_some(), "a number would be forgotten");
             rest.set_range(kind as usize, range);
         }
@@ -145,13 +167,12 @@ impl<'a> Master<'a> {
         rest
     }
 
-    fn count(&mut self, kind: usize, range: Range, elastic: f64, twice: bool) {
+    fn count(&mut self, kind: usize, range: Range, elastic: f64) {
         let row = self.lp.add_row(Sense::Equal, 0.0, elastic);
         let over = self.lp.add_column(0.0, &[(row, -1.0)]);
         let under = self.lp.add_column(0.0, &[(row, 1.0)]);
         self.columns.extend([None, None]);
-        let least = twice.then(|| self.lp.add_row(Sense::AtLeast, 0.0, elastic));
-        self.counts[kind] = Some(Count { row, over, under, least, range });
+        self.counts[kind] = Some(Count { row, over, under, range });
         self.set_range(kind, range);
     }
 
@@ -180,18 +201,10 @@ impl<'a> Master<'a> {
         counts.filter_map(|(kind, count)| Some((kind, count.as_ref()?.row)))
     }
 
-    /// Whether a range needs two rows.
-    pub(crate) fn needs_two(&self, kind: usize, range: Range) -> bool {
-        let one = self.counts[kind].is_none_or(|count| count.least.is_none());
-        one && range.least > 0 && range.most.is_some()
-    }
-
-    /// Kinds with two rows, and their ranges.
-    pub(crate) fn ranges(&self) -> impl Iterator<Item = (u32, Range, bool)> + '_ {
-        let counted = |(kind, count): (usize, &Option<Count>)| {
-            count.as_ref().map(|count| (kind as u32, count.range, count.least.is_some()))
-        };
-        self.counts.iter().enumerate().filter_map(counted)
+    /// The kinds whose nodes are counted, with how many there may be.
+    fn ranges(&self) -> impl Iterator<Item = (u32, Range)> + '_ {
+        let counts = (0u32..).zip(&self.counts);
+        counts.filter_map(|(kind, count)| Some((kind, count.as_ref()?.range)))
     }
 
     /// Sets how many nodes of a counted kind there may be. Of two different bounds one row can
@@ -205,9 +218,6 @@ impl<'a> Master<'a> {
             Some(most) => (most, false, true),
             None => (range.least, true, range.least == 0),
         };
-        if let Some(row) = count.least {
-            self.lp.set_rhs(row, f64::from(range.least));
-        }
         self.lp.set_rhs(count.row, f64::from(rhs));
         for (column, open) in [(count.over, over), (count.under, under)] {
             if open {
@@ -288,9 +298,9 @@ impl<'a> Master<'a> {
             let pods: u32 = under.map(|(_, pods)| pods).sum();
             entries.push((self.ceiling_rows[ceiling as usize], f64::from(pods)));
         }
-        if let Some(count) = self.counted(column.kind as usize) {
-            entries.push((count.row, 1.0));
-            entries.extend(count.least.map(|row| (row, 1.0)));
+        entries.extend(self.counted(column.kind as usize).map(|count| (count.row, 1.0)));
+        for sum in self.sums.iter().filter(|sum| sum.of.counts(column.kind)) {
+            entries.extend(sum.rows().map(|row| (row, 1.0)));
         }
         entries.retain(|(_, entry)| *entry != 0.0);
         entries
@@ -316,18 +326,17 @@ impl<'a> Master<'a> {
         for (&row, charge) in self.ceiling_rows.iter().zip(&duals.ceilings) {
             rows[row as usize] = -charge;
         }
-        for (count, &dual) in self.counts.iter().zip(&duals.counts) {
-            let Some(count) = count else { continue };
-            let of_least = count.least.filter(|_| dual > 0.0);
-            rows[of_least.unwrap_or(count.row) as usize] = dual;
+        for (sum, &dual) in self.sums.iter().zip(&duals.sums) {
+            if let Some(row) = if dual > 0.0 { sum.least } else { sum.most } {
+                rows[row as usize] = dual;
+            }
         }
         rows
     }
 
-    /// The rows that count a kind's nodes.
-    pub(crate) fn rows_of_count(&self, kind: u32) -> impl Iterator<Item = u32> {
-        let count = self.counted(kind as usize);
-        count.into_iter().flat_map(|count| std::iter::once(count.row).chain(count.least))
+    /// The rows for numbers of nodes of several kinds together.
+    pub(crate) fn rows_of_sums(&self) -> impl Iterator<Item = (&Counted, u32)> {
+        self.sums.iter().flat_map(|sum| sum.rows().map(|row| (&sum.of, row)))
     }
 
     /// Rows of items of which some are left to cover.
@@ -335,16 +344,9 @@ impl<'a> Master<'a> {
         self.rows.iter().filter(|&&pods| pods > 0).count()
     }
 
-    /// The rows' senses and right-hand sides. A row that counts nodes asks for the largest number, or
-    /// for the least where there is none.
+    /// The rows' senses and right-hand sides.
     pub(crate) fn requirements(&self) -> impl Iterator<Item = (Sense, f64)> + '_ {
-        let mut rows: Vec<(Sense, f64)> =
-            (0..self.lp.rows() as u32).map(|row| self.lp.row(row)).collect();
-        for count in self.counts.iter().flatten() {
-            let has_end = count.range.most.is_some();
-            rows[count.row as usize].0 = if has_end { Sense::AtMost } else { Sense::AtLeast };
-        }
-        rows.into_iter()
+        (0..self.lp.rows() as u32).map(|row| self.lp.row(row))
     }
 
     /// Adds columns that the pool may have already, and starts the next solve from them.
@@ -427,7 +429,9 @@ impl<'a> Master<'a> {
 
     /// The same at other prices of the rows.
     fn count_dual_at(&self, kind: usize, dual: impl Fn(u32) -> f64) -> f64 {
-        self.counted(kind).map_or(0.0, |count| dual(count.row) + count.least.map_or(0.0, dual))
+        let of_kind = self.counted(kind).map_or(0.0, |count| dual(count.row));
+        let sums = self.sums.iter().filter(|sum| sum.of.counts(kind as u32));
+        of_kind + sums.flat_map(Sum::rows).map(dual).sum::<f64>()
     }
 
     /// Dual prices of the items, the limits and the ceilings.
@@ -447,6 +451,7 @@ impl<'a> Master<'a> {
             limits: rows(&self.limit_rows).into_iter().map(|dual| dual.min(0.0)).collect(),
             ceilings: rows(&self.ceiling_rows).into_iter().map(|dual| (-dual).max(0.0)).collect(),
             counts: self.core.kinds.iter().enumerate().map(count).collect(),
+            sums: self.sums.iter().map(|sum| sum.rows().map(&dual).sum()).collect(),
         }
     }
 

@@ -53,29 +53,35 @@ const BATCH: usize = 4;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Point {
     pub duals: Duals,
-    /// Kinds of which there is no node in the branch.
+    /// What the search found a node's pods to be worth at most, per kind.
+    pub worths: Vec<f64>,
+    /// Kinds of which there is no node in the branch, ascending.
     pub closed: Vec<u32>,
     /// The bound that they give, in floats.
     pub bound: f64,
     /// Branches per pricing behind it.
     pub nodes: u32,
-    /// How far the worth of what is for sale was above its cost then, as a factor; none for unknown.
-    pub above: Option<f64>,
+    /// How far the worth of what is for sale in any number was above its cost then, as a factor.
+    pub above: f64,
 }
 
 impl Point {
     /// The prices that a root's bound rests on.
     pub(crate) fn of_root(root: &Root<'_>) -> Self {
-        let closed = root.ranges.iter().filter(|(_, range)| range.most == Some(0));
-        let kinds = root.core.kinds.iter().zip(&root.worth);
-        let sold = kinds.filter(|(kind, _)| matches!(kind.source, Source::Offerings(_)));
-        let above = || sold.map(|(_, worth)| *worth).fold(1.0, f64::max);
+        let closed = root.counted.iter().filter(|of| of.range.most == Some(0));
+        let mut closed: Vec<u32> = closed.flat_map(|of| of.kinds.iter().copied()).collect();
+        closed.sort_unstable();
+        let kinds = root.core.kinds.iter().zip(&root.worth).zip(&root.duals.counts);
+        let free = kinds.filter(|((kind, _), count)| {
+            matches!(kind.source, Source::Offerings(_)) && **count == 0.0
+        });
         Self {
-            above: root.ranges.is_empty().then(above),
+            above: free.map(|((_, worth), _)| *worth).fold(1.0, f64::max),
             duals: root.duals.clone(),
-            closed: closed.map(|(kind, _)| *kind).collect(),
+            worths: root.worths(),
+            closed,
             bound: root.bound,
-            nodes: if root.ranges.is_empty() { root.nodes } else { 0 },
+            nodes: root.nodes,
         }
     }
 }
@@ -84,30 +90,37 @@ impl Point {
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     nodes: Vec<Node>,
+    /// Kinds whose nodes are counted together.
+    counted: Vec<Arc<[u32]>>,
 }
 
 #[derive(Clone, Debug)]
 enum Node {
     Leaf(Arc<Point>),
-    /// Kind, largest number of the lower branch, and the two branches.
+    /// What is counted, largest number of the lower branch, and the two branches.
     Split(u32, u32, [usize; 2]),
 }
 
 impl Record {
     /// No branching: one branch, number 0.
     pub(crate) fn new(point: Arc<Point>) -> Self {
-        Self { nodes: vec![Node::Leaf(point)] }
+        Self { nodes: vec![Node::Leaf(point)], counted: Vec::new() }
     }
 
-    /// Divides a branch: at most `at` nodes of a kind, or more. The numbers of the two branches,
-    /// which keep the prices of their parent until they have better ones.
-    pub(crate) fn split(&mut self, branch: usize, kind: u32, at: u32) -> [usize; 2] {
+    /// Divides a branch: at most `at` nodes of some kinds together, or more. The numbers of the two
+    /// branches, which keep the prices of their parent until they have better ones.
+    pub(crate) fn split(&mut self, branch: usize, kinds: &Arc<[u32]>, at: u32) -> [usize; 2] {
+        let known = self.counted.iter().position(|other| other == kinds);
+        let on = known.unwrap_or(self.counted.len());
+        if known.is_none() {
+            self.counted.push(kinds.clone());
+        }
         let below = self.nodes.len();
         let children = [below, below + 1];
         if let Node::Leaf(point) = &self.nodes[branch] {
             let point = point.clone();
             self.nodes.extend([Node::Leaf(point.clone()), Node::Leaf(point)]);
-            self.nodes[branch] = Node::Split(kind, at, children);
+            self.nodes[branch] = Node::Split(on as u32, at, children);
         }
         children
     }
@@ -130,8 +143,11 @@ impl Record {
             // Numbers of existing nodes have no price of their own.
             let mut duals = old.duals.clone();
             duals.counts.splice(..nodes, std::iter::repeat_n(0.0, more));
+            let mut worths = old.worths.clone();
+            worths.splice(..nodes, std::iter::repeat_n(f64::INFINITY, more));
             let new = Arc::new(Point {
                 duals,
+                worths,
                 // Existing nodes are never closed: there are only branches on what is bought.
                 closed: old.closed.iter().map(|&old| kind(old)).collect(),
                 bound: old.bound,
@@ -143,9 +159,10 @@ impl Record {
         };
         let nodes = self.nodes.iter().map(|node| match node {
             Node::Leaf(old) => Node::Leaf(point(old)),
-            &Node::Split(on, at, children) => Node::Split(kind(on), at, children),
+            &Node::Split(on, at, children) => Node::Split(on, at, children),
         });
-        Self { nodes: nodes.collect() }
+        let counted = self.counted.iter().map(|kinds| kinds.iter().map(|&old| kind(old)).collect());
+        Self { nodes: nodes.collect(), counted: counted.collect() }
     }
 
     /// The tree in pre-order, and the prices at its leaves, each once.
@@ -234,6 +251,7 @@ fn certificate(
         conflicts: conflicts(core),
         kinds: members(problem, core),
         cuts: pricers.iter().map(cuts).collect(),
+        counted: record.counted.iter().map(|kinds| kinds.to_vec()).collect(),
         tree,
         prices,
         apart: Vec::new(),
@@ -391,10 +409,11 @@ impl Task<'_> {
         let ask = |kind: usize, nodes: u32| {
             // Where the search enumerated patterns, what it found out will do.
             let far = nodes > NODES[1] && self.looked_far(kind);
+            let above = if far && self.is_free(kind) { self.point.above } else { 1.0 };
             self.pricers[kind].prove(&Ask {
                 profits: profits.on(&self.core.kinds[kind]),
                 limits: &demand,
-                enough: goals[kind] * if far { self.point.above.unwrap_or(1.0) } else { 1.0 },
+                enough: goals[kind] * above,
                 nodes,
                 keep: 0,
                 exact: match far {
@@ -440,7 +459,7 @@ impl Task<'_> {
             }
         }
         if !budget.is_stopped() {
-            self.insist(&mut proven, ask, budget);
+            self.insist(&mut proven, &goals, ask, budget);
         }
         proven
     }
@@ -450,15 +469,18 @@ impl Task<'_> {
     fn insist(
         &self,
         proven: &mut [Proven],
+        goals: &[f64],
         ask: impl Fn(usize, u32) -> Proven,
         budget: &mut Budget,
     ) {
-        let Some(above) = self.point.above else { return };
         let nodes = NODES[2].max(self.point.nodes) * INSIST;
-        for (kind, proven) in proven.iter_mut().enumerate().filter(|(kind, _)| self.is_free(*kind))
+        for (kind, proven) in proven.iter_mut().enumerate().filter(|(kind, _)| !self.exists(*kind))
         {
-            let cost = self.point.duals.cost(self.core, kind);
-            if proven.bound > cost * above * (1.0 + SHORT) {
+            let seen = match self.is_free(kind) {
+                true => self.point.duals.cost(self.core, kind) * self.point.above,
+                false => 0.0,
+            };
+            if proven.bound > seen.max(goals[kind]) * (1.0 + SHORT) {
                 *proven = ask(kind, nodes);
                 budget.prices(proven.nodes.into());
             }
@@ -484,7 +506,7 @@ impl Task<'_> {
 
     /// Whether the search enumerated patterns of a kind for sale with tables of what is ahead.
     fn looked_far(&self, kind: usize) -> bool {
-        self.is_free(kind) && self.pricers[kind].looks_far(self.point.nodes)
+        !self.exists(kind) && self.pricers[kind].looks_far(self.point.nodes)
     }
 
     fn exists(&self, kind: usize) -> bool {
@@ -493,7 +515,7 @@ impl Task<'_> {
 
     /// How low a kind's worth is to be brought.
     fn goal(&self, kind: usize, profits: &Profits<'_>, limits: &[u32]) -> f64 {
-        if self.point.closed.contains(&(kind as u32)) {
+        if self.point.closed.binary_search(&(kind as u32)).is_ok() {
             return f64::INFINITY;
         }
         if self.exists(kind) {
@@ -506,8 +528,11 @@ impl Task<'_> {
             return found.first().map_or(0.0, |(worth, _)| worth * (1.0 + NEAR));
         }
         let cost = self.point.duals.cost(self.core, kind).max(0.0);
-        let tolerance = if self.is_free(kind) { self.tolerance } else { TOLERANCE };
-        cost * (1.0 + tolerance)
+        if self.is_free(kind) {
+            return cost * (1.0 + self.tolerance);
+        }
+        // Where numbers are bounded, what a node costs beyond its worth counts too.
+        cost.min(self.point.worths[kind]) * (1.0 + TOLERANCE)
     }
 
     /// Whether any number of nodes would do at these prices. Where it would not, what one node is
