@@ -20,10 +20,12 @@
 //! slack(k)  =  price(k) + Σ z(l)·amount(k, l) / remaining(l) − worth(k)
 //! ```
 //!
-//! where z(l) is charged for the whole of what remains of a limit. The last sum is least at an end
-//! of the range of each n(k). A range is [0, number of nodes] for existing nodes, whose price is 0,
-//! and follows from the path in the certificate's tree for offerings. A kind without an upper end
-//! needs slack(k) ≥ 0: where it is not, all item prices are divided by one factor (Farley,
+//! where z(l) is charged for the whole of what remains of a limit. The last sum is least for the
+//! cheapest numbers that there may be. For existing nodes, whose price is 0, that is 0 or all of them;
+//! for offerings the path in the certificate's tree gives ranges for numbers of one kind or of
+//! several together. Ranges of sets that overlap without one holding the other are left out, which
+//! allows more; within the others nodes are taken in the order of their slack. A kind without an upper
+//! end needs slack(k) ≥ 0: where it is not, all item prices are divided by one factor (Farley,
 //! Operations Research 38, 1990). The bound is the least over the leaves of the tree, whose splits
 //! leave no case out.
 //!
