@@ -55,6 +55,8 @@ const LONG: f64 = 3.0;
 /// many of the dives'.
 const BRANCHES: u32 = 8;
 const SPARE: i64 = 2;
+/// Where no constraint spans nodes they begin with one part in so many of all work so far.
+const HEAD_START: i64 = 6;
 /// A branching that closes this share of the gap does not count.
 const CLOSING: f64 = 0.15;
 /// Bounds of branches are raised until no more than this part of the gap that was asked for is left.
@@ -377,7 +379,7 @@ impl Search<'_> {
             }
             self.spare += (start - budget.left()) as i64 / SPARE;
             if tree.is_none() && !self.spans {
-                self.spare = self.start.saturating_sub(budget.left()) as i64 / SPARE;
+                self.spare = self.start.saturating_sub(budget.left()) as i64 / HEAD_START;
             }
             self.branch(tree.get_or_insert_with(|| Tree::new(bounding, budget)), budget);
             if self.is_done() || budget.is_spent() {
