@@ -430,12 +430,6 @@ impl<'a> Root<'a> {
         duals.bound(self.core, self.master.demand(), bounds, &self.counted)
     }
 
-    /// What the pods of each kind's best pattern are worth at most at the duals behind the bound.
-    pub(crate) fn worths(&self) -> Vec<f64> {
-        let costs = self.duals.costs(self.core);
-        self.worth.iter().zip(costs).map(|(worth, cost)| worth * cost.max(1.0)).collect()
-    }
-
     /// Whether there are no nodes of a kind, nor of its twins.
     pub(crate) fn is_shut(&self, kind: u32) -> bool {
         self.counted.iter().any(|of| of.range.most == Some(0) && of.counts(kind))

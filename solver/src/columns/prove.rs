@@ -53,7 +53,8 @@ const BATCH: usize = 4;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Point {
     pub duals: Duals,
-    /// What the search found a node's pods to be worth at most, per kind.
+    /// What the search found a node's pods to be worth at most, per kind whose number is bounded;
+    /// infinite for others, of which any number would do.
     pub worths: Vec<f64>,
     /// Kinds of which there is no node in the branch, ascending.
     pub closed: Vec<u32>,
@@ -71,14 +72,17 @@ impl Point {
         let closed = root.counted.iter().filter(|of| of.range.most == Some(0));
         let mut closed: Vec<u32> = closed.flat_map(|of| of.kinds.iter().copied()).collect();
         closed.sort_unstable();
-        let kinds = root.core.kinds.iter().zip(&root.worth).zip(&root.duals.counts);
-        let free = kinds.filter(|((kind, _), count)| {
-            matches!(kind.source, Source::Offerings(_)) && **count == 0.0
+        let is_bounded = |kind: usize| root.counted.iter().any(|of| of.counts(kind as u32));
+        let sold = |kind: &usize| matches!(root.core.kinds[*kind].source, Source::Offerings(_));
+        let free = (0..root.worth.len()).filter(|kind| sold(kind) && !is_bounded(*kind));
+        let worths = (0..root.worth.len()).map(|kind| match is_bounded(kind) {
+            true => root.worth[kind] * root.duals.cost(root.core, kind).max(1.0),
+            false => f64::INFINITY,
         });
         Self {
-            above: free.map(|((_, worth), _)| *worth).fold(1.0, f64::max),
+            above: free.map(|kind| root.worth[kind]).fold(1.0, f64::max),
             duals: root.duals.clone(),
-            worths: root.worths(),
+            worths: worths.collect(),
             closed,
             bound: root.bound,
             nodes: root.nodes,
@@ -527,18 +531,18 @@ impl Task<'_> {
             let found = self.pricers[kind].price(&ask).patterns;
             return found.first().map_or(0.0, |(worth, _)| worth * (1.0 + NEAR));
         }
-        let cost = self.point.duals.cost(self.core, kind).max(0.0);
         if self.is_free(kind) {
+            let cost = self.point.duals.cost(self.core, kind).max(0.0);
             return cost * (1.0 + self.tolerance);
         }
         // Where numbers are bounded, what a node costs beyond its worth counts too.
-        cost.min(self.point.worths[kind]) * (1.0 + TOLERANCE)
+        self.point.worths[kind] * (1.0 + TOLERANCE)
     }
 
     /// Whether any number of nodes would do at these prices. Where it would not, what one node is
     /// worth counts as often as there are nodes, and not as a factor of all prices.
     fn is_free(&self, kind: usize) -> bool {
-        self.point.duals.counts[kind] == 0.0 && !self.exists(kind)
+        self.point.worths[kind].is_infinite() && !self.exists(kind)
     }
 }
 
