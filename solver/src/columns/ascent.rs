@@ -30,11 +30,11 @@ const BETTER: f64 = 1e-4;
 const PRESSING: u32 = 10;
 const PRESSED: (f64, usize) = (0.3, 4);
 /// How the stiffness changes after a better bound, after rounds with this many new columns or fewer,
-/// which show that the centre is what holds the prices back, and after so many others in a row; and
-/// what it is at most.
+/// which show that the centre is what holds the prices back, and after [`Limits::astray`] others in
+/// a row; and what it is at most.
 const FORWARD: f64 = 1.1;
 const KNOWN: (usize, f64) = (3, 1.3);
-const ASTRAY: (u32, f64) = (2, 0.8);
+const ASTRAY: f64 = 0.8;
 const STIFFEST: f64 = 3.0;
 /// A row is no less stiff than with this share of its first price.
 const LEAST: f64 = 0.1;
@@ -76,7 +76,7 @@ pub(super) fn ascend(
             root.look();
         }
         let is_better = root.bound > last * (1.0 + BETTER);
-        ascent.judge(is_better || is_loose && ascent.seems_better(), new);
+        ascent.judge(is_better || is_loose && ascent.seems_better(), new, limits);
         budget.spend(ascent.model.settle());
         ascent.press(root, worst(&bounds, &costs), limits, budget);
         last = root.bound;
@@ -155,7 +155,7 @@ impl Ascent {
     }
 
     /// Moves the centre to the prices when they are better, and says how far the next step goes.
-    fn judge(&mut self, is_better: bool, new: usize) {
+    fn judge(&mut self, is_better: bool, new: usize, limits: &Limits) {
         if is_better {
             let model = &mut self.model;
             model.centre = model.prices();
@@ -166,8 +166,8 @@ impl Ascent {
         self.astray += 1;
         if new <= KNOWN.0 {
             self.model.step = (self.model.step * KNOWN.1).min(STIFFEST);
-        } else if self.astray.is_multiple_of(ASTRAY.0) {
-            self.model.step *= ASTRAY.1;
+        } else if self.astray.is_multiple_of(limits.astray) {
+            self.model.step *= ASTRAY;
         }
     }
 

@@ -44,6 +44,7 @@ const LIMITS: Limits = Limits {
     enough: f64::INFINITY,
     window: 6,
     gain: 1e-3,
+    astray: 2,
 };
 
 /// Part of all plans: those with some numbers of nodes.

@@ -41,6 +41,8 @@ pub(crate) struct Limits {
     /// share.
     pub window: u32,
     pub gain: f64,
+    /// Goes in shorter steps then after so many rounds in a row that led astray.
+    pub astray: u32,
 }
 
 /// What the root found.

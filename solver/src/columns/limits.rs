@@ -6,6 +6,9 @@ use crate::{
     problem::Money,
 };
 
+/// With no more kinds than these a round brings few columns, and it takes more of them to tell that
+/// prices lead astray: bin packing misses two optima otherwise.
+const FEW_KINDS: usize = 4;
 /// Columns per round of the root where there are few kinds.
 const COLUMNS: usize = 40;
 /// No bound is brought closer than this for the sake of rounding it up.
@@ -37,6 +40,7 @@ pub(crate) fn fine(core: &Core, cost: Money, gap_ppm: u32) -> Limits {
         enough: f64::INFINITY,
         window: 12,
         gain: 2e-3,
+        astray: if core.kinds.len() > FEW_KINDS { 2 } else { 4 },
     }
 }
 
