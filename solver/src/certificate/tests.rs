@@ -490,6 +490,15 @@ fn numbers_at_the_edge_are_refused_or_right() {
     assert_eq!(proven(&dear, &certificate), Ok(3 << 24));
 }
 
+/// A pod at this price, two of which are on a small node and three on a large one.
+fn at(price: i64) -> Prices {
+    Prices {
+        items: vec![price * UNIT],
+        proofs: vec![rent(2 * price * UNIT), rent(3 * price * UNIT)],
+        ..Prices::default()
+    }
+}
+
 /// Prices far too high are of no use, and do no harm to what the least numbers of nodes cost.
 #[test]
 fn least_numbers_count_whatever_the_prices() {
@@ -502,11 +511,6 @@ fn least_numbers_count_whatever_the_prices() {
         Step::Leaf(1),
         Step::Leaf(1),
     ];
-    let at = |price: i64| Prices {
-        items: vec![price * UNIT],
-        proofs: vec![rent(2 * price * UNIT), rent(3 * price * UNIT)],
-        ..Prices::default()
-    };
     certificate.prices = vec![at(15), at(900)];
     // No large and at most one small node: 45 for three pods less 20 for what the small one is
     // worth beyond its price. More small ones cost 20, and so does a large one.
@@ -519,11 +523,6 @@ fn numbers_of_several_kinds_count_together() {
     let mut certificate = certificate();
     certificate.counted = vec![vec![0], vec![1], vec![0, 1]];
     certificate.tree = vec![Step::Split { on: 2, at: 1 }, Step::Leaf(0), Step::Leaf(1)];
-    let at = |price: i64| Prices {
-        items: vec![price * UNIT],
-        proofs: vec![rent(2 * price * UNIT), rent(3 * price * UNIT)],
-        ..Prices::default()
-    };
     certificate.prices = vec![at(15), at(0)];
     // One node at most: 45 for the pods less 25, what the large one is worth beyond its price; that is
     // more than the small one is. Two nodes or more: two small ones at least.

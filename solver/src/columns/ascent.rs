@@ -18,8 +18,7 @@ use crate::{
 
 /// Rounds of pricing at most.
 const ROUNDS: u32 = 150;
-/// Ends when so many rounds in a row have raised the bound by no more than this share, unless this
-/// part of what is needed is still left undone.
+/// Does not end for want of progress while this part of what is needed is still left undone.
 const UNDONE: f64 = 1e-2;
 /// Ends too when bound and value are this part of the tolerance apart.
 const CLOSE: f64 = 0.6;
@@ -47,8 +46,8 @@ const HANDED: usize = 2;
 pub(super) struct Handed {
     /// Columns in use with their amounts, no more than there are rows, those used most first.
     pub used: Vec<(f64, Column)>,
-    /// Others with how close they come to their cost, the best first.
-    pub good: Vec<(f64, Column)>,
+    /// Others that come close to their cost, the best first.
+    pub good: Vec<Column>,
 }
 
 /// Raises a root's bound from these prices on, and finds columns to go with it.
@@ -210,7 +209,8 @@ impl Ascent {
         let merit = |line: &Line| line.column.gain(root.core, &profits) / line.cost.max(1.0);
         let idle = idle.into_iter().map(|line| (merit(&line), line.column));
         let rows = self.model.rhs.len();
-        Handed { used: best(used, rows), good: best(idle, HANDED * rows) }
+        let good = best(idle, HANDED * rows).into_iter().map(|(_, column)| column);
+        Handed { used: best(used, rows), good: good.collect() }
     }
 }
 

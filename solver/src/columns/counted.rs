@@ -75,12 +75,12 @@ pub(crate) fn least_cost(counted: &[Counted], slack: impl Fn(u32) -> f64) -> f64
     let mut order: Vec<&Counted> = counted.iter().collect();
     order.sort_by_key(|counted| counted.kinds.len());
     let mut tariffs: Vec<(&[u32], Tariff)> = Vec::new();
-    for Counted { kinds, range } in order {
+    for set in order {
         let mut joint = Tariff::default();
         let mut known: Vec<u32> = Vec::new();
         tariffs.retain_mut(|(of, tariff)| {
-            let is_within = kinds.binary_search(&of[0]).is_ok();
-            debug_assert!(of.iter().all(|kind| kinds.binary_search(kind).is_ok() == is_within));
+            let is_within = set.counts(of[0]);
+            debug_assert!(of.iter().all(|&kind| set.counts(kind) == is_within));
             if is_within {
                 known.extend_from_slice(of);
                 joint.number += tariff.number;
@@ -89,11 +89,12 @@ pub(crate) fn least_cost(counted: &[Counted], slack: impl Fn(u32) -> f64) -> f64
             }
             !is_within
         });
-        let new = kinds.iter().filter(|kind| !known.contains(kind));
+        known.sort_unstable();
+        let new = set.kinds.iter().filter(|kind| known.binary_search(kind).is_err());
         joint.more.extend(new.map(|&kind| (slack(kind), None)));
         joint.more.sort_by(|a, b| a.0.total_cmp(&b.0));
-        match joint.within(*range) {
-            Some(tariff) => tariffs.push((kinds, tariff)),
+        match joint.within(set.range) {
+            Some(tariff) => tariffs.push((&set.kinds, tariff)),
             None => return f64::INFINITY,
         }
     }

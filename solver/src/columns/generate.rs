@@ -216,7 +216,7 @@ impl<'a> Root<'a> {
         let Handed { used, good } = ascend(self, start, limits, budget);
         self.master.start_from(&mut self.pool, used.into_iter().map(|(_, column)| column));
         if self.master.solve(budget) {
-            for (_, column) in good {
+            for column in good {
                 self.master.offer(&mut self.pool, column);
             }
         }
@@ -227,7 +227,7 @@ impl<'a> Root<'a> {
     /// The master, which has none, says what they are for.
     pub(crate) fn climb_alone(&mut self, limits: &Limits, budget: &mut Budget) {
         let Handed { used, good } = ascend(self, &self.duals.clone(), limits, budget);
-        self.hold(used.into_iter().chain(good.into_iter().map(|(_, column)| (0.0, column))));
+        self.hold(used.into_iter().chain(good.into_iter().map(|column| (0.0, column))));
     }
 
     /// Holds these columns in these amounts, and no others.

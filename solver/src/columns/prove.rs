@@ -69,9 +69,6 @@ pub(crate) struct Point {
 impl Point {
     /// The prices that a root's bound rests on.
     pub(crate) fn of_root(root: &Root<'_>) -> Self {
-        let closed = root.counted.iter().filter(|of| of.range.most == Some(0));
-        let mut closed: Vec<u32> = closed.flat_map(|of| of.kinds.iter().copied()).collect();
-        closed.sort_unstable();
         let is_bounded = |kind: usize| root.counted.iter().any(|of| of.counts(kind as u32));
         let sold = |kind: &usize| matches!(root.core.kinds[*kind].source, Source::Offerings(_));
         let free = (0..root.worth.len()).filter(|kind| sold(kind) && !is_bounded(*kind));
@@ -83,7 +80,7 @@ impl Point {
             above: free.map(|kind| root.worth[kind]).fold(1.0, f64::max),
             duals: root.duals.clone(),
             worths: worths.collect(),
-            closed,
+            closed: (0..root.worth.len() as u32).filter(|&kind| root.is_shut(kind)).collect(),
             bound: root.bound,
             nodes: root.nodes,
         }
