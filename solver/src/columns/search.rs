@@ -386,8 +386,10 @@ impl Search<'_> {
                 return round;
             }
             if dives && budget.left() == start {
-                // Nothing is left to try; further rounds would be the same.
-                return rounds.end;
+                // Nothing is left to try here; further rounds would be the same. With other places for
+                // pods there may be.
+                let is_last = !self.spans || !self.options.patient;
+                return if is_last { rounds.end } else { round + 1 };
             }
         }
         rounds.end

@@ -1,11 +1,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use solver::problem::{NODE_KEY, Spread};
 use solver::solution::Status;
 use solver::{Options, Progress, certify, check, solve, verify};
 
 use crate::certificate::{columns, web};
-use crate::generate::{Random, TINY, problem};
+use crate::generate::{Random, Size, TINY, problem};
 
 /// Whoever stops a search gets the bound that the search has told of, but for a few per cent that
 /// the last refinement of the proof would bring, with its proof.
@@ -63,4 +64,27 @@ fn the_patient_go_on_while_there_is_work_left() {
         }
     }
     assert!(open > 3 && longer * 2 > open, "{longer} of {open} went on");
+}
+
+/// Upper ends of problems that the places of pods matter in.
+const MEDIUM: Size =
+    Size { groups: 8, pods_per_group: 14, pods: 70, offerings: 4, nodes: 3, constraints: 3 };
+
+/// When pods in the places they have can be packed no better, the patient look for other places.
+#[test]
+fn the_patient_go_on_with_other_places() {
+    let mut open = 0;
+    for case in 0..150 {
+        let problem = problem(&mut Random::new(case), MEDIUM);
+        let between_domains = |spread: &Spread| spread.key != NODE_KEY && spread.cost.is_none();
+        if !problem.spreads.iter().any(between_domains) {
+            continue;
+        }
+        let options = Options { effort: 30_000, patient: true, ..columns() };
+        let solution = solve(&problem, &options);
+        let gap = solution.cost + solution.penalty - solution.bound;
+        assert!(gap == 0 || solution.status == Status::Stopped, "case {case}: {gap} are left");
+        open += u32::from(gap > 0);
+    }
+    assert!(open > 5, "{open}");
 }

@@ -78,8 +78,11 @@ impl Search<'_> {
         while !is_over {
             few = if few == stock::FEW { stock::TOO_MANY } else { stock::FEW };
             let turn = self.turn();
+            let start = budget.left();
             let mut cores = turn.cores.iter();
             is_over = cores.any(|core| self.plan_in(core, few, &turn.parts, &mut apart, budget));
+            // What is left may be too little to begin with anything.
+            is_over |= budget.left() == start;
         }
         self.look_on(budget);
         record(apart.bounding, apart.tree)
