@@ -36,6 +36,7 @@ const WHOLE: (f64, f64) = (1e-5, 0.02);
 /// How far parts go.
 const LIMITS: Limits = Limits {
     tolerance: 5e-4,
+    reach: 0.0,
     keep: 1,
     rounds: 12,
     nodes: 64,

@@ -23,8 +23,11 @@ use crate::{
 /// How far the root goes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Ends when value and bound are this close, relative.
+    /// Ends when value and bound are this close, relative; kinds that keep them no further apart are
+    /// left alone.
     pub tolerance: f64,
+    /// Ends when they are this close, whatever single kinds do.
+    pub reach: f64,
     /// Columns per kind and round.
     pub keep: usize,
     /// Rounds at most.
@@ -285,7 +288,8 @@ impl<'a> Root<'a> {
 
     /// Whether value and bound are close enough, or the bound is good enough by itself.
     pub(crate) fn is_closed(&self, limits: &Limits) -> bool {
-        self.bound >= self.value * (1.0 - limits.tolerance) || self.bound > limits.enough
+        let share = limits.tolerance.max(limits.reach);
+        self.bound >= self.value * (1.0 - share) || self.bound > limits.enough
     }
 
     /// One round of pricing, at smoothed duals first; false when there is nothing left to find.

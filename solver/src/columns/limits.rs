@@ -32,6 +32,7 @@ pub(crate) fn fine(core: &Core, cost: Money, gap_ppm: u32) -> Limits {
     let keep = if many > 0.5 { 1 } else { 2 };
     Limits {
         tolerance: tolerance(core, cost, usual),
+        reach: 0.0,
         keep: keep.max(COLUMNS / core.kinds.len().max(1)),
         rounds: 400,
         nodes: 64,

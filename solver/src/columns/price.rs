@@ -76,6 +76,8 @@ pub(crate) const FIRST: u32 = 3;
 const BATCH: usize = 4;
 /// How much further the kinds are looked into that hold the bound down.
 const INSIST: u32 = 16;
+/// Kinds that are enumerated side by side.
+const ABREAST: usize = 2;
 /// Branches that take as long as an enumeration.
 const LONG: u32 = 4096;
 
@@ -139,7 +141,7 @@ pub(crate) fn price_all(
 }
 
 /// Where some kind can be enumerated, goes further into those that hold the bound down still, the
-/// worst first, until one that is done does so most, or the bound cannot be of use any more. Kinds
+/// worst two first, until one that is done does so most, or the bound cannot be of use any more. Kinds
 /// that cannot be enumerated get many branches, which take as long.
 fn look_far(
     pricers: &[Pricer],
@@ -162,22 +164,31 @@ fn look_far(
     open.sort_by(|&a, &b| over(&priced[b]).total_cmp(&over(&priced[a])).then(a.cmp(&b)));
     let found = open.iter().map(|&at| there(&priced[at]));
     let mut settled = found.fold(1.0 + question.tolerance, f64::max);
-    for at in open {
-        if over(&priced[at]) <= settled || settled >= question.futile || budget.is_spent() {
+    for abreast in open.chunks(ABREAST) {
+        let abreast = abreast.iter().copied();
+        let abreast: Vec<usize> = abreast.filter(|&at| over(&priced[at]) > settled).collect();
+        if abreast.is_empty() || settled >= question.futile || budget.is_spent() {
             return;
         }
-        let (kind, known) = std::mem::take(&mut priced[at]);
-        let before = known.nodes;
-        let of = &pricers[kind as usize];
-        let ask = question.ask(kind as usize, nodes, Exact::Yes);
-        let further = Ask { enough: settled * cost(kind), ..ask };
-        let new = match of.looks_far(nodes) {
-            true => of.look_far(&further, known, ask.enough, question.futile * cost(kind)),
-            false => of.price(&Ask { nodes: nodes.max(LONG), ..further }),
+        let known = abreast.iter().map(|&at| std::mem::take(&mut priced[at]));
+        let known: Vec<(u32, Priced)> = known.collect();
+        let further = |(kind, known): (u32, Priced)| {
+            let before = known.nodes;
+            let of = &pricers[kind as usize];
+            let ask = question.ask(kind as usize, nodes, Exact::Yes);
+            let further = Ask { enough: settled * cost(kind), ..ask };
+            let new = match of.looks_far(nodes) {
+                true => of.look_far(&further, known, ask.enough, question.futile * cost(kind)),
+                false => of.price(&Ask { nodes: nodes.max(LONG), ..further }),
+            };
+            ((kind, new), before)
         };
-        budget.prices(new.nodes.saturating_sub(before).into());
-        priced[at] = (kind, new);
-        settled = settled.max(over(&priced[at])).max(there(&priced[at]));
+        let new: Vec<((u32, Priced), u32)> = known.into_par_iter().map(further).collect();
+        for (at, (new, before)) in abreast.into_iter().zip(new) {
+            budget.prices(new.1.nodes.saturating_sub(before).into());
+            priced[at] = new;
+            settled = settled.max(over(&priced[at])).max(there(&priced[at]));
+        }
     }
 }
 

@@ -63,6 +63,10 @@ const CLOSING: f64 = 0.15;
 const ENOUGH: f64 = 0.9e-6;
 /// How many times as many branches pricing gets, step by step, while it keeps the bound down.
 const DEEPER: [u32; 3] = [4, 16, 64];
+/// There are dives in between when a plan that costs this share more than the value would do, and then
+/// whenever value and bound are closer by this factor.
+const NEARLY: f64 = 5e-4;
+const CLOSER: f64 = 0.7;
 /// One part in so many of the budget may go into filling nodes to the brim, where that must be, and
 /// into emptying nodes; into that no more units than so many, whatever there is: beyond a second or
 /// so dives bring more.
@@ -333,15 +337,24 @@ impl Search<'_> {
     /// on in between; their number.
     fn deepen(&mut self, root: &mut Root<'_>, budget: &mut Budget) -> u32 {
         let mut rounds = 0;
+        // How close value and bound are when a plan would do that costs hardly more than the value.
+        let mut reach = f64::from(self.options.gap_ppm) * 1e-6 - NEARLY;
         for deeper in DEEPER {
-            self.dive(&mut Planning::whole(root), rounds, budget);
-            rounds += 1;
-            if self.is_done() || budget.is_spent() || self.is_bound_tight(root) {
-                break;
+            let mut is_further = true;
+            while is_further {
+                self.dive(&mut Planning::whole(root), rounds, budget);
+                rounds += 1;
+                if self.is_done() || budget.is_spent() || self.is_bound_tight(root) {
+                    return rounds;
+                }
+                let limits = fine(root.core, self.best.cost, self.options.gap_ppm);
+                let limits = Limits { nodes: limits.nodes * deeper, reach, ..limits };
+                generate(root, &limits, ROOT, budget);
+                self.raise(root.bound);
+                // With a plan hardly dearer than the value this would do; there are new columns for one.
+                is_further = reach > limits.tolerance && root.bound >= root.value * (1.0 - reach);
+                reach = if is_further { reach * CLOSER } else { reach };
             }
-            let limits = fine(root.core, self.best.cost, self.options.gap_ppm);
-            generate(root, &Limits { nodes: limits.nodes * deeper, ..limits }, ROOT, budget);
-            self.raise(root.bound);
         }
         rounds
     }
