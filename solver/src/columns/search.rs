@@ -342,6 +342,9 @@ impl Search<'_> {
         for deeper in DEEPER {
             let mut is_further = true;
             while is_further {
+                if self.is_done() || budget.is_spent() {
+                    return rounds;
+                }
                 self.dive(&mut Planning::whole(root), rounds, budget);
                 rounds += 1;
                 if self.is_done() || budget.is_spent() || self.is_bound_tight(root) {
