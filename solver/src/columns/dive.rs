@@ -9,6 +9,7 @@ mod slide;
 use crate::{
     columns::{
         generate::Root,
+        limits::FEW_KINDS,
         master::Master,
         plan::Plan,
         pool::{Column, Pool, price},
@@ -55,9 +56,7 @@ struct Care {
     columns: usize,
 }
 
-/// With no more kinds than this a round of pricing brings few columns, so dives take more care; with
-/// many items only those do that are to.
-const FEW_KINDS: usize = 4;
+/// With few kinds dives take more care; with more items than this only those do that are to.
 pub(super) const MANY_ITEMS: usize = 150;
 /// What dives do as a rule, what those do that take care, and those that are in a hurry.
 const USUAL: Care = Care { start: 3, rounds: 3, columns: 1 };

@@ -288,8 +288,12 @@ impl<'a> Root<'a> {
 
     /// Whether value and bound are close enough, or the bound is good enough by itself.
     pub(crate) fn is_closed(&self, limits: &Limits) -> bool {
-        let share = limits.tolerance.max(limits.reach);
-        self.bound >= self.value * (1.0 - share) || self.bound > limits.enough
+        self.is_within(limits.tolerance.max(limits.reach)) || self.bound > limits.enough
+    }
+
+    /// Whether value and bound are this close, relative.
+    pub(crate) fn is_within(&self, share: f64) -> bool {
+        self.bound >= self.value * (1.0 - share)
     }
 
     /// One round of pricing, at smoothed duals first; false when there is nothing left to find.
@@ -297,7 +301,7 @@ impl<'a> Root<'a> {
         let current = self.master.prices();
         let smooth = self.duals.blend(&current, SMOOTHING);
         let mut added = self.round(&smooth, limits, budget);
-        while !added && self.bound < self.value * (1.0 - limits.tolerance) {
+        while !added && !self.is_within(limits.tolerance) {
             added = self.round(&current, limits, budget);
             if !added && self.care == Care::Insist {
                 return false;

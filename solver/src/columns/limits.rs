@@ -6,9 +6,11 @@ use crate::{
     problem::Money,
 };
 
-/// With no more kinds than these a round brings few columns, and it takes more of them to tell that
-/// prices lead astray: bin packing misses two optima otherwise.
-const FEW_KINDS: usize = 4;
+/// With no more kinds than this a round of pricing brings few columns.
+pub(crate) const FEW_KINDS: usize = 4;
+/// Rounds that lead astray before steps are shorter, and where kinds are few: it takes more of them to
+/// tell then, and bin packing misses two optima otherwise.
+const ASTRAY: (u32, u32) = (2, 4);
 /// Columns per round of the root where there are few kinds.
 const COLUMNS: usize = 40;
 /// No bound is brought closer than this for the sake of rounding it up.
@@ -41,7 +43,7 @@ pub(crate) fn fine(core: &Core, cost: Money, gap_ppm: u32) -> Limits {
         enough: f64::INFINITY,
         window: 12,
         gain: 2e-3,
-        astray: if core.kinds.len() > FEW_KINDS { 2 } else { 4 },
+        astray: if core.kinds.len() > FEW_KINDS { ASTRAY.0 } else { ASTRAY.1 },
     }
 }
 

@@ -40,6 +40,19 @@ impl<'a> Question<'a> {
         }
     }
 
+    /// Goes on from what is known of a kind for patterns that are worth more than so many times its
+    /// cost: by enumeration, or where it cannot be enumerated by branches that take as long.
+    fn look_further(&self, of: &Pricer, kind: u32, known: Priced, settled: f64) -> Priced {
+        let nodes = self.most_nodes(self.care);
+        let cost = self.costs[kind as usize];
+        let ask = self.ask(kind as usize, nodes, Exact::Yes);
+        let further = Ask { enough: settled * cost, ..ask };
+        match of.looks_far(nodes) {
+            true => of.look_far(&further, known, ask.enough, self.futile * cost),
+            false => of.price(&Ask { nodes: nodes.max(LONG), ..further }),
+        }
+    }
+
     /// Branches that a kind may get with so much care.
     pub(crate) fn most_nodes(&self, care: Care) -> u32 {
         match care {
@@ -172,21 +185,14 @@ fn look_far(
         }
         let known = abreast.iter().map(|&at| std::mem::take(&mut priced[at]));
         let known: Vec<(u32, Priced)> = known.collect();
-        let further = |(kind, known): (u32, Priced)| {
+        let further = known.into_par_iter().map(|(kind, known)| {
             let before = known.nodes;
-            let of = &pricers[kind as usize];
-            let ask = question.ask(kind as usize, nodes, Exact::Yes);
-            let further = Ask { enough: settled * cost(kind), ..ask };
-            let new = match of.looks_far(nodes) {
-                true => of.look_far(&further, known, ask.enough, question.futile * cost(kind)),
-                false => of.price(&Ask { nodes: nodes.max(LONG), ..further }),
-            };
-            ((kind, new), before)
-        };
-        let new: Vec<((u32, Priced), u32)> = known.into_par_iter().map(further).collect();
-        for (at, (new, before)) in abreast.into_iter().zip(new) {
-            budget.prices(new.1.nodes.saturating_sub(before).into());
-            priced[at] = new;
+            (kind, before, question.look_further(&pricers[kind as usize], kind, known, settled))
+        });
+        let further: Vec<(u32, u32, Priced)> = further.collect();
+        for (at, (kind, before, new)) in abreast.into_iter().zip(further) {
+            budget.prices(new.nodes.saturating_sub(before).into());
+            priced[at] = (kind, new);
             settled = settled.max(over(&priced[at])).max(there(&priced[at]));
         }
     }

@@ -340,8 +340,7 @@ impl Search<'_> {
         // How close value and bound are when a plan would do that costs hardly more than the value.
         let mut reach = f64::from(self.options.gap_ppm) * 1e-6 - NEARLY;
         for deeper in DEEPER {
-            let mut is_further = true;
-            while is_further {
+            loop {
                 if self.is_done() || budget.is_spent() {
                     return rounds;
                 }
@@ -354,9 +353,11 @@ impl Search<'_> {
                 let limits = Limits { nodes: limits.nodes * deeper, reach, ..limits };
                 generate(root, &limits, ROOT, budget);
                 self.raise(root.bound);
+                if reach <= limits.tolerance || !root.is_within(reach) {
+                    break;
+                }
                 // With a plan hardly dearer than the value this would do; there are new columns for one.
-                is_further = reach > limits.tolerance && root.bound >= root.value * (1.0 - reach);
-                reach = if is_further { reach * CLOSER } else { reach };
+                reach *= CLOSER;
             }
         }
         rounds
