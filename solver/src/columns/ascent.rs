@@ -20,6 +20,8 @@ use crate::{
 const ROUNDS: u32 = 150;
 /// Does not end for want of progress while this part of what is needed is still left undone.
 const UNDONE: f64 = 1e-2;
+/// What is not proven gets somewhere when prices and value are closer by this factor.
+const NARROWER: f64 = 0.9;
 /// Ends too when bound and value are this part of the tolerance apart.
 const CLOSE: f64 = 0.6;
 /// A bound that is better by less than this share is not worth a new centre.
@@ -34,6 +36,7 @@ const PRESSED: (f64, usize) = (0.3, 4);
 const FORWARD: f64 = 1.1;
 const KNOWN: (usize, f64) = (3, 1.3);
 const ASTRAY: f64 = 0.8;
+const SHORTEST: f64 = 0.25;
 const STIFFEST: f64 = 3.0;
 /// A row is no less stiff than with this share of its first price.
 const LEAST: f64 = 0.1;
@@ -48,6 +51,8 @@ pub(super) struct Handed {
     pub used: Vec<(f64, Column)>,
     /// Others that come close to their cost, the best first.
     pub good: Vec<Column>,
+    /// Dual prices of the rows.
+    pub prices: Vec<f64>,
 }
 
 /// Raises a root's bound from these prices on, and finds columns to go with it.
@@ -58,33 +63,41 @@ pub(super) fn ascend(
     budget: &mut Budget,
 ) -> Handed {
     let mut ascent = Ascent::new(root, start);
-    let (mut last, mut low) = (root.bound, (0, root.bound));
+    // What has been reached last, and when: the bound, or else how far prices are from the value.
+    let mut low = (0, if limits.proven { root.bound } else { f64::INFINITY });
+    let mut last = root.bound;
     for round in 0..ROUNDS {
         if budget.is_spent() {
             break;
         }
         let duals = root.master.prices_at(|row| ascent.model.dual(row));
         let (priced, bounds) = root.price_at(&duals, limits, budget);
-        if round == 0 {
-            ascent.value_nodes(root, &bounds);
-        }
         let is_loose = root.is_loose;
         let costs = root.master.costs_at(|row| ascent.model.dual(row));
         let new = ascent.model.take(root.core, &root.master, priced, &costs);
+        if round == 0 {
+            ascent.value_nodes(root, &bounds);
+        }
         if is_loose && new <= KNOWN.0 {
             root.look();
         }
-        let is_better = root.bound > last * (1.0 + BETTER);
-        ascent.judge(is_better || is_loose && ascent.seems_better(), new, limits);
+        let is_better = limits.proven && root.bound > last * (1.0 + BETTER);
+        let tells = is_loose || !limits.proven;
+        ascent.judge(is_better || tells && ascent.seems_better(), new, limits);
         budget.spend(ascent.model.settle());
         ascent.press(root, worst(&bounds, &costs), limits, budget);
         last = root.bound;
         let value = ascent.model.value();
-        if last >= value * (1.0 - CLOSE * limits.tolerance) || last > limits.enough {
+        let reached = if limits.proven { last } else { ascent.merit(&ascent.model.centre) };
+        if reached >= value * (1.0 - CLOSE * limits.tolerance) || last > limits.enough {
             break;
         }
-        if last > low.1 * (1.0 + limits.gain) {
-            low = (round, last);
+        let (is_further, mark) = match limits.proven {
+            true => (last > low.1 * (1.0 + limits.gain), last),
+            false => (value - reached < low.1 * NARROWER, value - reached),
+        };
+        if is_further {
+            low = (round, mark);
         } else if round >= low.0 + limits.window && ascent.covers_most() {
             break;
         }
@@ -105,6 +118,8 @@ fn worst(bounds: &[f64], costs: &[f64]) -> Vec<u32> {
 
 struct Ascent {
     model: Augmented,
+    /// Per kind, the row for its number of nodes where that is bounded.
+    rows_of_numbers: Vec<Option<u32>>,
     /// Rounds in a row that led astray.
     astray: u32,
 }
@@ -129,7 +144,9 @@ impl Ascent {
             model.add(root.core, &root.master, root.pool.get(at).clone(), amount);
         }
         model.renew(&root.master, |line| !root.is_shut(line.column.kind));
-        Self { model, astray: 0 }
+        let kinds = 0..root.core.kinds.len();
+        let rows_of_numbers = kinds.map(|kind| root.master.count_row(kind)).collect();
+        Self { model, rows_of_numbers, astray: 0 }
     }
 
     /// Existing nodes cost what they are worth at the first prices, to begin with.
@@ -144,13 +161,21 @@ impl Ascent {
         self.merit(&self.model.prices()) > self.merit(&self.model.centre) * (1.0 + BETTER)
     }
 
-    /// What prices are worth when they are lowered until no column brings more than it costs.
+    /// What prices are worth when existing nodes are charged what their columns bring, and all prices
+    /// are lowered until no other column brings more than it costs.
     fn merit(&self, prices: &[f64]) -> f64 {
-        let over = |line: &Line| line.worth(|row| prices[row]) / line.cost;
-        let paid = self.model.lines.iter().filter(|line| line.cost > 0.0);
-        let over = paid.map(over).fold(1.0, f64::max);
-        let worth: f64 = self.model.rhs.iter().zip(prices).map(|(rhs, price)| rhs * price).sum();
-        worth / over
+        let mut over: f64 = 1.0;
+        let mut short = vec![0.0_f64; prices.len()];
+        for line in &self.model.lines {
+            let worth = line.worth(|row| prices[row]);
+            if line.cost > 0.0 {
+                over = over.max(worth / line.cost);
+            } else if let Some(row) = self.rows_of_numbers[line.column.kind as usize] {
+                short[row as usize] = worth.max(short[row as usize]);
+            }
+        }
+        let rows = self.model.rhs.iter().zip(prices).zip(short);
+        rows.map(|((rhs, price), short)| rhs * (price + short)).sum::<f64>() / over
     }
 
     /// Moves the centre to the prices when they are better, and says how far the next step goes.
@@ -166,7 +191,8 @@ impl Ascent {
         if new <= KNOWN.0 {
             self.model.step = (self.model.step * KNOWN.1).min(STIFFEST);
         } else if self.astray.is_multiple_of(limits.astray) {
-            self.model.step *= ASTRAY;
+            let least = if limits.proven { 0.0 } else { SHORTEST };
+            self.model.step = (self.model.step * ASTRAY).max(least);
         }
     }
 
@@ -203,6 +229,7 @@ impl Ascent {
     /// What there is to go on with.
     fn handed(self, root: &Root<'_>) -> Handed {
         let profits = root.duals.profits(root.core);
+        let prices = (0..self.model.rhs.len() as u32).map(|row| self.model.dual(row)).collect();
         let (used, idle): (Vec<Line>, Vec<Line>) =
             self.model.lines.into_iter().partition(|line| line.amount > 0.0);
         let used = used.into_iter().map(|line| (line.amount, line.column));
@@ -210,7 +237,7 @@ impl Ascent {
         let idle = idle.into_iter().map(|line| (merit(&line), line.column));
         let rows = self.model.rhs.len();
         let good = best(idle, HANDED * rows).into_iter().map(|(_, column)| column);
-        Handed { used: best(used, rows), good: good.collect() }
+        Handed { used: best(used, rows), good: good.collect(), prices }
     }
 }
 
@@ -227,9 +254,12 @@ pub(super) mod tests {
     use super::*;
     use crate::{
         BitSet, Problem,
-        columns::{fluid, generate, limits::fine},
+        columns::{
+            fluid, generate,
+            limits::{fine, sketch},
+        },
         presolve::{Core, View, places::Parts},
-        problem::{Class, Group, Limit, Offering},
+        problem::{Class, Group, Limit, Node, Offering},
         random::next,
     };
 
@@ -329,6 +359,61 @@ pub(super) mod tests {
             assert!(value - exact.value < 0.1 * (first - exact.value), "{first} to {value}");
             root.generate(&limits, budget);
             assert!((root.value / exact.value - 1.0).abs() < 1e-5);
+        }
+    }
+
+    /// The same pods with existing nodes for a third of them, no two of the same size.
+    fn with_nodes(mut problem: Problem, random: &mut u64) -> Problem {
+        let mut upto = |most: u64| (next(random) % most) as i64;
+        let node =
+            |_| Node { free: vec![900 + upto(7_000), 4_000 + upto(25_000)], domains: vec![] };
+        problem.nodes = (0..60).map(node).collect();
+        problem.classes[0].nodes = BitSet::full(60);
+        problem
+    }
+
+    /// Prices are no better for what existing nodes would bring at them: it is charged for.
+    #[test]
+    fn prices_seem_worth_what_they_are() {
+        for (seed, factor) in [(1, 0.7), (2, 1.0), (3, 1.3), (4, 2.0)] {
+            let random = &mut { seed };
+            let shop = shop(random, None);
+            let core = core(&with_nodes(shop, random));
+            let budget = &mut Budget::new(u64::MAX, None);
+            let mut root = generate::root(&core, Vec::new(), budget);
+            let items = fluid::prices(&core).iter().map(|price| factor * price).collect();
+            let mut ascent = Ascent::new(&root, &Duals { items, ..Duals::nothing(&core) });
+            let duals = root.master.prices_at(|row| ascent.model.dual(row));
+            root.look();
+            let (priced, _) = root.price_at(&duals, &fine(&core, 0, 0), budget);
+            let costs = root.master.costs_at(|row| ascent.model.dual(row));
+            ascent.model.take(&core, &root.master, priced, &costs);
+            let seems = ascent.merit(&ascent.model.centre) / root.bound;
+            assert!((1.0..1.02).contains(&seems), "{seems} of the bound, case {seed}");
+        }
+    }
+
+    /// For plans it is enough that prices and columns agree.
+    #[test]
+    fn what_is_not_proven_ends_with_prices_near_the_value() {
+        for seed in 1..7 {
+            let random = &mut { seed };
+            let shop = shop(random, None);
+            let core = core(&with_nodes(shop, random));
+            let budget = &mut Budget::new(u64::MAX, None);
+            let limits = sketch(&core);
+            let mut root = generate::root(&core, Vec::new(), budget);
+            root.climb_alone_at(&fluid(&core), &limits, budget);
+            let mut ascent = Ascent::new(&root, &fluid(&core));
+            ascent.model.centre.clone_from(&root.row_duals());
+            let cost: f64 =
+                root.used().iter().map(|&(at, n)| n * root.pool.get(at).cost(&core)).sum();
+            let left = ascent.model.lacking.iter().zip(&ascent.model.centre);
+            let undone: f64 = left.map(|(left, price)| left.max(0.0) * price.abs()).sum();
+            let mut exact = generate::root(&core, Vec::new(), budget);
+            exact.generate(&fine(&core, 0, 0), budget);
+            let share = (cost + undone) / exact.value;
+            assert!((0.97..1.03).contains(&share), "{share} of the relaxation, case {seed}");
         }
     }
 }

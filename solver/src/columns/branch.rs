@@ -46,6 +46,7 @@ const LIMITS: Limits = Limits {
     window: 6,
     gain: 1e-3,
     astray: 2,
+    proven: true,
 };
 
 /// Part of all plans: those with some numbers of nodes.

@@ -128,7 +128,7 @@ impl<'a> Dive<'a> {
         let least = core.kinds.iter().map(|kind| kind.price).filter(|&price| price > 0).min();
         let cheap = least.unwrap_or(0) as f64 * CHEAP;
         let mut used = vec![false; core.kinds.len()];
-        for (_, at, _) in root.master.used() {
+        for (at, _) in root.used() {
             used[root.pool.get(at).kind as usize] = true;
         }
         let takes_part = |k: u32| {

@@ -46,6 +46,9 @@ pub(crate) struct Limits {
     pub gain: f64,
     /// Goes in shorter steps then after so many rounds in a row that led astray.
     pub astray: u32,
+    /// Whether prices are better then only when the bound is, or when they seem so by the columns that
+    /// are known: for plans it does not matter how much pricing leaves unproven.
+    pub proven: bool,
 }
 
 /// What the root found.
@@ -55,8 +58,10 @@ pub(crate) struct Root<'a> {
     /// Borrowed where another root has them, which alone may sharpen them.
     pub pricers: Cow<'a, [Pricer]>,
     pub pool: Pool,
-    /// How much there is of each column where no simplex says so; empty where it does.
+    /// How much there is of each column, and what the rows' prices are, where no simplex says so; empty
+    /// where it does.
     amounts: Vec<f64>,
+    row_prices: Vec<f64>,
     pub master: Master<'a>,
     /// How many nodes there may be where the search branched on that.
     pub counted: Vec<Counted>,
@@ -115,6 +120,7 @@ pub(crate) fn root<'a>(core: &'a Core, seeds: Vec<Column>, budget: &mut Budget) 
         core,
         pool: Pool::default(),
         amounts: Vec::new(),
+        row_prices: Vec::new(),
         master: Master::new(core, &demand, &[], &[]),
         value: f64::INFINITY,
         bound: 0.0,
@@ -169,6 +175,7 @@ impl<'a> Root<'a> {
             pricers: Cow::Borrowed(&self.pricers),
             pool: Pool::default(),
             amounts: Vec::new(),
+            row_prices: Vec::new(),
             master,
             counted: Vec::new(),
             value: f64::INFINITY,
@@ -216,7 +223,7 @@ impl<'a> Root<'a> {
 
     fn climb(&mut self, start: &Duals, limits: &Limits, budget: &mut Budget) {
         let known = self.pool.len() as u64;
-        let Handed { used, good } = ascend(self, start, limits, budget);
+        let Handed { used, good, .. } = ascend(self, start, limits, budget);
         self.master.start_from(&mut self.pool, used.into_iter().map(|(_, column)| column));
         if self.master.solve(budget) {
             for column in good {
@@ -229,8 +236,19 @@ impl<'a> Root<'a> {
     /// The same without any simplex in the end: the columns are those handed on, with their amounts.
     /// The master, which has none, says what they are for.
     pub(crate) fn climb_alone(&mut self, limits: &Limits, budget: &mut Budget) {
-        let Handed { used, good } = ascend(self, &self.duals.clone(), limits, budget);
+        let best = match limits.proven || self.row_prices.is_empty() {
+            true => self.duals.clone(),
+            false => self.master.prices_at(|row| self.row_prices[row as usize]),
+        };
+        self.climb_alone_at(&best, limits, budget);
+    }
+
+    /// The same from other prices on.
+    pub(crate) fn climb_alone_at(&mut self, start: &Duals, limits: &Limits, budget: &mut Budget) {
+        let Handed { used, good, prices } = ascend(self, start, limits, budget);
         self.hold(used.into_iter().chain(good.into_iter().map(|column| (0.0, column))));
+        self.row_prices = prices;
+        budget.done.columns += self.pool.len() as u64;
     }
 
     /// Holds these columns in these amounts, and no others.
@@ -247,7 +265,16 @@ impl<'a> Root<'a> {
     pub(crate) fn start_simplex(&mut self) {
         let used = self.used().into_iter().map(|(at, _)| self.pool.get(at).clone()).collect();
         self.amounts.clear();
+        self.row_prices.clear();
         self.master.hold(&mut self.pool, used);
+    }
+
+    /// Dual prices of the master's rows.
+    pub(crate) fn row_duals(&self) -> Vec<f64> {
+        match self.row_prices.is_empty() {
+            true => self.master.row_duals(),
+            false => self.row_prices.clone(),
+        }
     }
 
     /// The columns in use: number in the pool, and how often.

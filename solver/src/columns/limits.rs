@@ -13,12 +13,26 @@ pub(crate) const FEW_KINDS: usize = 4;
 const ASTRAY: (u32, u32) = (2, 4);
 /// Columns per round of the root where there are few kinds.
 const COLUMNS: usize = 40;
+/// How close value and bound come before the first dives, and before the later ones, where only plans
+/// matter.
+const SKETCH: f64 = 1.6e-2;
+const OUTLINE: f64 = 4e-3;
 /// No bound is brought closer than this for the sake of rounding it up.
 const FINEST: f64 = 1e-4;
 
 /// How far the root goes before the first dives, which make do with columns that are about right.
 pub(crate) fn rough(core: &Core) -> Limits {
     Limits { tolerance: 1e-2, progress: 5e-4, patience: 1, ..fine(core, 0, 0) }
+}
+
+/// The same for a root that goes without the simplex so far. The bound is proven later.
+pub(crate) fn sketch(core: &Core) -> Limits {
+    Limits { tolerance: SKETCH, proven: false, ..rough(core) }
+}
+
+/// How far such a root goes before the later dives, of what it would for a good bound.
+pub(crate) fn outline(fine: &Limits) -> Limits {
+    Limits { tolerance: OUTLINE, proven: false, ..*fine }
 }
 
 /// How far the root goes for a good bound: a part of the gap that is asked for will do, the rest is
@@ -43,6 +57,7 @@ pub(crate) fn fine(core: &Core, cost: Money, gap_ppm: u32) -> Limits {
         enough: f64::INFINITY,
         window: 12,
         gain: 2e-3,
+        proven: true,
         astray: if core.kinds.len() > FEW_KINDS { ASTRAY.0 } else { ASTRAY.1 },
     }
 }

@@ -201,6 +201,11 @@ impl<'a> Master<'a> {
         counts.filter_map(|(kind, count)| Some((kind, count.as_ref()?.row)))
     }
 
+    /// The row for the number of nodes of a kind and its twins, where that is bounded.
+    pub(crate) fn count_row(&self, kind: usize) -> Option<u32> {
+        Some(self.counted(kind)?.row)
+    }
+
     /// The kinds whose nodes are counted, with how many there may be.
     fn ranges(&self) -> impl Iterator<Item = (u32, Range)> + '_ {
         let counts = (0u32..).zip(&self.counts);

@@ -16,7 +16,7 @@ use crate::{
         eject,
         expand::expand,
         generate::{Limits, Root, root},
-        limits::{fine, rough, unit},
+        limits::{FEW_KINDS, fine, outline, rough, unit},
         perfect,
         plan::Plan,
         pool::Column,
@@ -45,6 +45,8 @@ const TIRED: (u32, f64) = (16, 0.95);
 const DIVES: (u64, u64) = (2, 4);
 /// With more items than this dives, and roots, may begin without the simplex.
 const FEW_ITEMS: usize = 25;
+/// With more rows of pods than this roots that are for plans alone go without the simplex too.
+const MANY_ROWS: usize = 100;
 /// What the first dives round up at a time, as a share of the whole, and what the later ones do:
 /// one node by one is best, and takes too long where single nodes do not matter. With many items the
 /// first ones take larger steps.
@@ -129,9 +131,11 @@ pub(crate) fn improve(
     let record = if blurred.is_some() || spans {
         search.plan_apart(&core, &mut bounding, apart.as_deref(), budget)
     } else {
-        bounding.start_fluid(&rough(&core), budget);
-        let units = budget.left() / ROOT;
-        search.begin(&core, &mut bounding, &[], View::Bound, units, budget);
+        let limits = rough(&core);
+        bounding.start_fluid(&limits, budget);
+        generate(&mut bounding, &limits, ROOT, budget);
+        search.raise(bounding.bound);
+        search.begin(&core, &mut bounding, &[], budget);
         search.refine(&mut bounding, View::Bound, budget);
         let rounds = search.deepen(&mut bounding, budget)..search.rounds();
         let mut tree = None;
@@ -292,21 +296,14 @@ impl Search<'_> {
         }
     }
 
-    /// Solves a root roughly, with so many units at most, and dives for a first good plan.
+    /// Dives for a first good plan from a root that is solved roughly.
     fn begin(
         &mut self,
         core: &Core,
         root: &mut Root<'_>,
         filled: &[(Column, u32)],
-        view: View,
-        units: u64,
         budget: &mut Budget,
     ) {
-        let limits = rough(root.core);
-        budget.lend_units(units, |own| root.generate(&limits, own));
-        if view == View::Bound {
-            self.raise(root.bound);
-        }
         if !self.is_done() && !budget.is_spent() {
             self.dive(&mut Planning::after(core, root, filled), 0, budget);
         }
@@ -318,13 +315,25 @@ impl Search<'_> {
             return;
         }
         let limits = fine(root.core, self.best.cost, self.options.gap_ppm);
-        if view == View::Bound {
-            budget.lend(ROOT, |own| root.climb_on(&limits, own));
+        match view {
+            View::Bound => {
+                budget.lend(ROOT, |own| root.climb_on(&limits, own));
+                generate(root, &limits, ROOT, budget);
+                self.raise(root.bound);
+            }
+            View::Plan if self.spares_simplex(root) => {
+                let limits = outline(&limits);
+                budget.lend(ROOT, |own| root.climb_alone(&limits, own));
+            }
+            View::Plan => generate(root, &limits, ROOT, budget),
         }
-        generate(root, &limits, ROOT, budget);
-        if view == View::Bound {
-            self.raise(root.bound);
-        }
+    }
+
+    /// Whether a root that is for plans alone does without columns by the simplex, which would take ten
+    /// times as long with so many rows.
+    fn spares_simplex(&self, root: &Root<'_>) -> bool {
+        let twins = &root.core.twins;
+        self.slides && twins.items.len() > MANY_ROWS && twins.kinds.len() > FEW_KINDS
     }
 
     /// Whether the plan is further from a root's value than the bound.

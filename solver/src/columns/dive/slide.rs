@@ -49,7 +49,7 @@ impl Dive<'_> {
     /// Fixes columns until few rows are left, and goes on with the simplex for these; false when
     /// that would cost too much or take too long.
     pub(super) fn slide(&mut self, cutoff: f64, budget: &mut Budget) -> bool {
-        let mut model = Augmented::new(&self.master, &self.root.master.row_duals(), &self.least());
+        let mut model = Augmented::new(&self.master, &self.root.row_duals(), &self.least());
         self.take_over(&mut model);
         while self.master.open_rows() > FEW_ROWS {
             if budget.is_spent() || self.paid + model.value() > cutoff * (1.0 + DOUBT) {
@@ -81,8 +81,7 @@ impl Dive<'_> {
     fn take_over(&mut self, model: &mut Augmented) {
         let takes = |kind: u32| self.kinds.binary_search(&kind).is_ok();
         let pool = &self.root.pool;
-        let used = self.root.master.used();
-        for &(_, at, amount) in &used {
+        for (at, amount) in self.root.used() {
             model.add(self.core, &self.master, pool.get(at).clone(), amount);
         }
         for at in self.root.good_columns(self.care.start, takes) {
@@ -267,8 +266,9 @@ mod tests {
         columns::{
             ascent::tests::{core as core_of, shop},
             dive::{Style, dive},
-            generate::{Root, root},
-            limits::fine,
+            duals::Duals,
+            generate::{self, Root, root},
+            limits::{fine, sketch},
             plan::Plan,
         },
         presolve::{
@@ -421,7 +421,8 @@ mod tests {
         problem
     }
 
-    /// Pods whose own zone has nodes left find them, and no existing node is used twice.
+    /// Pods whose own zone has nodes left find them, and no existing node is used twice; whether the
+    /// root has been through the simplex or not.
     #[test]
     fn existing_nodes_and_zones_take_part() {
         for seed in 1..7 {
@@ -430,15 +431,20 @@ mod tests {
             let budget = &mut Budget::new(u64::MAX, None);
             let root = solved(&core, budget);
             assert!(Dive::new(&root, style).master.count_rows().count() > 12, "case {seed}");
-            assert!(Dive::new(&root, style).slides());
-            let plan = dive(&root, style, i64::MAX, budget).0.expect("there is work enough");
-            let cost = plan.cost as f64;
-            assert!(plan.whole, "case {seed}");
-            assert!(cost < 1.03 * root.bound, "{cost} over {}, case {seed}", root.bound);
-            for (at, kind) in (0u32..).zip(&core.kinds) {
-                let copies = plan.nodes.iter().filter(|(column, _)| column.kind == at);
-                let copies: u32 = copies.map(|(_, copies)| copies).sum();
-                assert!(copies <= kind.most, "{copies} of kind {at}, case {seed}");
+            let mut held = generate::root(&core, Vec::new(), budget);
+            let start = Duals { items: fluid::prices(&core), ..Duals::nothing(&core) };
+            held.climb_alone_at(&start, &sketch(&core), budget);
+            for from in [&root, &held] {
+                assert!(Dive::new(from, style).slides());
+                let plan = dive(from, style, i64::MAX, budget).0.expect("there is work enough");
+                let cost = plan.cost as f64;
+                assert!(plan.whole, "case {seed}");
+                assert!(cost < 1.03 * root.bound, "{cost} over {}, case {seed}", root.bound);
+                for (at, kind) in (0u32..).zip(&core.kinds) {
+                    let copies = plan.nodes.iter().filter(|(column, _)| column.kind == at);
+                    let copies: u32 = copies.map(|(_, copies)| copies).sum();
+                    assert!(copies <= kind.most, "{copies} of kind {at}, case {seed}");
+                }
             }
         }
     }

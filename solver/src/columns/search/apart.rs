@@ -5,9 +5,10 @@ use crate::{
     Problem, bound,
     columns::{
         branch::Tree,
+        duals::Duals,
         field::Field,
         generate::{Limits, Root, root},
-        limits::{fine, rough},
+        limits::{fine, rough, sketch},
         pool::Column,
         prove::Record,
         search::{DEEPER, Planning, ROOT, STALLED, Search, generate, nodes, record},
@@ -55,7 +56,8 @@ impl Search<'_> {
         budget: &mut Budget,
     ) -> Record {
         if self.slides {
-            budget.lend(ROOT, |own| bounding.start_fluid(&rough(bounding.core), own));
+            let limits = self.first_limits(bounding);
+            budget.lend(ROOT, |own| bounding.start_fluid(&limits, own));
             self.raise_apart(core, bounding, pricers, budget);
         } else {
             // Even where resources alone prove the plan: a certificate needs prices.
@@ -175,17 +177,29 @@ impl Search<'_> {
     ) -> Root<'c> {
         let rest = field.rest.as_ref().unwrap_or(core);
         let mut planning = root(rest, field.known.clone(), budget);
+        let limits = self.first_limits(&planning);
+        let items = || transfer::prices(bounding, rest);
         let mut units = budget.left() / ROOT;
-        if self.slides {
-            let before = budget.left();
-            let prices = transfer::prices(bounding, rest);
-            budget.lend(ROOT, |own| planning.start_at(prices, &rough(rest), own));
-            // A dive makes do with what there is after as much work again; with hundreds of rows the
-            // simplex takes ten times as long.
-            units = before - budget.left();
+        if self.spares_simplex(&planning) {
+            let start = Duals { items: items(), ..Duals::nothing(rest) };
+            budget.lend(ROOT, |own| planning.climb_alone_at(&start, &limits, own));
+        } else {
+            if self.slides {
+                let before = budget.left();
+                budget.lend(ROOT, |own| planning.start_at(items(), &limits, own));
+                // A dive makes do with what there is after as much work again.
+                units = before - budget.left();
+            }
+            budget.lend_units(units, |own| planning.generate(&limits, own));
         }
-        self.begin(core, &mut planning, &field.filled, View::Plan, units, budget);
+        self.begin(core, &mut planning, &field.filled, budget);
         planning
+    }
+
+    /// How far a root goes before the first dives. Where the simplex would take long it is prices and
+    /// columns that matter first, whatever is proven of them.
+    fn first_limits(&self, root: &Root<'_>) -> Limits {
+        if self.spares_simplex(root) { sketch(root.core) } else { rough(root.core) }
     }
 
     /// Solves a root for plans well, and goes on with rounds of dives, and branchings of the bound in
