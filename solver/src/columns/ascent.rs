@@ -32,12 +32,13 @@ const PRESSING: u32 = 10;
 const PRESSED: (f64, usize) = (0.3, 4);
 /// How the stiffness changes after a better bound, after rounds with this many new columns or fewer,
 /// which show that the centre is what holds the prices back, and after [`Limits::astray`] others in
-/// a row; and what it is at most.
+/// a row; what it is at most, and at least where nothing needs to be proven: amounts take long to follow
+/// rows that give way.
 const FORWARD: f64 = 1.1;
 const KNOWN: (usize, f64) = (3, 1.3);
 const ASTRAY: f64 = 0.8;
-const SHORTEST: f64 = 0.25;
 const STIFFEST: f64 = 3.0;
+const LIMPEST: f64 = 0.25;
 /// A row is no less stiff than with this share of its first price.
 const LEAST: f64 = 0.1;
 /// The same for numbers of nodes, as a share of what one costs.
@@ -191,7 +192,7 @@ impl Ascent {
         if new <= KNOWN.0 {
             self.model.step = (self.model.step * KNOWN.1).min(STIFFEST);
         } else if self.astray.is_multiple_of(limits.astray) {
-            let least = if limits.proven { 0.0 } else { SHORTEST };
+            let least = if limits.proven { 0.0 } else { LIMPEST };
             self.model.step = (self.model.step * ASTRAY).max(least);
         }
     }

@@ -245,10 +245,11 @@ impl<'a> Root<'a> {
 
     /// The same from other prices on.
     pub(crate) fn climb_alone_at(&mut self, start: &Duals, limits: &Limits, budget: &mut Budget) {
+        let known = self.pool.len();
         let Handed { used, good, prices } = ascend(self, start, limits, budget);
         self.hold(used.into_iter().chain(good.into_iter().map(|column| (0.0, column))));
         self.row_prices = prices;
-        budget.done.columns += self.pool.len() as u64;
+        budget.done.columns += self.pool.len().saturating_sub(known) as u64;
     }
 
     /// Holds these columns in these amounts, and no others.
