@@ -10,6 +10,7 @@ use crate::{
         augmented::{Augmented, Line},
         duals::Duals,
         generate::{Limits, MORE, Root},
+        master::Master,
         pool::{Column, price},
         price::above,
     },
@@ -84,12 +85,13 @@ pub(super) fn ascend(
         }
         let is_better = limits.proven && root.bound > last * (1.0 + BETTER);
         let tells = is_loose || !limits.proven;
-        ascent.judge(is_better || tells && ascent.seems_better(), new, limits);
+        ascent.judge(is_better || tells && ascent.seems_better(&root.master), new, limits);
         budget.spend(ascent.model.settle());
         ascent.press(root, worst(&bounds, &costs), limits, budget);
         last = root.bound;
         let value = ascent.model.value();
-        let reached = if limits.proven { last } else { ascent.merit(&ascent.model.centre) };
+        let reached =
+            if limits.proven { last } else { ascent.merit(&root.master, &ascent.model.centre) };
         if reached >= value * (1.0 - CLOSE * limits.tolerance) || last > limits.enough {
             break;
         }
@@ -119,8 +121,6 @@ fn worst(bounds: &[f64], costs: &[f64]) -> Vec<u32> {
 
 struct Ascent {
     model: Augmented,
-    /// Per kind, the row for its number of nodes where that is bounded.
-    rows_of_numbers: Vec<Option<u32>>,
     /// Rounds in a row that led astray.
     astray: u32,
 }
@@ -145,9 +145,7 @@ impl Ascent {
             model.add(root.core, &root.master, root.pool.get(at).clone(), amount);
         }
         model.renew(&root.master, |line| !root.is_shut(line.column.kind));
-        let kinds = 0..root.core.kinds.len();
-        let rows_of_numbers = kinds.map(|kind| root.master.count_row(kind)).collect();
-        Self { model, rows_of_numbers, astray: 0 }
+        Self { model, astray: 0 }
     }
 
     /// Existing nodes cost what they are worth at the first prices, to begin with.
@@ -158,20 +156,21 @@ impl Ascent {
     }
 
     /// Whether the prices are better than the centre as far as the columns known can tell.
-    fn seems_better(&self) -> bool {
-        self.merit(&self.model.prices()) > self.merit(&self.model.centre) * (1.0 + BETTER)
+    fn seems_better(&self, master: &Master<'_>) -> bool {
+        let centre = self.merit(master, &self.model.centre);
+        self.merit(master, &self.model.prices()) > centre * (1.0 + BETTER)
     }
 
     /// What prices are worth when existing nodes are charged what their columns bring, and all prices
     /// are lowered until no other column brings more than it costs.
-    fn merit(&self, prices: &[f64]) -> f64 {
+    fn merit(&self, master: &Master<'_>, prices: &[f64]) -> f64 {
         let mut over: f64 = 1.0;
         let mut short = vec![0.0_f64; prices.len()];
         for line in &self.model.lines {
             let worth = line.worth(|row| prices[row]);
             if line.cost > 0.0 {
                 over = over.max(worth / line.cost);
-            } else if let Some(row) = self.rows_of_numbers[line.column.kind as usize] {
+            } else if let Some(row) = master.count_row(line.column.kind as usize) {
                 short[row as usize] = worth.max(short[row as usize]);
             }
         }
@@ -389,7 +388,7 @@ pub(super) mod tests {
             let (priced, _) = root.price_at(&duals, &fine(&core, 0, 0), budget);
             let costs = root.master.costs_at(|row| ascent.model.dual(row));
             ascent.model.take(&core, &root.master, priced, &costs);
-            let seems = ascent.merit(&ascent.model.centre) / root.bound;
+            let seems = ascent.merit(&root.master, &ascent.model.centre) / root.bound;
             assert!((1.0..1.02).contains(&seems), "{seems} of the bound, case {seed}");
         }
     }
@@ -404,7 +403,7 @@ pub(super) mod tests {
             let budget = &mut Budget::new(u64::MAX, None);
             let limits = sketch(&core);
             let mut root = generate::root(&core, Vec::new(), budget);
-            root.climb_alone_at(&fluid(&core), &limits, budget);
+            root.start_alone(fluid::prices(&core), &limits, budget);
             let mut ascent = Ascent::new(&root, &fluid(&core));
             ascent.model.centre.clone_from(&root.row_duals());
             let cost: f64 =

@@ -99,7 +99,7 @@ impl<'a> Tree<'a> {
         let is_solved = if climbs {
             let used = root.used().into_iter();
             let used = used.map(|(at, amount)| (amount, root.pool.get(at).clone()));
-            first.hold(used.chain(good.map(|column| (0.0, column))));
+            first.hold(used.chain(good.map(|column| (0.0, column))), root.row_duals());
             true
         } else {
             for column in good {

@@ -208,6 +208,12 @@ impl<'a> Root<'a> {
         self.pull = SMOOTHING;
     }
 
+    /// The same without the simplex ([`Self::climb_alone`]).
+    pub(crate) fn start_alone(&mut self, items: Vec<f64>, limits: &Limits, budget: &mut Budget) {
+        let start = Duals { items, ..Duals::nothing(self.core) };
+        self.climb_alone_at(&start, limits, budget);
+    }
+
     /// Adds columns that may be known already, cut down to the pods that there are.
     pub(crate) fn offer(&mut self, columns: Vec<Column>) {
         let demand = self.core.demand();
@@ -243,18 +249,21 @@ impl<'a> Root<'a> {
         self.climb_alone_at(&best, limits, budget);
     }
 
-    /// The same from other prices on.
-    pub(crate) fn climb_alone_at(&mut self, start: &Duals, limits: &Limits, budget: &mut Budget) {
+    fn climb_alone_at(&mut self, start: &Duals, limits: &Limits, budget: &mut Budget) {
         let known = self.pool.len();
         let Handed { used, good, prices } = ascend(self, start, limits, budget);
-        self.hold(used.into_iter().chain(good.into_iter().map(|column| (0.0, column))));
-        self.row_prices = prices;
+        self.hold(used.into_iter().chain(good.into_iter().map(|column| (0.0, column))), prices);
         budget.done.columns += self.pool.len().saturating_sub(known) as u64;
     }
 
-    /// Holds these columns in these amounts, and no others.
-    pub(crate) fn hold(&mut self, columns: impl Iterator<Item = (f64, Column)>) {
+    /// Holds these columns in these amounts, and no others, at these dual prices of the rows.
+    pub(crate) fn hold(
+        &mut self,
+        columns: impl Iterator<Item = (f64, Column)>,
+        row_prices: Vec<f64>,
+    ) {
         (self.pool, self.amounts) = Default::default();
+        self.row_prices = row_prices;
         for (amount, column) in columns {
             if self.pool.add(column).1 {
                 self.amounts.push(amount);

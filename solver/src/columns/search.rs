@@ -135,7 +135,7 @@ pub(crate) fn improve(
         bounding.start_fluid(&limits, budget);
         generate(&mut bounding, &limits, ROOT, budget);
         search.raise(bounding.bound);
-        search.begin(&core, &mut bounding, &[], budget);
+        search.begin(&core, &bounding, &[], budget);
         search.refine(&mut bounding, View::Bound, budget);
         let rounds = search.deepen(&mut bounding, budget)..search.rounds();
         let mut tree = None;
@@ -300,7 +300,7 @@ impl Search<'_> {
     fn begin(
         &mut self,
         core: &Core,
-        root: &mut Root<'_>,
+        root: &Root<'_>,
         filled: &[(Column, u32)],
         budget: &mut Budget,
     ) {

@@ -266,7 +266,6 @@ mod tests {
         columns::{
             ascent::tests::{core as core_of, shop},
             dive::{Style, dive},
-            duals::Duals,
             generate::{self, Root, root},
             limits::{fine, sketch},
             plan::Plan,
@@ -432,8 +431,7 @@ mod tests {
             let root = solved(&core, budget);
             assert!(Dive::new(&root, style).master.count_rows().count() > 12, "case {seed}");
             let mut held = generate::root(&core, Vec::new(), budget);
-            let start = Duals { items: fluid::prices(&core), ..Duals::nothing(&core) };
-            held.climb_alone_at(&start, &sketch(&core), budget);
+            held.start_alone(fluid::prices(&core), &sketch(&core), budget);
             for from in [&root, &held] {
                 assert!(Dive::new(from, style).slides());
                 let plan = dive(from, style, i64::MAX, budget).0.expect("there is work enough");

@@ -5,7 +5,6 @@ use crate::{
     Problem, bound,
     columns::{
         branch::Tree,
-        duals::Duals,
         field::Field,
         generate::{Limits, Root, root},
         limits::{fine, rough, sketch},
@@ -181,8 +180,7 @@ impl Search<'_> {
         let items = || transfer::prices(bounding, rest);
         let mut units = budget.left() / ROOT;
         if self.spares_simplex(&planning) {
-            let start = Duals { items: items(), ..Duals::nothing(rest) };
-            budget.lend(ROOT, |own| planning.climb_alone_at(&start, &limits, own));
+            budget.lend(ROOT, |own| planning.start_alone(items(), &limits, own));
         } else {
             if self.slides {
                 let before = budget.left();
@@ -192,7 +190,7 @@ impl Search<'_> {
             }
             budget.lend_units(units, |own| planning.generate(&limits, own));
         }
-        self.begin(core, &mut planning, &field.filled, budget);
+        self.begin(core, &planning, &field.filled, budget);
         planning
     }
 
