@@ -18,6 +18,7 @@ mod augmented;
 mod branch;
 mod counted;
 mod dive;
+mod domains;
 mod duals;
 mod eject;
 mod expand;

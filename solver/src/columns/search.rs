@@ -13,7 +13,7 @@ use crate::{
     columns::{
         branch::Tree,
         dive::{MANY_ITEMS, Style, dive},
-        eject,
+        domains, eject,
         expand::expand,
         generate::{Limits, Root, root},
         limits::{FEW_KINDS, fine, outline, rough, unit},
@@ -114,6 +114,8 @@ pub(crate) fn improve(
         start: budget.left(),
         best: solution,
         second: None,
+        hoped: None,
+        arranged: 0,
         spans,
         slides: core.twins.items.len() > FEW_ITEMS && !apart::has_strangers(problem),
         frugal: spans || core.twins.items.len() > FEW_ITEMS,
@@ -224,6 +226,11 @@ struct Search<'a> {
     unit: Money,
     /// The best plan with places of its own that came short of the best, since the last was taken.
     second: Option<Solution>,
+    /// A cheap plan whose pods are in domains where they may be, on nodes that need not have room for
+    /// all of them, and what it would cost.
+    hoped: Option<(Money, Solution)>,
+    /// How many plans' nodes were arranged.
+    arranged: u64,
     /// Whether constraints between nodes have a say in who stands where.
     spans: bool,
     /// Whether dives may begin without the simplex.
@@ -257,14 +264,14 @@ impl Search<'_> {
     fn eject(&mut self, core: &Core, parts: &Parts, budget: &mut Budget) {
         let seed = self.options.seed;
         if let Some(plan) = budget.lend(FULL, |own| perfect::full_nodes(core, seed, own)) {
-            self.offer(core, &plan);
+            self.offer(core, &plan, budget);
         }
         let least = least_nodes(core, self.best.bound);
         let start = patterns(self.prepared.problem, parts, core, self.best);
         let fewer = |own: &mut Budget| eject::fewer_nodes(core, &start, least, seed, own);
         let units = (budget.left() / EJECTION.0).min(EJECTION.1);
         if let Some(plan) = budget.lend_units(units, fewer) {
-            self.offer(core, &plan);
+            self.offer(core, &plan, budget);
         }
     }
 
@@ -493,7 +500,7 @@ impl Search<'_> {
         let given = own.left();
         let found = planning.restricted.cheapest(root, spare, enough, &mut own);
         budget.join(&own, given);
-        found.is_some_and(|plan| self.offer(planning.core, &planning.complete(&plan)))
+        found.is_some_and(|plan| self.offer(planning.core, &planning.complete(&plan), budget))
     }
 
     /// One round of dives side by side; the best plan is kept.
@@ -528,7 +535,7 @@ impl Search<'_> {
         }
         plans.sort_by_key(|plan| (!plan.whole, plan.cost));
         for plan in plans {
-            if self.offer(planning.core, &planning.complete(&plan)) {
+            if self.offer(planning.core, &planning.complete(&plan), budget) {
                 planning.restricted.start = plan.nodes;
                 return;
             }
@@ -536,7 +543,7 @@ impl Search<'_> {
     }
 
     /// Turns a plan of the core into a solution of the problem and keeps it when it is better.
-    fn offer(&mut self, core: &Core, plan: &Plan) -> bool {
+    fn offer(&mut self, core: &Core, plan: &Plan, budget: &mut Budget) -> bool {
         if plan.nodes.is_empty() {
             // A dive that ended before it decided anything: the greedy engine's own plan is known.
             return false;
@@ -546,16 +553,21 @@ impl Search<'_> {
             let unplaced = self.best.unplaced.clone();
             Solution { unplaced, ..expand(problem, core, plan) }
         });
-        // The greedy engine finds places for pods that are left out, or that constraints object to.
-        let right = spelled_out.filter(|solution| check(problem, solution).is_empty());
-        let along = || greedy::along(self.prepared, &wishes(core, plan));
-        let solution = right.unwrap_or_else(along);
+        let is_free = core.items.iter().all(|item| item.place.is_none());
+        let solution = match spelled_out {
+            Some(solution) if check(problem, &solution).is_empty() => solution,
+            wrong => wrong
+                .filter(|_| is_free)
+                .and_then(|wrong| self.arrange(&wrong, budget))
+                // The greedy engine finds places for pods that are left out, or that constraints
+                // object to.
+                .unwrap_or_else(|| greedy::along(self.prepared, &wishes(core, plan))),
+        };
         if rank(problem, &solution) >= rank(problem, self.best) {
             let is_second = self
                 .second
                 .as_ref()
                 .is_none_or(|old| rank(problem, &solution) < rank(problem, old));
-            let is_free = core.items.iter().all(|item| item.place.is_none());
             if is_second && is_free && solution.unplaced == self.best.unplaced {
                 self.second = Some(solution);
             }
@@ -563,6 +575,23 @@ impl Search<'_> {
         }
         self.take(solution);
         true
+    }
+
+    /// A right plan with the nodes of one that constraints between domains object to. Where there is none
+    /// the next search begins with pods in the domains that they came to.
+    fn arrange(&mut self, plan: &Solution, budget: &mut Budget) -> Option<Solution> {
+        let problem = self.prepared.problem;
+        self.arranged += 1;
+        let seed = self.options.seed.wrapping_add(self.arranged);
+        let arranged = domains::arrange(problem, plan, seed, budget)?;
+        if arranged.moved == 0 && check(problem, &arranged.plan).is_empty() {
+            return Some(arranged.plan);
+        }
+        let is_better = self.hoped.as_ref().is_none_or(|(cost, _)| plan.total() < *cost);
+        if is_better {
+            self.hoped = Some((plan.total(), arranged.plan));
+        }
+        None
     }
 
     /// Takes a better plan in the place of the best.

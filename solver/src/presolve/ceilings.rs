@@ -245,6 +245,21 @@ fn has_domain(problem: &Problem, group: u32, key: u8) -> bool {
         && class.nodes.iter().all(|node| is_in(&problem.nodes[node].domains))
 }
 
+/// Bound pods that a spread counts, in every domain that counts whatever is launched.
+pub(crate) fn bound(problem: &Problem, spread: &Spread) -> BTreeMap<u32, u64> {
+    let set = &problem.sets[spread.set as usize];
+    let domain = |node: usize| problem.nodes[node].domains[usize::from(spread.key)];
+    let counts = |node: usize| spread.counted_nodes.contains(node) && domain(node) != NO_DOMAIN;
+    let mut bound: BTreeMap<u32, u64> = spread.domains.iter().map(|&d| (d, 0)).collect();
+    for node in spread.counted_nodes.iter().filter(|&node| counts(node)) {
+        bound.entry(domain(node)).or_default();
+    }
+    for &(node, count) in set.bound.iter().filter(|(node, _)| counts(*node as usize)) {
+        *bound.entry(domain(node as usize)).or_default() += u64::from(count);
+    }
+    bound
+}
+
 /// How many pods a spread counts, and where they are already.
 struct Levels {
     skew: u64,
@@ -257,20 +272,9 @@ struct Levels {
 impl Levels {
     fn new(problem: &Problem, spread: &Spread, pods: &[u64]) -> Self {
         let set = &problem.sets[spread.set as usize];
-        let domain = |node: usize| problem.nodes[node].domains[usize::from(spread.key)];
-        let mut bound: BTreeMap<u32, u64> = spread.domains.iter().map(|&d| (d, 0)).collect();
-        for node in spread.counted_nodes.iter().filter(|&node| domain(node) != NO_DOMAIN) {
-            bound.entry(domain(node)).or_default();
-        }
-        let mut all: u64 = set.groups.iter().map(|group| pods[group]).sum();
-        for &(node, count) in &set.bound {
-            let node = node as usize;
-            if spread.counted_nodes.contains(node) && domain(node) != NO_DOMAIN {
-                *bound.entry(domain(node)).or_default() += u64::from(count);
-                all += u64::from(count);
-            }
-        }
-        Self { skew: spread.max_skew.into(), pods: all, bound }
+        let bound = bound(problem, spread);
+        let placed: u64 = set.groups.iter().map(|group| pods[group]).sum();
+        Self { skew: spread.max_skew.into(), pods: placed + bound.values().sum::<u64>(), bound }
     }
 
     /// How many pods of groups that state the spread there can be in these domains together.

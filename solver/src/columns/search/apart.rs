@@ -41,9 +41,10 @@ struct Apart<'a> {
 
 impl Search<'_> {
     /// Looks for plans in a core of their own: with pods in the places of a plan so far, and in turns
-    /// with the greedy engine to find places, as long as there is work left. The places are those of
-    /// the best plan first, and then of the best that came short of it, for others may have more to
-    /// give. Existing nodes are filled with what is bought in one turn, and before that in the next.
+    /// with nodes to go where they may, as long as there is work left. The places are those of the best
+    /// plan first, and then those to which the nodes of the cheapest plan without places came
+    /// ([`arrange`](crate::columns::domains::arrange)), or of the best that came short, for others may
+    /// have more to give. Existing nodes are filled with what is bought in one turn, and before that in the next.
     ///
     /// The bound comes first, about right, for its prices are a good start; then the first plan, and
     /// only then the whole of the bound. Where the simplex does it all, it does the bound first.
@@ -63,7 +64,7 @@ impl Search<'_> {
             self.bound_apart(core, bounding, pricers, budget);
         }
         let mut few = stock::TOO_MANY;
-        let turn = self.turn();
+        let turn = self.turn(few);
         let first = &turn.cores[0];
         let field = self.field(first, few, &turn.parts, bounding, budget);
         let mut planning = self.open(first, &field, bounding, budget);
@@ -78,7 +79,7 @@ impl Search<'_> {
         }
         while !is_over {
             few = if few == stock::FEW { stock::TOO_MANY } else { stock::FEW };
-            let turn = self.turn();
+            let turn = self.turn(few);
             let start = budget.left();
             let mut cores = turn.cores.iter();
             is_over = cores.any(|core| self.plan_in(core, few, &turn.parts, &mut apart, budget));
@@ -127,8 +128,12 @@ impl Search<'_> {
     }
 
     /// The places that come next, and the cores to look for plans in.
-    fn turn(&mut self) -> Turn {
-        let along = self.second.take();
+    fn turn(&mut self, few: usize) -> Turn {
+        // Where existing nodes are filled before anything is bought there is less to hope for.
+        let hoped = if few == stock::FEW { None } else { self.hoped.take() };
+        let hoped = hoped.map(|(_, hoped)| hoped);
+        let hoped = hoped.filter(|hoped| hoped.unplaced == self.best.unplaced);
+        let along = hoped.or_else(|| self.second.take());
         let parts = Parts::along(self.prepared.problem, along.as_ref().unwrap_or(self.best));
         let cores = self.planning_cores(&parts);
         Turn { parts, cores }

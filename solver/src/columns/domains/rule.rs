@@ -1,0 +1,143 @@
+//! How many pods there should be in a domain, by spreads and anti-affinities.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    Problem, Solution,
+    presolve::ceilings,
+    problem::{Exclusion, Money, NODE_KEY, Spread},
+};
+
+/// Keys with more domains tell nobody where to stand.
+const MOST_DOMAINS: u32 = 64;
+/// What a filter counts, where a preference counts one; and how many pods too many are as bad as any
+/// more.
+const FIRM: i64 = 64;
+const MOST_OFF: i64 = 1 << 20;
+
+/// How many pods of a set there should be in each domain of a key.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    pub(super) key: usize,
+    pub(super) set: u32,
+    /// What a pod too many or too few counts; 1 for a preference.
+    weight: i64,
+    /// Per domain, pods of the set: how many there are, and how many there should be at least and at
+    /// most.
+    pods: Vec<i64>,
+    range: Vec<(i64, i64)>,
+}
+
+impl Rule {
+    /// A rule without any pods but bound ones, of which there are to be `count` more.
+    fn of_spread(problem: &Problem, spread: &Spread, count: i64) -> Self {
+        let mut rule = Self::free(problem, spread.key, spread.set, spread.cost);
+        let bound = ceilings::bound(problem, spread);
+        let skew = i64::from(spread.max_skew);
+        let least = match bound.len() < spread.min_domains as usize {
+            true => 0,
+            false => (level(&bound, count) - (skew - 1) / 2).max(0),
+        };
+        for (domain, pods) in bound {
+            let pods = pods as i64;
+            rule.pods[domain as usize] = pods;
+            rule.range[domain as usize] = (least, (least + skew).max(pods));
+        }
+        rule
+    }
+
+    fn of_exclusion(problem: &Problem, exclusion: &Exclusion) -> Self {
+        let mut rule = Self::free(problem, exclusion.key, exclusion.set, exclusion.cost);
+        rule.range.fill((0, 1));
+        rule
+    }
+
+    fn free(problem: &Problem, key: u8, set: u32, cost: Option<Money>) -> Self {
+        let key = usize::from(key);
+        let domains = problem.keys[key] as usize;
+        Self {
+            key,
+            set,
+            weight: if cost.is_none() { FIRM } else { 1 },
+            pods: vec![0; domains],
+            range: vec![(0, i64::MAX); domains],
+        }
+    }
+
+    /// What so many pods more in a domain make worse.
+    pub(super) fn change(&self, domain: u32, more: i64) -> i64 {
+        let Some(&pods) = self.pods.get(domain as usize) else { return 0 };
+        let (least, most) = self.range[domain as usize];
+        let wrong = |pods: i64| {
+            let off = (pods - most).max(least - pods).clamp(0, MOST_OFF);
+            off * off
+        };
+        (wrong(pods + more) - wrong(pods)) * self.weight
+    }
+
+    pub(super) fn add(&mut self, domain: u32, more: i64) {
+        if let Some(pods) = self.pods.get_mut(domain as usize) {
+            *pods += more;
+        }
+    }
+}
+
+/// The level of the emptiest domains when so many pods are poured over what is there already.
+fn level(bound: &BTreeMap<u32, u64>, pods: i64) -> i64 {
+    let mut levels: Vec<i64> = bound.values().map(|&pods| pods as i64).collect();
+    levels.sort_unstable();
+    let mut sum = pods;
+    let mut reached = 0;
+    for (at, &level) in levels.iter().enumerate() {
+        if at > 0 && level * at as i64 > sum {
+            break;
+        }
+        sum += level;
+        reached = sum.div_euclid(at as i64 + 1);
+    }
+    reached
+}
+
+/// The rules of all constraints that ask how many pods there are in a domain.
+pub(super) fn rules(problem: &Problem, plan: &Solution) -> Vec<Rule> {
+    let mut placed = vec![0i64; problem.groups.len()];
+    let launched = plan.launches.iter().map(|launch| (&launch.pods, launch.copies));
+    let standing = plan.placements.iter().map(|placement| (&placement.pods, 1));
+    for (pods, copies) in launched.chain(standing) {
+        for &(group, pods) in pods {
+            placed[group as usize] += i64::from(pods) * i64::from(copies);
+        }
+    }
+    let count = |set: u32| {
+        let groups = problem.sets[set as usize].groups.iter();
+        groups.map(|group| placed[group]).sum::<i64>()
+    };
+    let is_usual =
+        |key: u8| key != NODE_KEY && (2..=MOST_DOMAINS).contains(&problem.keys[usize::from(key)]);
+    let spreads = problem.spreads.iter().filter(|spread| is_usual(spread.key));
+    let spreads = spreads.map(|spread| Rule::of_spread(problem, spread, count(spread.set)));
+    // Who keeps others away, and not pods like itself, is left to those that find places.
+    let exclusions = problem.exclusions.iter().filter(|exclusion| {
+        let stated = exclusion.groups.iter().map(|&group| group as usize);
+        is_usual(exclusion.key) && problem.sets[exclusion.set as usize].groups.iter().eq(stated)
+    });
+    let exclusions = exclusions.map(|exclusion| Rule::of_exclusion(problem, exclusion));
+    spreads.chain(exclusions).filter(|rule| count(rule.set) > 0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_emptiest_domains_rise_first() {
+        let level = |bound: &[u64], pods| level(&(0..).zip(bound.iter().copied()).collect(), pods);
+        assert_eq!(level(&[0, 0, 0], 8), 2);
+        assert_eq!(level(&[0, 0, 0], 9), 3);
+        assert_eq!(level(&[9, 0, 0], 8), 4);
+        assert_eq!(level(&[9, 2, 0], 1), 1);
+        assert_eq!(level(&[1, 2, 3], 0), 1);
+        assert_eq!(level(&[3, 3, 0], 4), 3);
+        assert_eq!(level(&[], 4), 0);
+    }
+}
