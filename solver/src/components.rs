@@ -110,8 +110,7 @@ impl Lot {
             unplaced: unplaced.cloned().collect(),
             ..Solution::default()
         };
-        start.cost = cost::price(&own, &start);
-        start.penalty = cost::penalty(&own, &start);
+        cost::assess(&own, &mut start);
         start.bound = bound::resource_bound(&own, &start).clamp(0, start.cost);
         Self { problem: own, start, groups: groups.len() as u64 }
     }

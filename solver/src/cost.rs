@@ -15,6 +15,12 @@ pub fn price(problem: &Problem, solution: &Solution) -> Money {
     })
 }
 
+/// Writes into a solution what its launches and its unmet preferences cost.
+pub(crate) fn assess(problem: &Problem, solution: &mut Solution) {
+    solution.cost = price(problem, solution);
+    solution.penalty = penalty(problem, solution);
+}
+
 /// One place where pods are put: an existing node or all copies of a launch.
 struct Spot<'a> {
     existing: Option<u32>,

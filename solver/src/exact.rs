@@ -204,8 +204,7 @@ fn assemble(model: &Model<'_>, book: &Book, path: &[Step]) -> Solution {
     let left = (0u32..).zip(left).filter(|(_, count)| *count > 0);
     let reason = Reason::Combination;
     solution.unplaced = left.map(|(group, count)| Unplaced { group, count, reason }).collect();
-    solution.cost = cost::price(problem, &solution);
-    solution.penalty = cost::penalty(problem, &solution);
+    cost::assess(problem, &mut solution);
     solution
 }
 

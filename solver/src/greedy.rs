@@ -191,7 +191,6 @@ fn solution(run: &Run<'_>) -> Solution {
             solution.unplaced.push(missing);
         }
     }
-    solution.cost = cost::price(problem, &solution);
-    solution.penalty = cost::penalty(problem, &solution);
+    cost::assess(problem, &mut solution);
     solution
 }

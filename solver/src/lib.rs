@@ -26,6 +26,7 @@ mod presolve;
 pub mod problem;
 mod random;
 pub mod solution;
+mod spread;
 pub mod strategy;
 pub mod text;
 pub mod validate;

@@ -34,6 +34,11 @@ impl Solution {
         self.launches.iter().map(|launch| u64::from(launch.copies)).sum()
     }
 
+    /// How many nodes are used, launched and existing.
+    pub(crate) fn nodes(&self) -> u64 {
+        self.launched() + self.placements.len() as u64
+    }
+
     /// The distinct values that launches bring in beyond those that are used already, ascending.
     fn new_values(&self, variety: &Variety) -> Vec<u32> {
         let launches = self.launches.iter();

@@ -45,15 +45,17 @@ pub(crate) fn arrange(
     seed: u64,
     budget: &mut Budget,
 ) -> Option<Arranged> {
-    let nodes = plan.launched() + plan.placements.len() as u64;
-    let rules = rules(problem, plan);
-    if rules.is_empty() || nodes > MOST_NODES {
+    if plan.nodes() > MOST_NODES {
         return None;
     }
-    let mut field = Field::new(problem, plan, rules);
-    field.settle(seed, budget);
-    let moved = field.balance();
-    Some(Arranged { plan: field.plan(plan), moved })
+    let rules = rules(problem, plan);
+    if rules.is_empty() {
+        return None;
+    }
+    let mut seating = Seating::new(problem, plan, rules);
+    seating.settle(seed, budget);
+    let moved = seating.balance();
+    Some(Arranged { plan: seating.plan(plan), moved })
 }
 
 /// A node of the plan.
@@ -69,14 +71,14 @@ struct Host {
 /// Where a node stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Seat {
-    /// Index into [`Field::families`], and into that one's offerings.
+    /// Index into [`Seating::families`], and into that one's offerings.
     Bought(usize, usize),
     /// Index into [`Problem::nodes`].
     Existing(u32),
 }
 
 /// All nodes, and what they make of the rules.
-struct Field<'a> {
+struct Seating<'a> {
     problem: &'a Problem,
     rules: Vec<Rule>,
     /// Per group, the rules that count it.
@@ -86,24 +88,25 @@ struct Field<'a> {
     hosts: Vec<Host>,
 }
 
-impl<'a> Field<'a> {
+impl<'a> Seating<'a> {
     fn new(problem: &'a Problem, plan: &Solution, rules: Vec<Rule>) -> Self {
         let mut rules_of = vec![Vec::new(); problem.groups.len()];
         for (at, rule) in (0u32..).zip(&rules) {
             let groups = problem.sets[rule.set as usize].groups.iter();
             groups.for_each(|group| rules_of[group].push(at));
         }
-        let mut field = Self { problem, rules, rules_of, families: Vec::new(), hosts: Vec::new() };
+        let mut seating =
+            Self { problem, rules, rules_of, families: Vec::new(), hosts: Vec::new() };
         for placement in &plan.placements {
-            field.seat(&placement.pods, Seat::Existing(placement.node));
+            seating.seat(&placement.pods, Seat::Existing(placement.node));
         }
         for launch in &plan.launches {
-            let family = field.family(launch);
+            let family = seating.family(launch);
             for _ in 0..launch.copies {
-                field.seat(&launch.pods, family);
+                seating.seat(&launch.pods, family);
             }
         }
-        field
+        seating
     }
 
     /// Offerings that a launch may go to, and its own among them.
@@ -314,9 +317,10 @@ impl<'a> Field<'a> {
     /// Moves a pod of a group to where it is wanted most; false when there is none or nowhere better, or
     /// when the pods where it is are not too many and have to be.
     fn leave(&mut self, host: usize, group: u32, doors: &[usize], is_crowded: bool) -> bool {
+        if self.hosts[host].pods.iter().all(|&(other, _)| other != group) {
+            return false;
+        }
         let rules = &self.rules_of[group as usize];
-        let mut pods = self.hosts[host].pods.iter();
-        let is_there = pods.any(|&(other, pods)| other == group && pods > 0);
         let from = self.hosts[host].seat;
         let change = |door: usize| {
             let to = self.hosts[door].seat;
@@ -332,7 +336,7 @@ impl<'a> Field<'a> {
         let changes = open.map(|door| (change(door), door));
         let relieved = changes.filter(|((relief, _), _)| !is_crowded || *relief < 0);
         let best = relieved.map(|((relief, load), door)| (relief + load, door)).min();
-        let Some((_, door)) = best.filter(|(change, _)| is_there && *change < 0) else {
+        let Some((_, door)) = best.filter(|(change, _)| *change < 0) else {
             return false;
         };
         self.shift(host, group, -1);
@@ -380,8 +384,7 @@ impl<'a> Field<'a> {
             }
         }
         plan.merge();
-        plan.cost = cost::price(self.problem, &plan);
-        plan.penalty = cost::penalty(self.problem, &plan);
+        cost::assess(self.problem, &mut plan);
         plan
     }
 }

@@ -40,8 +40,7 @@ pub(crate) fn expand(problem: &Problem, core: &Core, plan: &Plan) -> Solution {
         }
     }
     solution.merge();
-    solution.cost = cost::price(problem, &solution);
-    solution.penalty = cost::penalty(problem, &solution);
+    cost::assess(problem, &mut solution);
     solution
 }
 

@@ -99,7 +99,7 @@ pub(crate) fn improve(
     let problem = prepared.problem;
     let pods = bound::placed(problem, solution);
     let parts = Parts::anywhere(&pods);
-    let core = Core::without_slack(problem, &parts, View::Bound, nodes(solution));
+    let core = Core::without_slack(problem, &parts, View::Bound, solution.nodes());
     if core.items.is_empty() {
         return None;
     }
@@ -164,11 +164,6 @@ fn record(root: &Root<'_>, tree: Option<Tree<'_>>) -> Record {
         Some(tree) => tree.record().clone(),
         None => Record::new(Arc::new(Point::of_root(root))),
     }
-}
-
-/// How many nodes a solution uses.
-fn nodes(solution: &Solution) -> u64 {
-    solution.launched() + solution.placements.len() as u64
 }
 
 /// The pricers of a core whose existing nodes the root takes together; it has the offerings' already.
@@ -484,7 +479,7 @@ impl Search<'_> {
 
     /// Whether the best plan may be put together anew.
     fn has_few_nodes(&self) -> bool {
-        nodes(self.best) <= RESTRICTED.0
+        self.best.nodes() <= RESTRICTED.0
     }
 
     /// Looks for the best plan over all columns that are known; whether it is a better one.
@@ -577,8 +572,8 @@ impl Search<'_> {
         true
     }
 
-    /// A right plan with the nodes of one that constraints between domains object to. Where there is none
-    /// the next search begins with pods in the domains that they came to.
+    /// A right plan with the nodes of one that constraints between domains object to. Where there is
+    /// none the next search begins with pods in the domains that they came to.
     fn arrange(&mut self, plan: &Solution, budget: &mut Budget) -> Option<Solution> {
         let problem = self.prepared.problem;
         self.arranged += 1;

@@ -220,8 +220,7 @@ impl Layout {
             }
         }
         plan.merge();
-        plan.cost = cost::price(problem, &plan);
-        plan.penalty = cost::penalty(problem, &plan);
+        cost::assess(problem, &mut plan);
         plan
     }
 }
@@ -252,8 +251,7 @@ impl Part {
             ..Solution::default()
         };
         whole.merge();
-        whole.cost = cost::price(market.problem, &whole);
-        whole.penalty = cost::penalty(market.problem, &whole);
+        cost::assess(market.problem, &mut whole);
         whole
     }
 }

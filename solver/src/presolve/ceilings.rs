@@ -15,7 +15,8 @@ use rustc_hash::FxHashMap;
 use crate::{
     Problem,
     presolve::{Item, Kind, Rule, Source, is_counted, places::Parts},
-    problem::{NO_DOMAIN, NODE_KEY, Spread},
+    problem::{NO_DOMAIN, Spread},
+    spread::{bound, has_few_domains},
 };
 
 /// At most so many pods of some items stand in some domains of a key.
@@ -33,8 +34,7 @@ pub(crate) struct Ceiling {
     pub most: u64,
 }
 
-/// Keys with more domains than this have no ceilings, nor have keys beyond the first few.
-const MOST_DOMAINS: u32 = 64;
+/// Keys beyond the first few have no ceilings.
 const MOST_KEYS: usize = 3;
 /// What a domain sells is as good as what another sells for this many times the price.
 const ALIKE: f64 = 1.02;
@@ -153,21 +153,22 @@ impl Ceilings {
 /// Spreads and exclusions by domain that bound how many pods of the groups that state them stand in
 /// a domain, as far as these have pods to place.
 fn candidates(problem: &Problem, pods: &[u64]) -> Vec<Candidate> {
-    let is_usual =
-        |key: u8| key != NODE_KEY && (2..=MOST_DOMAINS).contains(&problem.keys[usize::from(key)]);
     let stated = |groups: &[u32], set: u32| {
         let set = &problem.sets[set as usize].groups;
         let named = |&group: &u32| pods[group as usize] > 0 && set.contains(group as usize);
         groups.iter().copied().filter(named).collect::<Vec<u32>>()
     };
     let spreads = (0u32..).zip(&problem.spreads);
-    let spreads = spreads.filter(|(_, s)| s.cost.is_none() && is_usual(s.key)).map(|(at, s)| {
-        let mut groups = stated(&s.groups, s.set);
-        groups.retain(|&group| is_counted(problem, s, group));
-        Candidate { rule: Rule::Spread(at), key: s.key, groups }
-    });
+    let spreads = spreads.filter(|(_, s)| s.cost.is_none() && has_few_domains(problem, s.key)).map(
+        |(at, s)| {
+            let mut groups = stated(&s.groups, s.set);
+            groups.retain(|&group| is_counted(problem, s, group));
+            Candidate { rule: Rule::Spread(at), key: s.key, groups }
+        },
+    );
     let exclusions = (0u32..).zip(&problem.exclusions);
-    let exclusions = exclusions.filter(|(_, e)| e.cost.is_none() && is_usual(e.key));
+    let exclusions =
+        exclusions.filter(|(_, e)| e.cost.is_none() && has_few_domains(problem, e.key));
     let exclusions = exclusions.map(|(at, e)| Candidate {
         rule: Rule::Exclusion(at),
         key: e.key,
@@ -243,21 +244,6 @@ fn has_domain(problem: &Problem, group: u32, key: u8) -> bool {
     let is_in = |domains: &[u32]| domains[usize::from(key)] != NO_DOMAIN;
     class.offerings.iter().all(|offering| is_in(&problem.offerings[offering].domains))
         && class.nodes.iter().all(|node| is_in(&problem.nodes[node].domains))
-}
-
-/// Bound pods that a spread counts, in every domain that counts whatever is launched.
-pub(crate) fn bound(problem: &Problem, spread: &Spread) -> BTreeMap<u32, u64> {
-    let set = &problem.sets[spread.set as usize];
-    let domain = |node: usize| problem.nodes[node].domains[usize::from(spread.key)];
-    let counts = |node: usize| spread.counted_nodes.contains(node) && domain(node) != NO_DOMAIN;
-    let mut bound: BTreeMap<u32, u64> = spread.domains.iter().map(|&d| (d, 0)).collect();
-    for node in spread.counted_nodes.iter().filter(|&node| counts(node)) {
-        bound.entry(domain(node)).or_default();
-    }
-    for &(node, count) in set.bound.iter().filter(|(node, _)| counts(*node as usize)) {
-        *bound.entry(domain(node as usize)).or_default() += u64::from(count);
-    }
-    bound
 }
 
 /// How many pods a spread counts, and where they are already.

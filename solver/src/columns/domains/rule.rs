@@ -1,15 +1,11 @@
 //! How many pods there should be in a domain, by spreads and anti-affinities.
 
-use std::collections::BTreeMap;
-
 use crate::{
-    Problem, Solution,
-    presolve::ceilings,
-    problem::{Exclusion, Money, NODE_KEY, Spread},
+    Problem, Solution, bound,
+    problem::{Exclusion, Money, Spread},
+    spread::{self, has_few_domains, pour},
 };
 
-/// Keys with more domains tell nobody where to stand.
-const MOST_DOMAINS: u32 = 64;
 /// What a filter counts, where a preference counts one; and how many pods too many are as bad as any
 /// more.
 const FIRM: i64 = 64;
@@ -30,13 +26,13 @@ pub(super) struct Rule {
 
 impl Rule {
     /// A rule without any pods but bound ones, of which there are to be `count` more.
-    fn of_spread(problem: &Problem, spread: &Spread, count: i64) -> Self {
+    fn of_spread(problem: &Problem, spread: &Spread, count: u64) -> Self {
         let mut rule = Self::free(problem, spread.key, spread.set, spread.cost);
-        let bound = ceilings::bound(problem, spread);
+        let bound = spread::bound(problem, spread);
         let skew = i64::from(spread.max_skew);
         let least = match bound.len() < spread.min_domains as usize {
             true => 0,
-            false => (level(&bound, count) - (skew - 1) / 2).max(0),
+            false => (level(bound.values(), count) - (skew - 1) / 2).max(0),
         };
         for (domain, pods) in bound {
             let pods = pods as i64;
@@ -83,46 +79,31 @@ impl Rule {
 }
 
 /// The level of the emptiest domains when so many pods are poured over what is there already.
-fn level(bound: &BTreeMap<u32, u64>, pods: i64) -> i64 {
-    let mut levels: Vec<i64> = bound.values().map(|&pods| pods as i64).collect();
-    levels.sort_unstable();
-    let mut sum = pods;
-    let mut reached = 0;
-    for (at, &level) in levels.iter().enumerate() {
-        if at > 0 && level * at as i64 > sum {
-            break;
-        }
-        sum += level;
-        reached = sum.div_euclid(at as i64 + 1);
-    }
-    reached
+fn level<'a>(bound: impl Iterator<Item = &'a u64>, pods: u64) -> i64 {
+    let mut levels: Vec<u32> = bound.map(|&pods| pods.try_into().unwrap_or(u32::MAX)).collect();
+    let all: Vec<usize> = (0..levels.len()).collect();
+    pour(&mut levels, &all, pods);
+    levels.into_iter().min().unwrap_or(0).into()
 }
 
 /// The rules of all constraints that ask how many pods there are in a domain.
 pub(super) fn rules(problem: &Problem, plan: &Solution) -> Vec<Rule> {
-    let mut placed = vec![0i64; problem.groups.len()];
-    let launched = plan.launches.iter().map(|launch| (&launch.pods, launch.copies));
-    let standing = plan.placements.iter().map(|placement| (&placement.pods, 1));
-    for (pods, copies) in launched.chain(standing) {
-        for &(group, pods) in pods {
-            placed[group as usize] += i64::from(pods) * i64::from(copies);
-        }
-    }
+    let placed = bound::placed(problem, plan);
     let count = |set: u32| {
         let groups = problem.sets[set as usize].groups.iter();
-        groups.map(|group| placed[group]).sum::<i64>()
+        groups.map(|group| u64::from(placed[group])).sum::<u64>()
     };
-    let is_usual =
-        |key: u8| key != NODE_KEY && (2..=MOST_DOMAINS).contains(&problem.keys[usize::from(key)]);
-    let spreads = problem.spreads.iter().filter(|spread| is_usual(spread.key));
+    let asks = |key: u8, set: u32| has_few_domains(problem, key) && count(set) > 0;
+    let spreads = problem.spreads.iter().filter(|spread| asks(spread.key, spread.set));
     let spreads = spreads.map(|spread| Rule::of_spread(problem, spread, count(spread.set)));
     // Who keeps others away, and not pods like itself, is left to those that find places.
     let exclusions = problem.exclusions.iter().filter(|exclusion| {
         let stated = exclusion.groups.iter().map(|&group| group as usize);
-        is_usual(exclusion.key) && problem.sets[exclusion.set as usize].groups.iter().eq(stated)
+        asks(exclusion.key, exclusion.set)
+            && problem.sets[exclusion.set as usize].groups.iter().eq(stated)
     });
     let exclusions = exclusions.map(|exclusion| Rule::of_exclusion(problem, exclusion));
-    spreads.chain(exclusions).filter(|rule| count(rule.set) > 0).collect()
+    spreads.chain(exclusions).collect()
 }
 
 #[cfg(test)]
@@ -131,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_emptiest_domains_rise_first() {
-        let level = |bound: &[u64], pods| level(&(0..).zip(bound.iter().copied()).collect(), pods);
+        let level = |bound: &[u64], pods| level(bound.iter(), pods);
         assert_eq!(level(&[0, 0, 0], 8), 2);
         assert_eq!(level(&[0, 0, 0], 9), 3);
         assert_eq!(level(&[9, 0, 0], 8), 4);

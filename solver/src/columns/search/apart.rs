@@ -10,7 +10,7 @@ use crate::{
         limits::{fine, rough, sketch},
         pool::Column,
         prove::Record,
-        search::{DEEPER, Planning, ROOT, STALLED, Search, generate, nodes, record},
+        search::{DEEPER, Planning, ROOT, STALLED, Search, generate, record},
         stock,
         transfer::{self, transfer},
         translate::seeds,
@@ -44,7 +44,8 @@ impl Search<'_> {
     /// with nodes to go where they may, as long as there is work left. The places are those of the best
     /// plan first, and then those to which the nodes of the cheapest plan without places came
     /// ([`arrange`](crate::columns::domains::arrange)), or of the best that came short, for others may
-    /// have more to give. Existing nodes are filled with what is bought in one turn, and before that in the next.
+    /// have more to give. Existing nodes are filled with what is bought in one turn, and before that
+    /// in the next.
     ///
     /// The bound comes first, about right, for its prices are a good start; then the first plan, and
     /// only then the whole of the bound. Where the simplex does it all, it does the bound first.
@@ -233,7 +234,7 @@ impl Search<'_> {
         let problem = self.prepared.problem;
         let anywhere = Parts::anywhere(&bound::placed(problem, self.best));
         let fine = Core::new(problem, parts, View::Plan);
-        let rough = Core::without_slack(problem, &anywhere, View::Plan, nodes(self.best));
+        let rough = Core::without_slack(problem, &anywhere, View::Plan, self.best.nodes());
         let rows = |core: &Core| core.twins.items.len();
         if rows(&fine) > FINE * rows(&rough) {
             vec![rough]

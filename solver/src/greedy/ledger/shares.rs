@@ -4,7 +4,8 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     Problem,
-    problem::{NO_DOMAIN, NODE_KEY, Spread},
+    problem::{NODE_KEY, Spread},
+    spread::{bound, pour},
 };
 
 /// The account of one spread over a key other than [`NODE_KEY`].
@@ -54,20 +55,9 @@ fn open_spread<'a>(problem: &'a Problem, spread: &Spread, reach: &mut Reach<'a>)
         target: vec![0; size],
         banned: vec![false; size],
     };
-    for &domain in &spread.domains {
+    for (domain, pods) in bound(problem, spread) {
         account.active[domain as usize] = true;
-    }
-    for node in spread.counted_nodes.iter() {
-        let domain = problem.nodes[node].domains[key];
-        if domain != NO_DOMAIN {
-            account.active[domain as usize] = true;
-        }
-    }
-    for &(node, pods) in &problem.sets[spread.set as usize].bound {
-        let domain = problem.nodes[node as usize].domains[key];
-        if domain != NO_DOMAIN && spread.counted_nodes.contains(node as usize) {
-            account.pods[domain as usize] += pods;
-        }
+        account.pods[domain as usize] = u32::try_from(pods).unwrap_or(u32::MAX);
     }
     share_out(problem, spread, &mut account, reach);
     account
@@ -104,7 +94,7 @@ fn share_out<'a>(
     }
     let mut target = pinned.clone();
     let open: Vec<usize> = (0..target.len()).filter(|&d| account.active[d]).collect();
-    level(&mut target, &open, flexible);
+    pour(&mut target, &open, flexible);
     let lowest = open.iter().map(|&d| target[d]).min().unwrap_or(0);
     let lowest = if (open.len() as u32) < spread.min_domains { 0 } else { lowest };
     for domain in 0..target.len() {
@@ -137,29 +127,4 @@ fn reachable(problem: &Problem, spread: &Spread, group: usize) -> Vec<usize> {
         }
     }
     (0..seen.len()).filter(|&domain| seen[domain]).collect()
-}
-
-/// Pours `amount` over the open domains so that the lowest rise first.
-fn level(target: &mut [u32], open: &[usize], mut amount: u64) {
-    let mut order: Vec<usize> = open.to_vec();
-    order.sort_by_key(|&domain| (target[domain], domain));
-    let mut width = 0;
-    while amount > 0 && !order.is_empty() {
-        let height = target[order[0]];
-        while width < order.len() && target[order[width]] <= height {
-            width += 1;
-        }
-        let rise = order.get(width).map_or(u64::MAX, |&next| u64::from(target[next] - height));
-        let step = rise.min(amount / width as u64);
-        if step == 0 {
-            for &domain in order.iter().take(amount as usize) {
-                target[domain] += 1;
-            }
-            return;
-        }
-        for &domain in &order[..width] {
-            target[domain] = target[domain].saturating_add(u32::try_from(step).unwrap_or(u32::MAX));
-        }
-        amount -= step * width as u64;
-    }
 }
