@@ -149,13 +149,20 @@ const SLACK: u64 = 4;
 impl Core {
     /// The core for placing these pods.
     pub(crate) fn new(problem: &Problem, parts: &Parts, view: View) -> Self {
-        Self::build(problem, parts, view, &rules(problem, parts, view))
+        Self::build(problem, parts, view, &rules(problem, parts, view), &[])
     }
 
     /// The same for a plan of about so many nodes, without the spreads by node that such a plan
     /// obeys with ease, where these tell very many items apart. Forgetting a rule makes a bound
     /// weaker and a plan's pods look for other nodes now and then, and never makes anything wrong.
-    pub(crate) fn without_slack(problem: &Problem, parts: &Parts, view: View, nodes: u64) -> Self {
+    /// Bounds heed how many pods the `crowded` constraints let onto existing nodes of each domain.
+    pub(crate) fn without_slack(
+        problem: &Problem,
+        parts: &Parts,
+        view: View,
+        nodes: u64,
+        crowded: &[Rule],
+    ) -> Self {
         let all = rules(problem, parts, view);
         let mut pods: FxHashMap<Rule, u64> = FxHashMap::default();
         for part in &parts.parts {
@@ -176,13 +183,19 @@ impl Core {
             whole > MANY_ITEMS && 4 * count(&firm) <= 3 * whole
         };
         let rules = if firm != all && is_fewer() { firm } else { all };
-        Self::build(problem, parts, view, &rules)
+        Self::build(problem, parts, view, &rules, crowded)
     }
 
-    fn build(problem: &Problem, parts: &Parts, view: View, rules: &[Option<(Rule, u32)>]) -> Self {
+    fn build(
+        problem: &Problem,
+        parts: &Parts,
+        view: View,
+        rules: &[Option<(Rule, u32)>],
+        crowded: &[Rule],
+    ) -> Self {
         let wants = view.wants(problem);
         let told = match view {
-            View::Bound => ceilings(problem, parts, rules),
+            View::Bound => ceilings(problem, parts, rules, crowded),
             View::Plan => Ceilings::default(),
         };
         let Items { items, caps, item_of } = items(problem, parts, rules, &wants, &told);
@@ -207,7 +220,7 @@ impl Core {
     /// The region in which something with these domains stands; `None` when no kind stands in one
     /// like it.
     pub(crate) fn region(&self, domains: &[u32]) -> Option<u32> {
-        let over = ceilings::over(&self.ceilings, domains);
+        let over = ceilings::over(&self.ceilings, domains, false);
         self.over.iter().position(|other| *other == over).map(|region| region as u32)
     }
 
@@ -353,9 +366,14 @@ fn penalties(items: &[Item], wants: &Wants, met: impl Fn(u32) -> bool) -> Vec<Mo
 }
 
 /// The constraints between domains that a bound heeds: those that tell apart domains which sell
-/// different things, unless they tell too many pods apart that ask the same.
-fn ceilings(problem: &Problem, parts: &Parts, rules: &[Option<(Rule, u32)>]) -> Ceilings {
-    let all = Ceilings::all(problem, parts);
+/// different things, and the crowded ones, unless they tell too many pods apart that ask the same.
+fn ceilings(
+    problem: &Problem,
+    parts: &Parts,
+    rules: &[Option<(Rule, u32)>],
+    crowded: &[Rule],
+) -> Ceilings {
+    let all = Ceilings::all(problem, parts, crowded);
     if all.is_empty() {
         return all;
     }
@@ -366,12 +384,16 @@ fn ceilings(problem: &Problem, parts: &Parts, rules: &[Option<(Rule, u32)>]) -> 
     let regions = Regions::new(problem, &apart);
     let kinds = kinds::offerings(problem, &items, parts, &wants, View::Bound, &regions);
     let telling = all.telling(problem, &kinds, &apart, &regions);
+    let items = told(&telling);
+    let telling = telling.binding(problem, &items);
     if telling.is_empty() {
         return telling;
     }
-    let items = told(&telling);
-    let telling = telling.binding(problem, &items);
     let few = MANY_ITEMS.max(told(&Ceilings::default()).len() * 2);
+    if told(&telling).len() <= few {
+        return telling;
+    }
+    let telling = telling.without_crowds();
     if told(&telling).len() <= few { telling } else { Ceilings::default() }
 }
 

@@ -29,7 +29,7 @@ use crate::{
     greedy::{self, Prepared, rank},
     neighbourhood,
     pattern::Pricer,
-    presolve::{Core, View, places::Parts},
+    presolve::{Core, Rule, View, places::Parts},
     problem::Money,
     strategy::{Options, Progress, progress},
 };
@@ -96,12 +96,31 @@ pub(crate) fn improve(
     budget: &mut Budget,
     tell: &mut (dyn FnMut(Progress) + Send),
 ) -> Option<Certificate> {
+    let mut crowded = Vec::new();
+    loop {
+        match search(prepared, options, solution, &crowded, budget, tell) {
+            Ok(certificate) => return certificate,
+            Err(more) => crowded.extend(more),
+        }
+    }
+}
+
+/// The same with these constraints between domains as ceilings over existing nodes too; or, where that
+/// would better the bound, others of which more pods are there than may be.
+fn search(
+    prepared: &Prepared<'_>,
+    options: &Options,
+    solution: &mut Solution,
+    crowded: &[Rule],
+    budget: &mut Budget,
+    tell: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Option<Certificate>, Vec<Rule>> {
     let problem = prepared.problem;
     let pods = bound::placed(problem, solution);
     let parts = Parts::anywhere(&pods);
-    let core = Core::without_slack(problem, &parts, View::Bound, solution.nodes());
+    let core = Core::without_slack(problem, &parts, View::Bound, solution.nodes(), crowded);
     if core.items.is_empty() {
-        return None;
+        return Ok(None);
     }
     let given = (solution.bound, solution.unplaced.clone());
     let unit = unit(&core);
@@ -127,10 +146,17 @@ pub(crate) fn improve(
         blur: 0.0,
         tell,
     };
-    search.eject(&core, &parts, budget);
+    if crowded.is_empty() {
+        search.eject(&core, &parts, budget);
+    }
     let mut bounding = root(coarse, seeds(problem, &parts, coarse, search.best), budget);
     let apart = blurred.is_some().then(|| pricers(&core, &bounding));
     let record = if blurred.is_some() || spans {
+        search.bound_first(&core, &mut bounding, apart.as_deref(), budget);
+        let more = search.crowded(&parts, &bounding, crowded);
+        if !more.is_empty() {
+            return Err(more);
+        }
         search.plan_apart(&core, &mut bounding, apart.as_deref(), budget)
     } else {
         let limits = rough(&core);
@@ -155,7 +181,7 @@ pub(crate) fn improve(
     let whole = (i128::from(solution.bound) + i128::from(unit) - 1) / i128::from(unit);
     solution.bound = (whole * i128::from(unit)).min(solution.cost.into()) as Money;
     tell(progress(solution));
-    certificate
+    Ok(certificate)
 }
 
 /// The branchings of a tree; none without one.

@@ -14,12 +14,12 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     Problem,
-    presolve::{Item, Kind, Rule, Source, is_counted, places::Parts},
+    presolve::{Core, Item, Kind, Rule, Source, is_counted, places::Parts},
     problem::{NO_DOMAIN, Spread},
     spread::{bound, has_few_domains},
 };
 
-/// At most so many pods of some items stand in some domains of a key.
+/// At most so many pods of some items stand in some domains of a key, or on existing nodes there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ceiling {
     /// A spread or an exclusion by domain.
@@ -30,6 +30,8 @@ pub(crate) struct Ceiling {
     pub domains: Vec<u32>,
     /// Indices into [`super::Core::items`], ascending.
     pub items: Vec<u32>,
+    /// Whether only existing nodes are under it, for what is for sale is not told apart by domain.
+    pub is_of_nodes: bool,
     /// Pods.
     pub most: u64,
 }
@@ -47,12 +49,24 @@ struct Candidate {
     groups: Vec<u32>,
 }
 
+impl Candidate {
+    /// How far domains fill when it is a spread and there are so many pods to place per group.
+    fn levels(&self, problem: &Problem, pods: &[u64]) -> Option<Levels> {
+        match self.rule {
+            Rule::Spread(at) => Some(Levels::new(problem, &problem.spreads[at as usize], pods)),
+            _ => None,
+        }
+    }
+}
+
 /// The constraints that make ceilings, and the domains that they tell apart.
 #[derive(Default)]
 pub(super) struct Ceilings {
     candidates: Vec<Candidate>,
     /// Per key with a constraint, its domains, those together that are not told apart.
     classes: BTreeMap<u8, Vec<Vec<u32>>>,
+    /// The constraints that tell existing nodes apart by each domain.
+    crowded: Vec<Rule>,
     /// Pods to place, per group.
     pods: Vec<u64>,
     /// Per group, the candidates that name it; empty without candidates.
@@ -62,7 +76,7 @@ pub(super) struct Ceilings {
 impl Ceilings {
     /// Every constraint that bounds the pods in a domain, with every domain apart; none when pods
     /// have their places already.
-    pub(super) fn all(problem: &Problem, parts: &Parts) -> Self {
+    pub(super) fn all(problem: &Problem, parts: &Parts, crowded: &[Rule]) -> Self {
         let Some(pods) = pods_anywhere(problem, parts) else { return Self::default() };
         let candidates = candidates(problem, &pods);
         let apart = |key: u8| (key, (0..problem.keys[usize::from(key)]).map(|d| vec![d]).collect());
@@ -70,12 +84,17 @@ impl Ceilings {
         keys.sort_unstable();
         keys.dedup();
         let classes = keys.into_iter().take(MOST_KEYS).map(apart).collect();
-        Self { candidates, classes, pods, of_group: Vec::new() }.tidy()
+        let crowded = crowded.to_vec();
+        Self { candidates, classes, crowded, pods, of_group: Vec::new() }.tidy()
     }
 
-    /// Without constraints on keys that have no classes.
+    /// Without constraints that tell nothing apart.
     fn tidy(mut self) -> Self {
-        self.candidates.retain(|candidate| self.classes.contains_key(&candidate.key));
+        let tells = |candidate: &Candidate| {
+            let classes = self.classes.get(&candidate.key);
+            classes.is_some_and(|all| all.len() > 1 || self.crowded.contains(&candidate.rule))
+        };
+        self.candidates.retain(tells);
         self.of_group.clear();
         if !self.candidates.is_empty() {
             self.of_group.resize(self.pods.len(), Vec::new());
@@ -86,8 +105,8 @@ impl Ceilings {
         self
     }
 
-    /// These with the domains together that sell nearly the same, and without keys whose domains
-    /// all do: `kinds` are those of a core with `ceilings`.
+    /// These with the domains together that sell nearly the same: `kinds` are those of a core with
+    /// `ceilings`.
     pub(super) fn telling(
         mut self,
         problem: &Problem,
@@ -99,7 +118,6 @@ impl Ceilings {
             let market = Market { problem, kinds, ceilings, regions, key };
             *classes = market.alike(classes);
         }
-        self.classes.retain(|_, classes| classes.len() > 1);
         self.tidy()
     }
 
@@ -114,6 +132,12 @@ impl Ceilings {
 
     pub(super) fn is_empty(&self) -> bool {
         self.candidates.is_empty()
+    }
+
+    /// Without those that tell existing nodes apart.
+    pub(super) fn without_crowds(mut self) -> Self {
+        self.crowded.clear();
+        self.tidy()
     }
 
     /// The constraints that name a group, by number.
@@ -131,23 +155,45 @@ impl Ceilings {
             let under: Vec<u32> = under.map(|(item, _)| item).collect();
             let all: u64 = under.iter().map(|&i| u64::from(items[i as usize].demand)).sum();
             let &Candidate { rule, key, .. } = candidate;
-            let levels = match rule {
-                Rule::Spread(at) => {
-                    Some(Levels::new(problem, &problem.spreads[at as usize], &self.pods))
-                }
-                _ => None,
-            };
-            for domains in &self.classes[&key] {
+            let levels = candidate.levels(problem, &self.pods);
+            let classes = &self.classes[&key];
+            for domains in classes.iter().filter(|_| classes.len() > 1) {
                 let one_each = domains.len() as u64;
                 let most = levels.as_ref().map_or(one_each, |levels| levels.most(domains));
                 if most < all {
                     let (domains, items) = (domains.clone(), under.clone());
-                    ceilings.push(Ceiling { rule, key, domains, items, most });
+                    ceilings.push(Ceiling { rule, key, domains, items, is_of_nodes: false, most });
+                }
+            }
+            let alike = classes.iter().filter(|domains| domains.len() > 1).flatten();
+            for &domain in alike.filter(|_| self.crowded.contains(&rule)) {
+                let most = levels.as_ref().map_or(1, |levels| levels.most(&[domain]));
+                if most < all && most < room(problem, items, &under, key, domain) {
+                    let (domains, items) = (vec![domain], under.clone());
+                    ceilings.push(Ceiling { rule, key, domains, items, is_of_nodes: true, most });
                 }
             }
         }
         ceilings
     }
+}
+
+/// How many pods of some items the existing nodes in a domain hold at most, by the resources that
+/// each pod asks for by itself.
+fn room(problem: &Problem, items: &[Item], under: &[u32], key: u8, domain: u32) -> u64 {
+    let nodes = (0..).zip(&problem.nodes);
+    let there: Vec<_> =
+        nodes.filter(|(_, node)| node.domains[usize::from(key)] == domain).collect();
+    let of_item = |item: &Item| {
+        let class = &problem.classes[item.class as usize];
+        let hosts = there.iter().filter(|(at, _)| class.nodes.contains(*at));
+        let pods = hosts.map(|(_, node)| {
+            let asked = item.request.iter().zip(&node.free).filter(|(ask, _)| **ask > 0);
+            asked.map(|(ask, free)| (free / ask).max(0) as u64).min().unwrap_or(u64::MAX)
+        });
+        pods.fold(0, u64::saturating_add).min(item.demand.into())
+    };
+    under.iter().map(|&item| of_item(&items[item as usize])).fold(0, u64::saturating_add)
 }
 
 /// Spreads and exclusions by domain that bound how many pods of the groups that state them stand in
@@ -175,6 +221,63 @@ fn candidates(problem: &Problem, pods: &[u64]) -> Vec<Candidate> {
         groups: stated(&e.groups, e.set),
     });
     spreads.chain(exclusions).filter(|candidate| !candidate.groups.is_empty()).collect()
+}
+
+/// Columns in use: index into [`super::Core::kinds`], (item, pods), and how often.
+pub(crate) type Held<'a> = (u32, &'a [(u32, u32)], f64);
+
+/// The constraints by domain that let fewer pods onto the existing nodes of some domain than a
+/// relaxation has there, and what the pods beyond are worth at these prices of the items.
+pub(crate) fn crowds(
+    problem: &Problem,
+    parts: &Parts,
+    core: &Core,
+    held: &[Held<'_>],
+    prices: &[f64],
+) -> Vec<(Rule, f64)> {
+    let Some(pods) = pods_anywhere(problem, parts) else { return Vec::new() };
+    let mut standing: BTreeMap<u8, Vec<Vec<f64>>> = BTreeMap::new();
+    let of_candidate = |candidate: &Candidate| {
+        let key = candidate.key;
+        let standing = standing.entry(key).or_insert_with(|| on_nodes(problem, core, key, held));
+        let levels = candidate.levels(problem, &pods);
+        let domains = 0..problem.keys[usize::from(key)];
+        let beyond = domains.map(|domain| {
+            let most = levels.as_ref().map_or(1, |levels| levels.most(&[domain]));
+            let bound = core.items.iter().zip(&standing[domain as usize]).zip(prices);
+            let (mut sum, mut worth) = (0.0, 0.0);
+            for ((item, standing), price) in bound {
+                let named = |(group, _): &&(u32, u32)| candidate.groups.contains(group);
+                let own: u32 = item.groups.iter().filter(named).map(|(_, pods)| pods).sum();
+                // The item's other pods stand there first, for all that the relaxation knows.
+                let there = (standing - f64::from(item.demand - own)).max(0.0);
+                sum += there;
+                worth += there * price;
+            }
+            worth * (sum - most as f64).max(0.0) / sum.max(f64::MIN_POSITIVE)
+        });
+        (candidate.rule, beyond.sum())
+    };
+    let all = candidates(problem, &pods);
+    all.iter().map(of_candidate).filter(|(_, worth)| *worth > 0.0).collect()
+}
+
+/// How many pods of each item stand on existing nodes, per domain of a key.
+fn on_nodes(problem: &Problem, core: &Core, key: u8, held: &[Held<'_>]) -> Vec<Vec<f64>> {
+    let domains = problem.keys[usize::from(key)] as usize;
+    let mut standing = vec![vec![0.0; core.items.len()]; domains];
+    for &(kind, pattern, amount) in held {
+        let Source::Nodes(nodes) = &core.kinds[kind as usize].source else { continue };
+        let each = amount / nodes.len() as f64;
+        for &node in nodes {
+            let domain = problem.nodes[node as usize].domains[usize::from(key)];
+            let Some(there) = standing.get_mut(domain as usize) else { continue };
+            for &(item, pods) in pattern {
+                there[item as usize] += each * f64::from(pods);
+            }
+        }
+    }
+    standing
 }
 
 /// So many pods of some groups stand on one node at most, for it stands in one domain.
@@ -314,15 +417,15 @@ impl Regions {
             return regions;
         }
         let mut index = FxHashMap::from_iter([(Vec::new(), 0)]);
-        let mut region = |domains: &[u32]| {
+        let mut region = |domains: &[u32], is_node: bool| {
             let next = regions.over.len() as u32;
-            *index.entry(over(ceilings, domains)).or_insert_with_key(|over| {
+            *index.entry(over(ceilings, domains, is_node)).or_insert_with_key(|over| {
                 regions.over.push(over.clone());
                 next
             })
         };
-        regions.offerings = problem.offerings.iter().map(|o| region(&o.domains)).collect();
-        regions.nodes = problem.nodes.iter().map(|node| region(&node.domains)).collect();
+        regions.offerings = problem.offerings.iter().map(|o| region(&o.domains, false)).collect();
+        regions.nodes = problem.nodes.iter().map(|node| region(&node.domains, true)).collect();
         regions
     }
 
@@ -335,10 +438,11 @@ impl Regions {
     }
 }
 
-/// The ceilings over what has these domains, ascending.
-pub(super) fn over(ceilings: &[Ceiling], domains: &[u32]) -> Vec<u32> {
+/// The ceilings over an offering, or an existing node, with these domains; ascending.
+pub(super) fn over(ceilings: &[Ceiling], domains: &[u32], is_node: bool) -> Vec<u32> {
     let is_over = |ceiling: &Ceiling| {
-        ceiling.domains.binary_search(&domains[usize::from(ceiling.key)]).is_ok()
+        (is_node || !ceiling.is_of_nodes)
+            && ceiling.domains.binary_search(&domains[usize::from(ceiling.key)]).is_ok()
     };
     let over = (0u32..).zip(ceilings).filter(|(_, ceiling)| is_over(ceiling));
     over.map(|(at, _)| at).collect()
@@ -403,7 +507,7 @@ pub(crate) mod tests {
     use crate::{
         BitSet,
         presolve::{Core, View},
-        problem::{Class, Exclusion, Group, Money, Offering, PodSet},
+        problem::{Class, Exclusion, Group, Money, Node, Offering, PodSet},
     };
 
     fn levels(skew: u64, pods: u64, bound: &[u64]) -> Levels {
@@ -507,6 +611,7 @@ pub(crate) mod tests {
             key: 0,
             domains: domains.to_vec(),
             items: vec![item],
+            is_of_nodes: false,
             most,
         };
         let expected = [
@@ -529,5 +634,69 @@ pub(crate) mod tests {
         parts.places = vec![vec![(0, 1)]];
         parts.parts[0].place = Some(0);
         assert!(Core::new(&problem, &parts, View::Bound).ceilings.is_empty());
+    }
+    /// The zones sell the same, and all existing nodes are in the first.
+    fn with_nodes() -> Problem {
+        let node = Node { free: vec![20], domains: vec![0] };
+        Problem {
+            nodes: vec![node.clone(), node],
+            classes: vec![Class { offerings: BitSet::full(3), nodes: BitSet::full(2) }],
+            spreads: vec![Spread::even(0, 3, 2, 3)],
+            ..problem([1_000; 3])
+        }
+    }
+
+    #[test]
+    fn existing_nodes_have_ceilings_where_they_are_crowded() {
+        let problem = with_nodes();
+        let parts = Parts::anywhere(&[12, 2]);
+        let core = |rules: &[Rule]| Core::without_slack(&problem, &parts, View::Bound, 5, rules);
+        assert!(core(&[]).ceilings.is_empty());
+        let both = core(&[Rule::Spread(0), Rule::Exclusion(0)]);
+        let ceiling = |rule, item, most| Ceiling {
+            rule,
+            key: 0,
+            domains: vec![0],
+            items: vec![item],
+            is_of_nodes: true,
+            most,
+        };
+        let expected = [ceiling(Rule::Spread(0), 0, 4), ceiling(Rule::Exclusion(0), 1, 1)];
+        assert_eq!(both.ceilings, expected);
+        // What is for sale in the same zone is not under them.
+        let over = |kind: &Kind| both.over[kind.region as usize].as_slice();
+        let kinds: Vec<(Money, &[u32])> =
+            both.kinds.iter().map(|kind| (kind.price, over(kind))).collect();
+        assert_eq!(kinds, [(0, &[0, 1][..]), (1_000, &[][..])]);
+        assert_eq!(both.region(&[0]), Some(0));
+        // Where the nodes hold no more than that anyway there is nothing to heed.
+        let mut small = problem.clone();
+        small.nodes.iter_mut().for_each(|node| node.free = vec![2]);
+        let small = Core::without_slack(&small, &parts, View::Bound, 5, &[Rule::Spread(0)]);
+        assert!(small.ceilings.is_empty());
+    }
+
+    #[test]
+    fn pods_beyond_what_a_zone_may_hold_are_a_crowd() {
+        let problem = with_nodes();
+        let parts = Parts::anywhere(&[12, 2]);
+        let core = Core::without_slack(&problem, &parts, View::Bound, 5, &[]);
+        let on = |pattern| crowds(&problem, &parts, &core, &[(0, pattern, 2.0)], &[10.0, 3.0]);
+        assert_eq!(on(&[(0, 2), (1, 0)]), []);
+        // Ten on two nodes of which four may be there.
+        assert_eq!(on(&[(0, 5)]), [(Rule::Spread(0), 60.0)]);
+        assert_eq!(on(&[(0, 6), (1, 1)]), [(Rule::Spread(0), 80.0), (Rule::Exclusion(0), 3.0)]);
+        // Pods that nobody spreads stand there before those that are spread.
+        let mut problem = problem.clone();
+        problem.exclusions.clear();
+        problem.groups[1].count = 20;
+        problem.offerings.iter_mut().for_each(|offering| offering.capacity = vec![4]);
+        problem.nodes.iter_mut().for_each(|node| node.free = vec![4]);
+        let parts = Parts::anywhere(&[12, 20]);
+        let core = Core::without_slack(&problem, &parts, View::Bound, 5, &[]);
+        assert_eq!(core.items.len(), 1);
+        let on = |amount| crowds(&problem, &parts, &core, &[(0, &[(0, 4)], amount)], &[10.0]);
+        assert_eq!(on(6.0), []);
+        assert_eq!(on(6.5), [(Rule::Spread(0), 20.0)]);
     }
 }

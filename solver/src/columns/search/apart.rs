@@ -6,6 +6,7 @@ use crate::{
     columns::{
         branch::Tree,
         field::Field,
+        fluid,
         generate::{Limits, Root, root},
         limits::{fine, rough, sketch},
         pool::Column,
@@ -17,12 +18,20 @@ use crate::{
     },
     effort::Budget,
     pattern::Pricer,
-    presolve::{Core, View, places::Parts},
+    presolve::{
+        Core, Rule, View,
+        ceilings::{Held, crowds},
+        places::Parts,
+    },
     problem::NODE_KEY,
 };
 
 /// So many times as many rows are too many for a plan in which pods stay in their places.
 const FINE: usize = 2;
+/// What pods are worth that are too many on existing nodes, as a share of the plan's cost, where the
+/// bound is to heed that. In sets where it is less, others take their places there and the bound is
+/// no better for it.
+const CROWDED: f64 = 0.03;
 
 /// What one turn of the search for plans is about.
 struct Turn {
@@ -47,8 +56,8 @@ impl Search<'_> {
     /// have more to give. Existing nodes are filled with what is bought in one turn, and before that
     /// in the next.
     ///
-    /// The bound comes first, about right, for its prices are a good start; then the first plan, and
-    /// only then the whole of the bound. Where the simplex does it all, it does the bound first.
+    /// The bound comes first ([`bound_first`](Self::bound_first)), and the whole of it after the first
+    /// plan.
     pub(super) fn plan_apart(
         &mut self,
         core: &Core,
@@ -56,14 +65,6 @@ impl Search<'_> {
         pricers: Option<&[Pricer]>,
         budget: &mut Budget,
     ) -> Record {
-        if self.slides {
-            let limits = self.first_limits(bounding);
-            budget.lend(ROOT, |own| bounding.start_fluid(&limits, own));
-            self.raise_apart(core, bounding, pricers, budget);
-        } else {
-            // Even where resources alone prove the plan: a certificate needs prices.
-            self.bound_apart(core, bounding, pricers, budget);
-        }
         let mut few = stock::TOO_MANY;
         let turn = self.turn(few);
         let first = &turn.cores[0];
@@ -89,6 +90,45 @@ impl Search<'_> {
         }
         self.look_on(budget);
         record(apart.bounding, apart.tree)
+    }
+
+    /// A bound that is about right, for its prices are a good start for plans. Where the simplex does it
+    /// all, it does the whole bound first.
+    pub(super) fn bound_first(
+        &mut self,
+        core: &Core,
+        bounding: &mut Root<'_>,
+        pricers: Option<&[Pricer]>,
+        budget: &mut Budget,
+    ) {
+        if self.slides {
+            let limits = self.first_limits(bounding);
+            budget.lend(ROOT, |own| bounding.start_fluid(&limits, own));
+            self.raise_apart(core, bounding, pricers, budget);
+        } else {
+            // Even where resources alone prove the plan: a certificate needs prices.
+            self.bound_apart(core, bounding, pricers, budget);
+        }
+    }
+
+    /// Constraints between domains, beside those `known`, of which a root has more pods on the existing
+    /// nodes of a domain than may be there, where that may be a good part of what a plan costs.
+    pub(super) fn crowded(&self, parts: &Parts, root: &Root<'_>, known: &[Rule]) -> Vec<Rule> {
+        let core = root.core;
+        if stock::existing(core) == 0 || self.is_done() {
+            return Vec::new();
+        }
+        let used = root.used().into_iter();
+        let used = used.map(|(at, amount)| (root.pool.get(at), amount));
+        let used = used.map(|(column, amount)| (column.kind, &column.pattern[..], amount));
+        let held: Vec<Held<'_>> = used.collect();
+        let mut crowds = crowds(self.prepared.problem, parts, core, &held, &fluid::prices(core));
+        crowds.retain(|(rule, _)| !known.contains(rule));
+        let worth: f64 = crowds.iter().map(|(_, worth)| worth).sum();
+        if worth < CROWDED * self.best.cost as f64 {
+            crowds.clear();
+        }
+        crowds.into_iter().map(|(rule, _)| rule).collect()
     }
 
     /// Solves a root that is for the bound alone as well as the gap asks for; `pricers` are those of
@@ -234,7 +274,7 @@ impl Search<'_> {
         let problem = self.prepared.problem;
         let anywhere = Parts::anywhere(&bound::placed(problem, self.best));
         let fine = Core::new(problem, parts, View::Plan);
-        let rough = Core::without_slack(problem, &anywhere, View::Plan, self.best.nodes());
+        let rough = Core::without_slack(problem, &anywhere, View::Plan, self.best.nodes(), &[]);
         let rows = |core: &Core| core.twins.items.len();
         if rows(&fine) > FINE * rows(&rough) {
             vec![rough]
@@ -262,8 +302,9 @@ pub(super) fn has_strangers(problem: &Problem) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        BitSet,
-        problem::{PodSet, Spread},
+        BitSet, Engine, Options, certify, check,
+        problem::{Class, Group, Node, Offering, PodSet, Spread},
+        verify,
     };
 
     #[test]
@@ -279,5 +320,53 @@ mod tests {
         assert!(has_strangers(&spread(&[0], &[1], NODE_KEY, None)));
         assert!(!has_strangers(&spread(&[0], &[1], 0, None)));
         assert!(!has_strangers(&spread(&[0], &[1], NODE_KEY, Some(5))));
+    }
+
+    /// Existing nodes have room for everything, all in one of three zones, over which all are spread.
+    fn with_room_in_one_zone() -> Problem {
+        let group = |at: i64| Group {
+            request: vec![300 + 170 * (at * 3 % 8), 500 + 230 * (at * 5 % 8)],
+            count: 15,
+            priority: 0,
+            class: 0,
+        };
+        let offering = |zone: u32, size: i64| Offering {
+            capacity: vec![1_900 * size, 5_500 * size],
+            price: 100_000 * size - 1_000 * size * size,
+            tier: 0,
+            domains: vec![zone],
+            limits: vec![],
+        };
+        let node =
+            |at: i64| Node { free: vec![9_000 + 700 * at, 30_000 - 900 * at], domains: vec![0] };
+        let set = |group| PodSet { groups: BitSet::from_indices(8, [group]), bound: vec![] };
+        let spread = |set: u32| Spread { groups: vec![set], set, ..Spread::even(0, 3, 20, 12) };
+        Problem {
+            dims: 2,
+            keys: vec![3],
+            groups: (0..8).map(group).collect(),
+            classes: vec![Class { offerings: BitSet::full(12), nodes: BitSet::full(20) }],
+            offerings: (0..3)
+                .flat_map(|zone| [1, 2, 4, 8].map(|size| offering(zone, size)))
+                .collect(),
+            nodes: (0..20).map(node).collect(),
+            sets: (0..8).map(set).collect(),
+            spreads: (0..8).map(spread).collect(),
+            ..Problem::default()
+        }
+    }
+
+    #[test]
+    fn room_in_one_zone_is_no_room_in_the_others() {
+        let mut problem = with_room_in_one_zone();
+        let options = Options { engine: Engine::Columns, effort: 400_000, ..Options::default() };
+        let (solution, certificate) = certify(&problem, &options, &mut |_| {});
+        assert_eq!(check(&problem, &solution), []);
+        let proven = verify(&problem, &solution, &certificate.unwrap()).unwrap();
+        assert!(proven <= solution.bound && solution.bound <= solution.cost);
+        assert!(proven as f64 > 0.9 * solution.cost as f64, "{proven} {}", solution.cost);
+        // Without the spreads nothing is bought at all.
+        problem.spreads.clear();
+        assert_eq!(certify(&problem, &options, &mut |_| {}).0.cost, 0);
     }
 }
