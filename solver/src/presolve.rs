@@ -491,11 +491,12 @@ fn conflicts(problem: &Problem, items: &[Item], item_of: &[Vec<u32>]) -> Vec<Vec
 /// How many pods of an item an empty node of a kind holds, at most its demand.
 pub(crate) fn most(core: &Core, item: &Item, kind: &Kind) -> u32 {
     let cap = item.cap.map_or(u32::MAX, |cap| core.caps[cap as usize]);
-    let mut most = item.demand.min(cap);
-    for (&ask, &have) in item.request.iter().zip(&kind.capacity) {
-        if ask > 0 {
-            most = most.min(u32::try_from(have / ask).unwrap_or(u32::MAX));
-        }
-    }
-    most
+    let most = item.demand.min(cap);
+    times(&item.request, &kind.capacity).min(most.into()) as u32
+}
+
+/// How many times a request fits into what there is; without end when it asks for nothing.
+fn times(request: &[i64], room: &[i64]) -> u64 {
+    let asked = request.iter().zip(room).filter(|(ask, _)| **ask > 0);
+    asked.map(|(ask, room)| (room / ask).max(0) as u64).min().unwrap_or(u64::MAX)
 }

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Problem,
-    presolve::{Core, Item, Kind, Rule, Source, is_counted, places::Parts},
+    BitSet, Problem,
+    presolve::{Core, Item, Kind, Rule, Source, is_counted, places::Parts, times},
     problem::{NO_DOMAIN, Spread},
     spread::{bound, has_few_domains},
 };
@@ -50,11 +50,16 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// How far domains fill when it is a spread and there are so many pods to place per group.
-    fn levels(&self, problem: &Problem, pods: &[u64]) -> Option<Levels> {
-        match self.rule {
+    /// How many pods of its groups some domains hold together, when there are so many to place per
+    /// group.
+    fn most(&self, problem: &Problem, pods: &[u64]) -> impl Fn(&[u32]) -> u64 + use<> {
+        let levels = match self.rule {
             Rule::Spread(at) => Some(Levels::new(problem, &problem.spreads[at as usize], pods)),
             _ => None,
+        };
+        move |domains| {
+            let one_each = domains.len() as u64;
+            levels.as_ref().map_or(one_each, |levels| levels.most(domains))
         }
     }
 }
@@ -155,11 +160,10 @@ impl Ceilings {
             let under: Vec<u32> = under.map(|(item, _)| item).collect();
             let all: u64 = under.iter().map(|&i| u64::from(items[i as usize].demand)).sum();
             let &Candidate { rule, key, .. } = candidate;
-            let levels = candidate.levels(problem, &self.pods);
+            let most_in = candidate.most(problem, &self.pods);
             let classes = &self.classes[&key];
             for domains in classes.iter().filter(|_| classes.len() > 1) {
-                let one_each = domains.len() as u64;
-                let most = levels.as_ref().map_or(one_each, |levels| levels.most(domains));
+                let most = most_in(domains);
                 if most < all {
                     let (domains, items) = (domains.clone(), under.clone());
                     ceilings.push(Ceiling { rule, key, domains, items, is_of_nodes: false, most });
@@ -167,7 +171,7 @@ impl Ceilings {
             }
             let alike = classes.iter().filter(|domains| domains.len() > 1).flatten();
             for &domain in alike.filter(|_| self.crowded.contains(&rule)) {
-                let most = levels.as_ref().map_or(1, |levels| levels.most(&[domain]));
+                let most = most_in(&[domain]);
                 if most < all && most < room(problem, items, &under, key, domain) {
                     let (domains, items) = (vec![domain], under.clone());
                     ceilings.push(Ceiling { rule, key, domains, items, is_of_nodes: true, most });
@@ -187,10 +191,7 @@ fn room(problem: &Problem, items: &[Item], under: &[u32], key: u8, domain: u32) 
     let of_item = |item: &Item| {
         let class = &problem.classes[item.class as usize];
         let hosts = there.iter().filter(|(at, _)| class.nodes.contains(*at));
-        let pods = hosts.map(|(_, node)| {
-            let asked = item.request.iter().zip(&node.free).filter(|(ask, _)| **ask > 0);
-            asked.map(|(ask, free)| (free / ask).max(0) as u64).min().unwrap_or(u64::MAX)
-        });
+        let pods = hosts.map(|(_, node)| times(&item.request, &node.free));
         pods.fold(0, u64::saturating_add).min(item.demand.into())
     };
     under.iter().map(|&item| of_item(&items[item as usize])).fold(0, u64::saturating_add)
@@ -240,21 +241,25 @@ pub(crate) fn crowds(
     let of_candidate = |candidate: &Candidate| {
         let key = candidate.key;
         let standing = standing.entry(key).or_insert_with(|| on_nodes(problem, core, key, held));
-        let levels = candidate.levels(problem, &pods);
+        let most_in = candidate.most(problem, &pods);
+        let named = candidate.groups.iter().map(|&group| group as usize);
+        let named = BitSet::from_indices(problem.groups.len(), named);
+        let others = |item: &Item| {
+            let others = item.groups.iter().filter(|(group, _)| !named.contains(*group as usize));
+            others.map(|(_, pods)| f64::from(*pods)).sum()
+        };
+        let others: Vec<f64> = core.items.iter().map(others).collect();
         let domains = 0..problem.keys[usize::from(key)];
         let beyond = domains.map(|domain| {
-            let most = levels.as_ref().map_or(1, |levels| levels.most(&[domain]));
-            let bound = core.items.iter().zip(&standing[domain as usize]).zip(prices);
             let (mut sum, mut worth) = (0.0, 0.0);
-            for ((item, standing), price) in bound {
-                let named = |(group, _): &&(u32, u32)| candidate.groups.contains(group);
-                let own: u32 = item.groups.iter().filter(named).map(|(_, pods)| pods).sum();
+            let pods = standing[domain as usize].iter().zip(&others).zip(prices);
+            for ((standing, others), price) in pods {
                 // The item's other pods stand there first, for all that the relaxation knows.
-                let there = (standing - f64::from(item.demand - own)).max(0.0);
+                let there = (standing - others).max(0.0);
                 sum += there;
                 worth += there * price;
             }
-            worth * (sum - most as f64).max(0.0) / sum.max(f64::MIN_POSITIVE)
+            worth * (sum - most_in(&[domain]) as f64).max(0.0) / sum.max(f64::MIN_POSITIVE)
         });
         (candidate.rule, beyond.sum())
     };
@@ -294,24 +299,17 @@ pub(super) fn on_one_node(problem: &Problem, parts: &Parts) -> Vec<OnOneNode> {
     let Some(pods) = pods_anywhere(problem, parts) else { return Vec::new() };
     let room = roomiest(problem);
     let fits = |&group: &u32| {
-        let request = problem.groups[group as usize].request.iter().zip(&room);
-        let fits = request.filter(|(ask, _)| **ask > 0).map(|(ask, room)| (room / ask) as u64);
-        fits.fold(pods[group as usize], u64::min)
+        times(&problem.groups[group as usize].request, &room).min(pods[group as usize])
     };
     let known = candidates(problem, &pods).into_iter().filter_map(|candidate| {
+        let most_in = candidate.most(problem, &pods);
         let Candidate { rule, key, mut groups } = candidate;
-        let most = match rule {
-            Rule::Spread(at) => {
-                let levels = Levels::new(problem, &problem.spreads[at as usize], &pods);
-                let domains = 0..problem.keys[usize::from(key)];
-                domains.map(|domain| levels.most(&[domain])).max().unwrap_or(0)
-            }
-            // Where the key is missing nobody is kept out.
-            _ => {
-                groups.retain(|&group| has_domain(problem, group, key));
-                1
-            }
-        };
+        let domains = 0..problem.keys[usize::from(key)];
+        let most = domains.map(|domain| most_in(&[domain])).max().unwrap_or(0);
+        // Where the key is missing an exclusion keeps nobody out.
+        if matches!(rule, Rule::Exclusion(_)) {
+            groups.retain(|&group| has_domain(problem, group, key));
+        }
         let all = groups.iter().map(fits).fold(0, u64::saturating_add);
         let most = u32::try_from(most).ok().filter(|&most| u64::from(most) < all)?;
         Some(OnOneNode { rule, groups, most })
@@ -635,6 +633,7 @@ pub(crate) mod tests {
         parts.parts[0].place = Some(0);
         assert!(Core::new(&problem, &parts, View::Bound).ceilings.is_empty());
     }
+
     /// The zones sell the same, and all existing nodes are in the first.
     fn with_nodes() -> Problem {
         let node = Node { free: vec![20], domains: vec![0] };
