@@ -10,12 +10,14 @@
 //! [`Parts::along`]: crate::presolve::places::Parts::along
 
 mod rule;
+mod trade;
 
 use std::collections::BTreeMap;
 
 use crate::{
-    Problem, Solution, cost,
+    Problem, Solution, check, cost,
     effort::Budget,
+    problem::Money,
     random::next,
     solution::{Launch, Placement},
 };
@@ -54,8 +56,32 @@ pub(crate) fn arrange(
     }
     let mut seating = Seating::new(problem, plan, rules);
     seating.settle(seed, budget);
+    let settled = seating.plan(plan);
+    if check(problem, &settled).is_empty() {
+        return Some(Arranged { plan: settled, moved: 0 });
+    }
     let moved = seating.balance();
     Some(Arranged { plan: seating.plan(plan), moved })
+}
+
+/// The plan with its nodes in other domains and its pods on other nodes, so that unmet preferences cost
+/// less. `None` where that is not to be had. The plan has to be right.
+pub(crate) fn please(
+    problem: &Problem,
+    plan: &Solution,
+    seed: u64,
+    budget: &mut Budget,
+) -> Option<Solution> {
+    if plan.penalty == 0 {
+        return None;
+    }
+    let mut seating = Seating::new(problem, plan, rules(problem, plan));
+    seating.count_costs();
+    seating.settle(seed, budget);
+    seating.trade(budget);
+    let pleased = seating.plan(plan);
+    let is_better = pleased.total() < plan.total() && check(problem, &pleased).is_empty();
+    is_better.then_some(pleased)
 }
 
 /// A node of the plan.
@@ -164,6 +190,13 @@ impl<'a> Seating<'a> {
     /// The domain that a rule sees in a seat.
     fn domain(&self, seat: Seat, rule: u32) -> u32 {
         self.domains(seat)[self.rules[rule as usize].key]
+    }
+
+    /// Lets the rules count what a plan costs, and nothing become wrong that is right.
+    fn count_costs(&mut self) {
+        let dearest = self.rules.iter().map(Rule::dearest).fold(0, Money::saturating_add);
+        let unit = dearest / rule::DEAR + 1;
+        self.rules.iter_mut().for_each(|rule| rule.count_cost(unit));
     }
 
     /// Moves nodes until nothing gets better any more.
@@ -320,20 +353,8 @@ impl<'a> Seating<'a> {
         if self.hosts[host].pods.iter().all(|&(other, _)| other != group) {
             return false;
         }
-        let rules = &self.rules_of[group as usize];
-        let from = self.hosts[host].seat;
-        let change = |door: usize| {
-            let to = self.hosts[door].seat;
-            let of = |&rule: &u32| {
-                let (from, to) = (self.domain(from, rule), self.domain(to, rule));
-                let rule = &self.rules[rule as usize];
-                if from == to { (0, 0) } else { (rule.change(from, -1), rule.change(to, 1)) }
-            };
-            let changes = rules.iter().map(of);
-            changes.fold((0, 0), |sum, change| (sum.0 + change.0, sum.1 + change.1))
-        };
         let open = doors.iter().copied().filter(|&door| self.accepts(door, group));
-        let changes = open.map(|door| (change(door), door));
+        let changes = open.map(|door| (self.relief_and_load(group, 1, host, door), door));
         let relieved = changes.filter(|((relief, _), _)| !is_crowded || *relief < 0);
         let best = relieved.map(|((relief, load), door)| (relief + load, door)).min();
         let Some((_, door)) = best.filter(|(change, _)| *change < 0) else {
@@ -342,6 +363,20 @@ impl<'a> Seating<'a> {
         self.shift(host, group, -1);
         self.shift(door, group, 1);
         true
+    }
+
+    /// What is worse where so many pods of a group leave a host, and what is worse where they come to
+    /// another.
+    fn relief_and_load(&self, group: u32, pods: u32, from: usize, to: usize) -> (i64, i64) {
+        let (from, to) = (self.hosts[from].seat, self.hosts[to].seat);
+        let pods = i64::from(pods);
+        let of = |&rule: &u32| {
+            let (from, to) = (self.domain(from, rule), self.domain(to, rule));
+            let rule = &self.rules[rule as usize];
+            if from == to { (0, 0) } else { (rule.change(from, -pods), rule.change(to, pods)) }
+        };
+        let changes = self.rules_of[group as usize].iter().map(of);
+        changes.fold((0, 0), |sum, change| (sum.0 + change.0, sum.1 + change.1))
     }
 
     fn accepts(&self, host: usize, group: u32) -> bool {
@@ -526,6 +561,71 @@ mod tests {
         let plan = heaped(&problem, &[&[(0, 1)], &[(0, 1)], &[(0, 1)]], &[]);
         let found = arranged(&problem, &plan);
         assert_eq!((found.moved, check(&problem, &found.plan)), (0, vec![]));
+    }
+
+    fn pleased(problem: &Problem, plan: &Solution) -> Option<Solution> {
+        let mut plan = plan.clone();
+        cost::assess(problem, &mut plan);
+        assert_eq!(check(problem, &plan), []);
+        please(problem, &plan, 1, &mut Budget::new(1_000_000, None))
+    }
+
+    #[test]
+    fn nodes_go_where_preferences_want_them() {
+        let mut problem = problem(&[6, 6]);
+        problem.spreads.iter_mut().for_each(|spread| spread.cost = Some(3));
+        let plan =
+            heaped(&problem, &[&[(0, 2), (1, 2)], &[(0, 2), (1, 2)], &[(0, 2)], &[(1, 2)]], &[]);
+        let found = pleased(&problem, &plan).unwrap();
+        assert_eq!((found.cost, found.penalty), (plan.cost, 0));
+        assert_eq!(check(&problem, &found), []);
+        assert_eq!(pleased(&problem, &found), None);
+        // Costs beyond all measure are no reason to fail.
+        problem.spreads[0].cost = Some(Money::MAX / 20);
+        let found = pleased(&problem, &plan).unwrap();
+        assert_eq!(found.penalty, 0);
+    }
+
+    /// Existing nodes in three zones; three large pods that are to be spread, and four small ones.
+    fn standing() -> Problem {
+        let node = |zone: u32, free: i64| Node { free: vec![free], domains: vec![zone] };
+        let mut problem = problem(&[3, 2, 2]);
+        problem.groups[0].request = vec![2];
+        problem.spreads.truncate(1);
+        problem.spreads[0] = Spread { cost: Some(5), ..Spread::even(0, 3, 3, 0) };
+        problem.nodes = vec![node(0, 6), node(1, 2), node(2, 2)];
+        problem.offerings.clear();
+        problem.classes[0] = Class { offerings: BitSet::empty(0), nodes: BitSet::full(3) };
+        problem
+    }
+
+    fn on_nodes(nodes: &[&[(u32, u32)]]) -> Solution {
+        let nodes = (0u32..).zip(nodes);
+        let placements = nodes.map(|(node, pods)| Placement { node, pods: pods.to_vec() });
+        Solution { placements: placements.collect(), ..Solution::default() }
+    }
+
+    #[test]
+    fn pods_trade_places_where_nodes_stay() {
+        let mut problem = standing();
+        let plan = on_nodes(&[&[(0, 3)], &[(1, 2)], &[(2, 2)]]);
+        let found = pleased(&problem, &plan).unwrap();
+        assert_eq!((found.penalty, zones(&problem, &found, 0)), (0, [1, 1, 1]));
+        assert_eq!(check(&problem, &found), []);
+        // Some may not be elsewhere, so their place is not to be had.
+        problem.groups[2].class = 1;
+        let last = BitSet::from_indices(3, [2]);
+        problem.classes.push(Class { offerings: BitSet::empty(0), nodes: last });
+        let found = pleased(&problem, &plan).unwrap();
+        assert_eq!((found.penalty, zones(&problem, &found, 2)), (10, [0, 0, 2]));
+    }
+
+    #[test]
+    fn pods_go_to_nodes_that_are_empty() {
+        let mut problem = standing();
+        problem.groups.iter_mut().skip(1).for_each(|group| group.count = 0);
+        let found = pleased(&problem, &on_nodes(&[&[(0, 3)]])).unwrap();
+        assert_eq!((found.penalty, zones(&problem, &found, 0)), (0, [1, 1, 1]));
     }
 
     #[test]

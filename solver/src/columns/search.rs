@@ -584,6 +584,7 @@ impl Search<'_> {
                 // object to.
                 .unwrap_or_else(|| greedy::along(self.prepared, &wishes(core, plan))),
         };
+        let solution = self.please(solution, budget);
         if rank(problem, &solution) >= rank(problem, self.best) {
             let is_second = self
                 .second
@@ -596,6 +597,15 @@ impl Search<'_> {
         }
         self.take(solution);
         true
+    }
+
+    /// The plan, or the same nodes with preferences met, where that may make it the best.
+    fn please(&self, plan: Solution, budget: &mut Budget) -> Solution {
+        let (problem, seed) = (self.prepared.problem, self.options.seed);
+        if plan.cost >= self.best.total() {
+            return plan;
+        }
+        domains::please(problem, &plan, seed, budget).unwrap_or(plan)
     }
 
     /// A right plan with the nodes of one that constraints between domains object to. Where there is

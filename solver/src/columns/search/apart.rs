@@ -304,7 +304,7 @@ mod tests {
     use crate::{
         BitSet, Engine, Options, certify,
         columns::stock::tests::{proven, with_nodes},
-        problem::{Group, Node, PodSet, Spread},
+        problem::{Group, Money, Node, PodSet, Spread},
     };
 
     #[test]
@@ -349,5 +349,21 @@ mod tests {
         problem.spreads.clear();
         let options = Options { engine: Engine::Columns, effort: 400_000, ..Options::default() };
         assert_eq!(certify(&problem, &options, &mut |_| {}).0.cost, 0);
+    }
+
+    #[test]
+    fn preferences_for_zones_are_met_where_that_costs_nothing() {
+        let mut problem = with_room_in_one_zone();
+        problem.nodes.clear();
+        problem.classes[0].nodes = BitSet::empty(0);
+        problem.groups.iter_mut().for_each(|group| group.count = 200);
+        for (spread, cost) in problem.spreads.iter_mut().zip(100..) {
+            (spread.cost, spread.counted_nodes) = (Some(cost), BitSet::empty(0));
+            spread.max_skew = 4;
+        }
+        // What it would cost if every pod minded; without a second look at the zones two fifths do.
+        let dearest: Money = (100..108).map(|cost| 200 * cost).sum();
+        let solution = proven(&problem, 100_000);
+        assert!(solution.penalty < dearest / 4, "{} of {dearest}", solution.penalty);
     }
 }
