@@ -137,6 +137,7 @@ fn search(
         arranged: 0,
         spans,
         slides: core.twins.items.len() > FEW_ITEMS && !apart::has_strangers(problem),
+        branches: stock::existing(&core) <= stock::TOO_MANY,
         frugal: spans || core.twins.items.len() > FEW_ITEMS,
         random: options.seed ^ NEIGHBOURS,
         lonely: (Money::MAX, 0),
@@ -256,6 +257,8 @@ struct Search<'a> {
     spans: bool,
     /// Whether dives may begin without the simplex.
     slides: bool,
+    /// Whether the bound branches.
+    branches: bool,
     /// Whether branchings may take no more work than a part of the dives'.
     frugal: bool,
     /// Which neighbourhoods come next.
@@ -435,7 +438,9 @@ impl Search<'_> {
             if tree.is_none() && !self.spans {
                 self.spare = self.start.saturating_sub(budget.left()) as i64 / HEAD_START;
             }
-            self.branch(tree.get_or_insert_with(|| Tree::new(bounding, budget)), budget);
+            if self.branches {
+                self.branch(tree.get_or_insert_with(|| Tree::new(bounding, budget)), budget);
+            }
             if self.is_done() || budget.is_spent() {
                 return round;
             }

@@ -20,7 +20,8 @@ use crate::{
 /// own otherwise, and the bound is the closer for it.
 pub(crate) const MANY: usize = 24;
 /// More than this are filled before the rest is bought, in one turn of the search for plans and in
-/// the next.
+/// the next. With more than the first number there are no branchings either: every branch is proven
+/// with every node, and the proofs came seconds after the end of the search.
 pub(crate) const TOO_MANY: usize = 400;
 pub(crate) const FEW: usize = 4;
 /// How many clusters there are at most for each kind of place.
@@ -302,5 +303,32 @@ pub(crate) mod tests {
         });
         let problem = with_nodes(groups.collect(), nodes.collect());
         assert!(proven(&problem, 300_000).unplaced.is_empty());
+    }
+
+    /// Nodes with room for half a dozen pods, all different.
+    fn standing(nodes: i64) -> Problem {
+        let nodes = (0..nodes).map(|at| Node {
+            free: vec![900 + 97 * (at * 7 % 41), 2_000 + 11 * (at * 11 % 809)],
+            domains: vec![at as u32 % 3],
+        });
+        let groups = (0..12i64).map(|at| Group {
+            request: vec![150 + 90 * at, 300 + 170 * (at * 5 % 12)],
+            count: 400,
+            priority: 0,
+            class: 0,
+        });
+        with_nodes(groups.collect(), nodes.collect())
+    }
+
+    #[test]
+    fn branches_are_for_clusters_in_which_they_can_be_proven_soon() {
+        let splits = |nodes: i64| {
+            let options =
+                Options { engine: Engine::Columns, effort: 500_000, ..Options::default() };
+            let (_, certificate) = certify(&standing(nodes), &options, &mut |_| {});
+            certificate.unwrap().tree.len() / 2
+        };
+        assert!(splits(100) > 0);
+        assert_eq!(splits(500), 0);
     }
 }
