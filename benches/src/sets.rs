@@ -8,7 +8,7 @@
 //! | `openb/<market>` | Alibaba's GPU cluster 2023, on its own nodes or on EC2's sizes |
 //! | `vm-stream/<market>` | 1.2 million machines of Azure, 2017 |
 //! | `diverse/<pods>` | Karpenter's own benchmark on its 400 types, all constraints included |
-//! | `<kind>/<pods>x<shapes>/<market>/<seed>` | generated: `web` or `mixed` |
+//! | `<kind>/<pods>x<shapes>/<market>/<seed>` | generated: `web`, `mixed` or `limited` |
 //!
 //! Markets are `eastus` (regular prices), `eastus-spot` (and spot) and `aws`.
 
@@ -22,7 +22,7 @@ use thiserror::Error;
 
 use crate::{
     benchmark_catalog, diverse,
-    generate::{Mixed, Prices, Web, web::sizes_of},
+    generate::{Limited, Mixed, Prices, Web, web::sizes_of},
 };
 
 /// An instance with what is known of it.
@@ -75,6 +75,7 @@ const MIXED: [(u32, u32); 9] = [
     (10_000, 100),
     (10_000, 200),
 ];
+const LIMITED: [(u32, u32); 4] = [(1_000, 40), (5_000, 60), (10_000, 100), (100_000, 300)];
 const AWS: [(u32, u32); 4] = [(10_000, 60), (100_000, 60), (100_000, 300), (1_000_000, 60)];
 /// Numbers of pods of Karpenter's benchmark.
 const DIVERSE: [u32; 3] = [1_000, 5_000, 20_000];
@@ -141,6 +142,7 @@ pub fn names() -> Vec<String> {
     generated("web", &WEB, "eastus-spot");
     generated("web", &AWS, "aws");
     generated("mixed", &MIXED, "eastus");
+    generated("limited", &LIMITED, "eastus");
     names
 }
 
@@ -225,6 +227,7 @@ fn generated(
     match kind {
         "web" => Some(web.instance(prices(market)?)),
         "mixed" => Some(Mixed { web }.instance(prices(market)?)),
+        "limited" => Some(Limited { web }.instance(prices(market)?)),
         _ => None,
     }
 }

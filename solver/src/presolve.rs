@@ -145,6 +145,15 @@ pub(crate) enum Rule {
 const MANY_ITEMS: usize = 64;
 /// A spread by node is slack where it asks for less than one part in so many of the nodes.
 const SLACK: u64 = 4;
+/// Leaving out a pod costs this many times as much as one of a lower priority.
+const RANK: Money = 64;
+
+impl Kind {
+    /// Whether its pods are left out: nobody sells such a node, and none exists.
+    pub(crate) fn is_way_out(&self) -> bool {
+        matches!(&self.source, Source::Offerings(offerings) if offerings.is_empty())
+    }
+}
 
 impl Core {
     /// The core for placing these pods.
@@ -184,6 +193,66 @@ impl Core {
         };
         let rules = if firm != all && is_fewer() { firm } else { all };
         Self::build(problem, parts, view, &rules, crowded)
+    }
+
+    /// The core for placing as many of these pods as may be: each may also be left out, as if a node that
+    /// nobody sells took it alone. That costs `price` for items with pods of this priority, and
+    /// [`RANK`] times as much for those with pods of higher ones only; the parts name nobody else.
+    pub(crate) fn with_way_out(problem: &Problem, parts: &Parts, priority: i32) -> Self {
+        let mut core = Self::new(problem, parts, View::Plan);
+        let price = core.price_of_leaving();
+        let is_higher = |item: &Item| {
+            item.groups.iter().all(|&(group, _)| problem.groups[group as usize].priority > priority)
+        };
+        let (higher, others): (Vec<usize>, Vec<usize>) =
+            (0..core.items.len()).partition(|&at| is_higher(&core.items[at]));
+        core.count_pods();
+        core.add_way_out(&others, price);
+        core.add_way_out(&higher, price.saturating_mul(RANK));
+        core.twins = Twins::new(&core.items, &core.kinds);
+        core
+    }
+
+    /// What is more than any pod costs on the cheapest node that may be launched for it alone.
+    fn price_of_leaving(&self) -> Money {
+        let cheapest = |item: usize| {
+            let mut kinds = self.kinds.iter();
+            kinds.find(|kind| kind.price > 0 && kind.items.contains(item)).map(|kind| kind.price)
+        };
+        let dearest = (0..self.items.len()).filter_map(cheapest).max().unwrap_or(1);
+        dearest.saturating_mul(2)
+    }
+
+    /// Makes the number of pods a resource, of which every node has enough.
+    fn count_pods(&mut self) {
+        let pods = self.items.iter().map(|item| i64::from(item.demand)).sum();
+        self.dims += 1;
+        self.items.iter_mut().for_each(|item| item.request.push(1));
+        self.kinds.iter_mut().for_each(|kind| kind.capacity.push(pods));
+    }
+
+    /// Adds a kind from nowhere that takes one pod of these items.
+    fn add_way_out(&mut self, items: &[usize], price: Money) {
+        let mut capacity = vec![0; self.dims];
+        for &item in items {
+            for (most, &ask) in capacity.iter_mut().zip(&self.items[item].request) {
+                *most = ask.max(*most);
+            }
+        }
+        let kind = Kind {
+            capacity,
+            price,
+            most: u32::MAX,
+            items: BitSet::from_indices(self.items.len(), items.iter().copied()),
+            limits: Vec::new(),
+            penalties: Vec::new(),
+            region: 0,
+            source: Source::Offerings(Vec::new()),
+        };
+        if !items.is_empty() {
+            let at = self.kinds.partition_point(|other| other.price <= price);
+            self.kinds.insert(at, kind);
+        }
     }
 
     fn build(

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use clap::{Args, ValueEnum};
 use provisioner::instance::Instance;
 use solver::text::write_problem;
-use tenon_bench::generate::{Mixed, Prices, Web};
+use tenon_bench::generate::{Limited, Mixed, Prices, Web};
 
 #[derive(Debug, Args)]
 pub struct GenerateArgs {
@@ -38,6 +38,8 @@ enum Kind {
     Web,
     /// The same with spreads, anti-affinity, limits and existing nodes.
     Mixed,
+    /// Pods without constraints, and a limit that leaves no room for a part of them.
+    Limited,
 }
 
 pub fn run(args: &GenerateArgs) -> Result<(), String> {
@@ -63,6 +65,7 @@ impl GenerateArgs {
         match self.kind {
             Kind::Web => web.instance(prices),
             Kind::Mixed => Mixed { web }.instance(prices),
+            Kind::Limited => Limited { web }.instance(prices),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The whole search: bound, dives, better bound, in turns, until the gap is small enough.
 
 mod apart;
+mod leave;
 
 use std::{ops::Range, sync::Arc};
 
@@ -41,6 +42,8 @@ const STALLED: u32 = 2;
 /// When so many rounds in a row leave more of the gap than this the columns known are put together
 /// anew; if that does not help the search ends, unless it is to be patient.
 const TIRED: (u32, f64) = (16, 0.95);
+/// So often the search begins anew at most because a better plan places other pods.
+const RESTARTS: u32 = 2;
 /// Dives of the first round, which is to be over soon, and of each later one.
 const DIVES: (u64, u64) = (2, 4);
 /// With more items than this dives, and roots, may begin without the simplex.
@@ -96,25 +99,37 @@ pub(crate) fn improve(
     budget: &mut Budget,
     tell: &mut (dyn FnMut(Progress) + Send),
 ) -> Option<Certificate> {
+    leave::place_more(prepared, options, solution, budget, tell);
     let mut crowded = Vec::new();
+    let mut restarts = RESTARTS;
     loop {
-        match search(prepared, options, solution, &crowded, budget, tell) {
+        match search(prepared, options, solution, &crowded, restarts > 0, budget, tell) {
             Ok(certificate) => return certificate,
-            Err(more) => crowded.extend(more),
+            Err(Again::Crowded(more)) => crowded.extend(more),
+            Err(Again::Others) => restarts -= 1,
         }
     }
 }
 
-/// The same with these constraints between domains as ceilings over existing nodes too; or, where that
-/// would better the bound, others of which more pods are there than may be.
+/// Why a search is to begin anew.
+enum Again {
+    /// The bound would be better with these constraints as ceilings over existing nodes too.
+    Crowded(Vec<Rule>),
+    /// A better plan places other pods than those that the search is about.
+    Others,
+}
+
+/// The same with these constraints between domains as ceilings over existing nodes too. Where it is not
+/// to begin anew for other pods, it ends with plans and bounds for those that it began with.
 fn search(
     prepared: &Prepared<'_>,
     options: &Options,
     solution: &mut Solution,
     crowded: &[Rule],
+    restarts: bool,
     budget: &mut Budget,
     tell: &mut (dyn FnMut(Progress) + Send),
-) -> Result<Option<Certificate>, Vec<Rule>> {
+) -> Result<Option<Certificate>, Again> {
     let problem = prepared.problem;
     let pods = bound::placed(problem, solution);
     let parts = Parts::anywhere(&pods);
@@ -145,6 +160,8 @@ fn search(
         spare: 0,
         unit,
         blur: 0.0,
+        restarts,
+        has_moved: false,
         tell,
     };
     if crowded.is_empty() {
@@ -156,7 +173,7 @@ fn search(
         search.bound_first(&core, &mut bounding, apart.as_deref(), budget);
         let more = search.crowded(&parts, &bounding, crowded);
         if !more.is_empty() {
-            return Err(more);
+            return Err(Again::Crowded(more));
         }
         search.plan_apart(&core, &mut bounding, apart.as_deref(), budget)
     } else {
@@ -172,6 +189,9 @@ fn search(
         search.alternate(&bounding, &mut planning, rounds, u32::MAX, &mut tree, budget);
         record(&bounding, tree)
     };
+    if search.has_moved && !budget.is_spent() {
+        return Err(Again::Others);
+    }
     // What was known at the start holds for plans that place the same pods.
     let known = if solution.unplaced == given.1 { given.0 } else { 0 };
     solution.bound = known.max(bound::resource_bound(problem, solution)).min(solution.cost);
@@ -271,13 +291,19 @@ struct Search<'a> {
     spare: i64,
     /// What is to be added to bounds because existing nodes were taken together.
     blur: f64,
+    /// Whether the search ends when a better plan places other pods, and whether one did.
+    restarts: bool,
+    has_moved: bool,
     tell: &'a mut (dyn FnMut(Progress) + Send),
 }
 
 impl Search<'_> {
     /// Whether the gap is as small as was asked for, with what unmet preferences cost: no plan does
-    /// with less than the bound on launches alone.
+    /// with less than the bound on launches alone. Or whether the search is to begin anew.
     fn is_done(&self) -> bool {
+        if self.has_moved {
+            return true;
+        }
         let total = i128::from(self.best.cost) + i128::from(self.best.penalty);
         let gap = total - i128::from(self.best.bound);
         gap * 1_000_000 <= i128::from(self.options.gap_ppm) * total
@@ -641,6 +667,10 @@ impl Search<'_> {
         solution.bound = if places_all { self.best.bound } else { 0 };
         let weak = bound::resource_bound(problem, &solution);
         solution.bound = solution.bound.max(weak).min(solution.cost);
+        let left = |solution: &Solution| -> Vec<(u32, u32)> {
+            solution.unplaced.iter().map(|missing| (missing.group, missing.count)).collect()
+        };
+        self.has_moved |= self.restarts && left(&solution) != left(self.best);
         *self.best = solution;
         (self.tell)(progress(self.best));
     }

@@ -1,5 +1,7 @@
 //! Between solutions of a problem and columns of a core.
 
+use std::cmp::Reverse;
+
 use rustc_hash::FxHashMap;
 
 use crate::{
@@ -15,7 +17,7 @@ use crate::{
     solution::Launch,
 };
 
-/// A plan as wishes, dear nodes first.
+/// A plan as wishes, dear nodes first; none for pods that it leaves out.
 pub(crate) fn wishes(core: &Core, plan: &Plan) -> Vec<Wish> {
     let wish = |(column, copies): &(Column, u32)| Wish {
         from: match &core.kinds[column.kind as usize].source {
@@ -32,7 +34,27 @@ pub(crate) fn wishes(core: &Core, plan: &Plan) -> Vec<Wish> {
             })
             .collect(),
     };
-    plan.nodes.iter().rev().map(wish).collect()
+    let is_in = |(column, _): &&(Column, u32)| !core.kinds[column.kind as usize].is_way_out();
+    plan.nodes.iter().filter(is_in).rev().map(wish).collect()
+}
+
+/// A solution's nodes as wishes, each where it stands, dear ones first.
+pub(crate) fn as_wishes(problem: &Problem, solution: &Solution) -> Vec<Wish> {
+    let alone =
+        |pods: &[(u32, u32)]| pods.iter().map(|&(group, pods)| (vec![group], pods)).collect();
+    let mut launches: Vec<&Launch> = solution.launches.iter().collect();
+    launches.sort_by_key(|launch| Reverse(problem.offerings[launch.offering as usize].price));
+    let bought = launches.into_iter().map(|launch| Wish {
+        from: From::Offerings(vec![launch.offering]),
+        copies: launch.copies,
+        pods: alone(&launch.pods),
+    });
+    let filled = solution.placements.iter().map(|placement| Wish {
+        from: From::Nodes(vec![placement.node]),
+        copies: 1,
+        pods: alone(&placement.pods),
+    });
+    bought.chain(filled).collect()
 }
 
 /// How many nodes a bound stands for where all cost the same.
