@@ -204,7 +204,12 @@ impl<'a> Root<'a> {
 
     /// The same from other prices of the items on.
     pub(crate) fn start_at(&mut self, items: Vec<f64>, limits: &Limits, budget: &mut Budget) {
-        self.climb(&Duals { items, ..Duals::nothing(self.core) }, limits, budget);
+        self.start_from(&Duals { items, ..Duals::nothing(self.core) }, limits, budget);
+    }
+
+    /// The same from other prices of all rows on.
+    pub(crate) fn start_from(&mut self, duals: &Duals, limits: &Limits, budget: &mut Budget) {
+        self.climb(duals, limits, budget);
         self.pull = SMOOTHING;
     }
 

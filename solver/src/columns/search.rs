@@ -5,6 +5,7 @@ mod leave;
 
 use std::{ops::Range, sync::Arc};
 
+use leave::Lead;
 use rayon::prelude::*;
 
 use crate::{
@@ -99,11 +100,12 @@ pub(crate) fn improve(
     budget: &mut Budget,
     tell: &mut (dyn FnMut(Progress) + Send),
 ) -> Option<Certificate> {
-    leave::place_more(prepared, options, solution, budget, tell);
+    let lead = leave::place_more(prepared, options, solution, budget, tell);
     let mut crowded = Vec::new();
     let mut restarts = RESTARTS;
     loop {
-        match search(prepared, options, solution, &crowded, restarts > 0, budget, tell) {
+        let from = From { crowded: &crowded, lead: lead.as_ref(), restarts: restarts > 0 };
+        match search(prepared, options, solution, &from, budget, tell) {
             Ok(certificate) => return certificate,
             Err(Again::Crowded(more)) => crowded.extend(more),
             Err(Again::Others) => restarts -= 1,
@@ -119,17 +121,27 @@ enum Again {
     Others,
 }
 
-/// The same with these constraints between domains as ceilings over existing nodes too. Where it is not
-/// to begin anew for other pods, it ends with plans and bounds for those that it began with.
+/// What a search begins with.
+struct From<'a> {
+    /// Constraints between domains that are ceilings over existing nodes too.
+    crowded: &'a [Rule],
+    /// Where not all pods have a place, what their prices were when it was about whom to leave out.
+    lead: Option<&'a Lead>,
+    /// Whether to begin anew when a better plan places other pods. Without that the search ends with
+    /// plans and bounds for those that it began with.
+    restarts: bool,
+}
+
+/// One search for bound and plans.
 fn search(
     prepared: &Prepared<'_>,
     options: &Options,
     solution: &mut Solution,
-    crowded: &[Rule],
-    restarts: bool,
+    from: &From<'_>,
     budget: &mut Budget,
     tell: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Option<Certificate>, Again> {
+    let From { crowded, lead, restarts } = *from;
     let problem = prepared.problem;
     let pods = bound::placed(problem, solution);
     let parts = Parts::anywhere(&pods);
@@ -170,7 +182,7 @@ fn search(
     let mut bounding = root(coarse, seeds(problem, &parts, coarse, search.best), budget);
     let apart = blurred.is_some().then(|| pricers(&core, &bounding));
     let record = if blurred.is_some() || spans {
-        search.bound_first(&core, &mut bounding, apart.as_deref(), budget);
+        search.bound_first(&core, &mut bounding, apart.as_deref(), lead, budget);
         let more = search.crowded(&parts, &bounding, crowded);
         if !more.is_empty() {
             return Err(Again::Crowded(more));
@@ -178,7 +190,7 @@ fn search(
         search.plan_apart(&core, &mut bounding, apart.as_deref(), budget)
     } else {
         let limits = rough(&core);
-        bounding.start_fluid(&limits, budget);
+        start(&mut bounding, lead, &limits, budget);
         generate(&mut bounding, &limits, ROOT, budget);
         search.raise(bounding.bound);
         search.begin(&core, &bounding, &[], budget);
@@ -203,6 +215,14 @@ fn search(
     solution.bound = (whole * i128::from(unit)).min(solution.cost.into()) as Money;
     tell(progress(solution));
     Ok(certificate)
+}
+
+/// Starts a root from the prices known, or from those of resources.
+fn start(root: &mut Root<'_>, lead: Option<&Lead>, limits: &Limits, budget: &mut Budget) {
+    match lead {
+        Some(lead) => root.start_from(&lead.duals(root.core), limits, budget),
+        None => root.start_fluid(limits, budget),
+    }
 }
 
 /// The branchings of a tree; none without one.

@@ -11,7 +11,7 @@ use crate::{
         limits::{fine, rough, sketch},
         pool::Column,
         prove::Record,
-        search::{DEEPER, Planning, ROOT, STALLED, Search, generate, record},
+        search::{DEEPER, Lead, Planning, ROOT, STALLED, Search, generate, record, start},
         stock,
         transfer::{self, transfer},
         translate::seeds,
@@ -99,11 +99,12 @@ impl Search<'_> {
         core: &Core,
         bounding: &mut Root<'_>,
         pricers: Option<&[Pricer]>,
+        lead: Option<&Lead>,
         budget: &mut Budget,
     ) {
         if self.slides {
             let limits = self.first_limits(bounding);
-            budget.lend(ROOT, |own| bounding.start_fluid(&limits, own));
+            budget.lend(ROOT, |own| start(bounding, lead, &limits, own));
             self.raise_apart(core, bounding, pricers, budget);
         } else {
             // Even where resources alone prove the plan: a certificate needs prices.

@@ -12,6 +12,7 @@ use crate::{
     columns::{
         dive::{MANY_ITEMS, Style, dive},
         domains,
+        duals::Duals,
         expand::expand,
         generate::{Root, root},
         limits::{fine, rough},
@@ -21,7 +22,7 @@ use crate::{
     },
     effort::Budget,
     greedy::{self, Prepared, Wish, rank},
-    presolve::{Core, places::Parts},
+    presolve::{Core, Item, places::Parts},
     problem::{Money, Offering, fits},
     strategy::{Options, Progress, progress},
 };
@@ -29,8 +30,37 @@ use crate::{
 /// One part in so many of the budget may go into each priority, and no more units than so many: what is
 /// left over is for the cheapest plan.
 const SHARE: (u64, u64) = (3, 2_500_000);
+/// Dives go on while the relaxation leaves out fewer pods by this share.
+const FEWER: f64 = 1e-3;
 /// Rounds of dives in a row that may bring nothing.
 const STALLED: u32 = 2;
+
+/// Dual prices at which as few pods as may be are left out: a good start for the search that comes next.
+pub(super) struct Lead {
+    /// Per group.
+    pods: Vec<f64>,
+    /// Per limit.
+    limits: Vec<f64>,
+}
+
+impl Lead {
+    fn new(problem: &Problem, root: &Root<'_>) -> Self {
+        let mut pods = vec![0.0; problem.groups.len()];
+        for (item, price) in root.core.items.iter().zip(&root.duals.items) {
+            item.groups.iter().for_each(|&(group, _)| pods[group as usize] = *price);
+        }
+        Self { pods, limits: root.duals.limits.clone() }
+    }
+
+    /// The same for a core whose pods may be anywhere.
+    pub(super) fn duals(&self, core: &Core) -> Duals {
+        let price = |item: &Item| {
+            item.groups.iter().map(|&(group, _)| self.pods[group as usize]).fold(0.0, f64::max)
+        };
+        let items = core.items.iter().map(price).collect();
+        Duals { items, limits: self.limits.clone(), ..Duals::nothing(core) }
+    }
+}
 
 /// Betters a plan that leaves pods out by one that leaves out fewer, or else others of a lower priority.
 pub(super) fn place_more(
@@ -39,8 +69,9 @@ pub(super) fn place_more(
     best: &mut Solution,
     budget: &mut Budget,
     tell: &mut (dyn FnMut(Progress) + Send),
-) {
+) -> Option<Lead> {
     let problem = prepared.problem;
+    let mut lead = None;
     let mut below = i32::MAX;
     while let Some(priority) = priority_short(problem, best, below)
         && !budget.is_spent()
@@ -49,12 +80,13 @@ pub(super) fn place_more(
         let core = Core::with_way_out(problem, &parts, priority);
         let mut short = Short { prepared, options, core: &core, best, tell };
         let units = (budget.left() / SHARE.0).min(SHARE.1);
-        budget.lend_units(units, |own| short.search(&parts, own));
+        lead = Some(budget.lend_units(units, |own| short.search(&parts, own)));
         if priority == i32::MIN {
-            return;
+            break;
         }
         below = priority - 1;
     }
+    lead
 }
 
 /// The highest priority up to `most` of which pods are left out that some node may hold.
@@ -103,7 +135,7 @@ struct Short<'a, 'p> {
 }
 
 impl Short<'_, '_> {
-    fn search(&mut self, parts: &Parts, budget: &mut Budget) {
+    fn search(&mut self, parts: &Parts, budget: &mut Budget) -> Lead {
         let core = self.core;
         let seeds = seeds(self.prepared.problem, parts, core, self.best);
         let mut root = root(core, seeds, budget);
@@ -120,14 +152,16 @@ impl Short<'_, '_> {
             }
             round += 1;
         }
+        Lead::new(self.prepared.problem, &root)
     }
 
-    /// Whether the relaxation leaves out a pod less, at least.
+    /// Whether the relaxation leaves out fewer pods, by one and by a share that is worth the time.
     fn is_promising(&self, root: &Root<'_>) -> bool {
         let is_out = |at: u32| self.core.kinds[root.pool.get(at).kind as usize].is_way_out();
         let out = root.used().into_iter().filter(|(at, _)| is_out(*at));
         let out: f64 = out.map(|(_, amount)| amount).sum();
-        out < self.left(self.best) as f64 - 0.99
+        let left = self.left(self.best) as f64;
+        out < left - (left * FEWER).max(0.99)
     }
 
     /// Pods of the priority and higher ones that a solution leaves out, of those in the core.
