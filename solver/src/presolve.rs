@@ -213,14 +213,16 @@ impl Core {
         core
     }
 
-    /// What is more than any pod costs on the cheapest node that may be launched for it alone.
+    /// What is more than any pod costs on the cheapest node that may be launched for it alone, and more
+    /// than any of its preferences.
     fn price_of_leaving(&self) -> Money {
         let cheapest = |item: usize| {
             let mut kinds = self.kinds.iter();
             kinds.find(|kind| kind.price > 0 && kind.items.contains(item)).map(|kind| kind.price)
         };
         let dearest = (0..self.items.len()).filter_map(cheapest).max().unwrap_or(1);
-        dearest.saturating_mul(2)
+        let unmet = self.kinds.iter().flat_map(|kind| &kind.penalties).max();
+        dearest.saturating_add(*unmet.unwrap_or(&0)).saturating_mul(2)
     }
 
     /// Makes the number of pods a resource, of which every node has enough.

@@ -288,6 +288,20 @@ mod tests {
     }
 
     #[test]
+    fn a_place_that_nobody_prefers_is_better_than_none() {
+        let nodes = "node free=6 domains=\n".repeat(24);
+        let groups =
+            [4, 2, 3].map(|ask| format!("group count=20 priority=0 class=0 request={ask}\n"));
+        let text = format!(
+            "tenon-problem 1\ndims 1\nkeys\nclass offerings= nodes=0-23\nclass offerings= nodes=\n\
+             {}{nodes}preference groups=0-2 class=1 cost=1000\n",
+            groups.concat()
+        );
+        // Those of two and three take 100 of 144, and eleven of four the rest.
+        assert_eq!(left(&read_problem(&text).unwrap(), Engine::Columns), [9, 0, 0]);
+    }
+
+    #[test]
     fn whom_no_node_holds_is_not_waited_for() {
         let problem = short(&[(0, 5, 7), (0, 60, 1), (0, 20, 6)], 12);
         assert_eq!(left(&problem, Engine::Columns), [5, 0, 18]);
