@@ -577,29 +577,11 @@ impl Search<'_> {
 
     /// One round of dives side by side; the best plan is kept.
     fn dive(&mut self, planning: &mut Planning<'_>, round: u32, budget: &mut Budget) {
-        let (first, count) = match round {
-            0 => (0, DIVES.0),
-            _ => (DIVES.0 + u64::from(round - 1) * DIVES.1, DIVES.1),
-        };
         let cutoff = self.best.total().saturating_sub(planning.paid());
-        let root = planning.root;
-        let items = root.core.twins.items.len();
-        let slides = self.slides && items > FEW_ITEMS;
-        let pace = Pace { slides, hurries: slides || items > MANY_ITEMS };
-        let styles: Vec<Style> =
-            (first..first + count).map(|at| style(at, self.options.seed, pace)).collect();
-        let given = budget.fork(count).left();
-        let found: Vec<_> = styles
-            .into_par_iter()
-            .map(|style| {
-                let mut own = budget.fork(count);
-                (dive(root, style, cutoff, &mut own), own)
-            })
-            .collect();
+        let round = Round { number: round, seed: self.options.seed, may_slide: self.slides };
         let has_few_nodes = self.has_few_nodes();
         let mut plans = Vec::new();
-        for ((plan, columns), own) in found {
-            budget.join(&own, given);
+        for (plan, columns) in round.dive(planning.root, cutoff, budget) {
             plans.extend(plan);
             if has_few_nodes {
                 planning.restricted.add(columns);
@@ -700,6 +682,47 @@ impl Search<'_> {
 /// becomes of it.
 fn generate(root: &mut Root<'_>, limits: &Limits, parts: u64, budget: &mut Budget) {
     budget.lend(parts, |own| root.generate(limits, own));
+}
+
+/// Dives side by side.
+struct Round {
+    number: u32,
+    seed: u64,
+    /// Whether they may begin without the simplex.
+    may_slide: bool,
+}
+
+impl Round {
+    /// The plans of its dives that cost less than `cutoff`, and the columns that they came across.
+    fn dive(
+        &self,
+        root: &Root<'_>,
+        cutoff: Money,
+        budget: &mut Budget,
+    ) -> Vec<(Option<Plan>, Vec<Column>)> {
+        let (first, count) = match self.number {
+            0 => (0, DIVES.0),
+            later => (DIVES.0 + u64::from(later - 1) * DIVES.1, DIVES.1),
+        };
+        let items = root.core.twins.items.len();
+        let slides = self.may_slide && items > FEW_ITEMS;
+        let pace = Pace { slides, hurries: slides || items > MANY_ITEMS };
+        let styles: Vec<Style> =
+            (first..first + count).map(|at| style(at, self.seed, pace)).collect();
+        let given = budget.fork(count).left();
+        let found: Vec<_> = styles
+            .into_par_iter()
+            .map(|style| {
+                let mut own = budget.fork(count);
+                (dive(root, style, cutoff, &mut own), own)
+            })
+            .collect();
+        let joined = found.into_iter().map(|(found, own)| {
+            budget.join(&own, given);
+            found
+        });
+        joined.collect()
+    }
 }
 
 /// How fast dives go.

@@ -5,19 +5,16 @@
 //! so the master always has a plan, and what the relaxation leaves out tells what is worth its room.
 //! The search for the cheapest plan comes after it, for the pods that have a place.
 
-use rayon::prelude::*;
-
 use crate::{
     Problem, Solution, bound,
     columns::{
-        dive::{MANY_ITEMS, Style, dive},
         domains,
         duals::Duals,
         expand::expand,
         generate::{Root, root},
         limits::{fine, rough},
         plan::Plan,
-        search::{DIVES, FEW_ITEMS, Pace, ROOT, apart, generate, style},
+        search::{ROOT, Round, apart, generate},
         translate::{as_wishes, seeds, wishes},
     },
     effort::Budget,
@@ -181,27 +178,12 @@ impl Short<'_, '_> {
 
     /// One round of dives side by side; whether one brought a better plan.
     fn dive(&mut self, root: &Root<'_>, round: u32, budget: &mut Budget) -> bool {
-        let (first, count) = match round {
-            0 => (0, DIVES.0),
-            _ => (DIVES.0 + u64::from(round - 1) * DIVES.1, DIVES.1),
-        };
-        let items = self.core.items.len();
-        let slides = items > FEW_ITEMS && !apart::has_strangers(self.prepared.problem);
-        let pace = Pace { slides, hurries: slides || items > MANY_ITEMS };
-        let cutoff = Money::MAX / 4;
-        let styles: Vec<Style> =
-            (first..first + count).map(|at| style(at, self.options.seed, pace)).collect();
-        let given = budget.fork(count).left();
-        let found: Vec<(Option<Plan>, Budget)> = styles
-            .into_par_iter()
-            .map(|style| {
-                let mut own = budget.fork(count);
-                (dive(root, style, cutoff, &mut own).0, own)
-            })
-            .collect();
+        let may_slide = !apart::has_strangers(self.prepared.problem);
+        let round = Round { number: round, seed: self.options.seed, may_slide };
+        // Whatever a plan costs, what the greedy engine makes of it may leave out fewer.
+        let found = round.dive(root, Money::MAX / 4, budget);
         let mut is_better = false;
-        for (plan, own) in found {
-            budget.join(&own, given);
+        for (plan, _) in found {
             is_better |= plan.is_some_and(|plan| self.offer(&plan, budget));
         }
         is_better
